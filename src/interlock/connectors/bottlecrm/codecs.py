@@ -1,0 +1,214 @@
+"""Codecs for what only BottleCRM stores in its way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from interlock.mapping.codecs import CodecError, Text
+from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
+
+__all__ = ["Accepted", "AddressParts", "Amount", "Exact", "Lines", "Phone", "Reference", "Website"]
+
+_MAX_NUMBER = Decimal(10) ** 13
+"""Above this a JSON float no longer keeps cents; custom numbers are floats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """Text that means something else when cut, such as a SKU or an e-mail address."""
+
+    facts: FieldFacts
+
+    def decode(self, raw: Any) -> str | None:
+        """Strip."""
+        return Text().decode(raw)
+
+    def encode(self, value: Value | None) -> Any:
+        """Refuse what is too long."""
+        limit = self.facts.max_length
+        if value is not None and limit is not None and len(str(value)) > limit:
+            raise CodecError(f"more than {limit} characters")
+        return None if value is None else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """A telephone number: 7 to 25 digits and separators; anything else is refused, never cut."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(max_length=25))
+
+    def decode(self, raw: Any) -> str | None:
+        """Strip."""
+        return Text().decode(raw)
+
+    def encode(self, value: Value | None) -> Any:
+        """Check against BottleCRM's own pattern."""
+        if value is None:
+            return None
+        if not re.fullmatch(r"[\d\s\-()+.]{7,25}", str(value)):
+            raise CodecError("a phone number here is 7 to 25 digits, spaces and any of + - . ( )",
+                             fix="put extensions and notes into another field")  # fmt: skip
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Website:
+    """A web address; one without a scheme is refused by BottleCRM, so it gets ``https://``."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(max_length=200))
+
+    def decode(self, raw: Any) -> str | None:
+        """Strip."""
+        return Text().decode(raw)
+
+    def encode(self, value: Value | None) -> Any:
+        """Add the scheme; too long is refused, since a cut address leads elsewhere."""
+        if value is None:
+            return None
+        url = str(value) if "://" in str(value) else f"https://{value}"
+        if len(url) > 200:
+            raise CodecError("more than 200 characters")
+        return url
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The id of another record."""
+
+    entity: str
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> Ref | None:
+        """Point to the record."""
+        return Ref(self.entity, str(raw)) if raw else None
+
+    def encode(self, value: Value | None) -> Any:
+        """Give the bare id."""
+        if value is None:
+            return None
+        if not isinstance(value, Ref) or value.is_link:
+            raise CodecError(f"not the id of a {self.entity} in BottleCRM")
+        return value.id
+
+
+@dataclass(frozen=True, slots=True)
+class AddressParts:
+    """An address spread over five fields; ``keys``: part of our address -> BottleCRM's field."""
+
+    keys: Mapping[str, str]
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> Address | None:
+        """Collect the parts; a country that is no two-letter code is an error."""
+        parts = {part: Text().decode(raw.get(key)) for part, key in self.keys.items()}
+        country = parts.get("country")
+        if country is not None:
+            if not re.fullmatch(r"[A-Za-z]{2}", country):
+                raise CodecError("the country is not a two-letter ISO 3166 code")
+            parts["country"] = country.upper()
+        return Address(**parts) or None
+
+    def encode(self, value: Value | None) -> Any:
+        """Give all parts, blank ones too, so that halves of two addresses never mix."""
+        if value is not None and not isinstance(value, Address):
+            raise CodecError("not an address")
+        out: dict[str, str | None] = {}
+        for part, key in self.keys.items():
+            text = getattr(value, part) if value is not None else None
+            if text is not None and len(text) > self.lengths.get(part, len(text)):
+                raise CodecError(f"the {part} has more than {self.lengths[part]} characters")
+            out[key] = text
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Money in two fields, ``amount`` and ``currency``: keys of the raw mapping."""
+
+    amount: str
+    currency: str
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=2))
+
+    def decode(self, raw: Any) -> Money | None:
+        """Pair the number with its currency."""
+        if raw.get(self.amount) in (None, ""):
+            return None
+        code = str(raw.get(self.currency) or "").strip().upper()
+        if not re.fullmatch(r"[A-Z]{3}", code):
+            raise CodecError("the currency is not a three-letter ISO 4217 code")
+        return Money(Decimal(str(raw[self.amount])), code)
+
+    def encode(self, value: Value | None) -> Any:
+        """Write both fields, rounded to cents."""
+        if value is None:
+            return {self.amount: None, self.currency: None}
+        if not isinstance(value, Money):
+            raise CodecError("not an amount of money")
+        if abs(value.amount) >= _MAX_NUMBER:
+            raise CodecError("the amount is too large to be kept exactly in a custom field")
+        return {self.amount: value.amount.quantize(Decimal("0.01")), self.currency: value.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Whether an estimate's status says that the customer agreed."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(writable=False))
+
+    def decode(self, raw: Any) -> bool | None:
+        """Compare with the one status that means agreement."""
+        return None if raw is None else raw == "Accepted"
+
+    def encode(self, value: Value | None) -> Any:  # noqa: ARG002
+        """Refuse: only the customer's own answer accepts an estimate."""
+        raise CodecError("an estimate is accepted by the customer, not through the API")
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Line items of a deal or an estimate, read only; ``net`` names the field with the line's net.
+
+    The unit price is net of the line's discount: exact for percentages, to six decimals for a flat
+    discount, whose ``net`` is exact.
+    """
+
+    net: str
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=2, writable=False))
+
+    def decode(self, raw: Any) -> tuple[Line, ...]:
+        """Read the items in their order."""
+        return tuple(self._line(item) for item in raw or ())
+
+    def encode(self, value: Value | None) -> Any:  # noqa: ARG002
+        """Refuse: lines are the sales people's."""
+        raise CodecError("lines are not written to BottleCRM")
+
+    def _line(self, item: Mapping[str, Any]) -> Line:
+        product = item.get("product")
+        product = product if isinstance(product, Mapping) else {"id": product}
+        quantity, net = Decimal(str(item["quantity"])), Decimal(str(item[self.net]))
+        texts = (Text().decode(item.get(key)) for key in ("name", "description"))
+        return Line(
+            key=str(item["id"]),
+            product=Ref("product", str(product["id"])) if product["id"] else None,
+            sku=Text().decode(product.get("sku")),
+            description="\n".join(t for t in texts if t) or None,
+            quantity=quantity,
+            unit_price=_net_price(item, quantity, net),
+            net=net,
+        )
+
+
+def _net_price(item: Mapping[str, Any], quantity: Decimal, net: Decimal) -> Decimal:
+    price = Decimal(str(item["unit_price"]))
+    discount = Decimal(str(item.get("discount_value") or 0))
+    if not discount:
+        return price
+    if item.get("discount_type") == "PERCENTAGE":
+        return price * (100 - discount) / 100
+    return round(net / quantity, 6) if quantity else price

@@ -1,0 +1,293 @@
+"""Which of BottleCRM's objects and fields Interlock uses, declared.
+
+Fields without a native place are custom fields that ``provision`` makes.  BottleCRM lets no caller
+choose the fields of an answer, so the object maps drop the rest before anything else sees it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from interlock.connectors.base import (
+    FULL,
+    NOT_IMPLEMENTED,
+    UNSUPPORTED,
+    Capabilities,
+    Capability,
+    EntityCapabilities,
+    Level,
+)
+from interlock.connectors.bottlecrm.codecs import (
+    Accepted,
+    AddressParts,
+    Amount,
+    Exact,
+    Lines,
+    Phone,
+    Reference,
+    Website,
+)
+from interlock.mapping.codecs import Boolean, Choice, Instant, Text
+from interlock.mapping.objectmap import FieldMap, ObjectMap, read_path
+from interlock.model import ContactRole, FieldFacts, OrderStatus, StageKind
+
+__all__ = [
+    "CUSTOM_FIELDS", "GROUPS", "MAPS", "NEVER", "REFERENCE_KEY", "RESOURCES", "CustomField",
+    "Group", "Resource", "capabilities",
+]  # fmt: skip
+
+REFERENCE_KEY = "interlock_ref"
+"""Custom field that holds our key of a record we created."""
+
+
+# ── where the API keeps each entity ──────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One entity's address and envelopes.
+
+    ``rows``, ``counts``: dotted paths in a list answer.  ``one``: in a read by id.  ``passes``:
+    queries whose lists together are everything.  ``model``: the name custom-field definitions use,
+    "" where there are none.  ``update``: the verb of a partial update.  ``modified``: change time.
+    """
+
+    path: str
+    rows: tuple[str, ...]
+    counts: tuple[str, ...]
+    one: str
+    model: str = ""
+    update: str = "PATCH"
+    passes: tuple[Mapping[str, str], ...] = ({},)
+    modified: str = ""
+
+    def rows_of(self, answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """The rows of a list answer."""
+        return [row for path in self.rows for row in read_path(answer, path)]
+
+    def count_of(self, answer: Mapping[str, Any]) -> int:
+        """How many rows there are beyond the page."""
+        return sum(int(read_path(answer, path)) for path in self.counts)
+
+
+RESOURCES: Mapping[str, Resource] = {
+    "customer": Resource(
+        path="/api/accounts/",
+        rows=("active_accounts.open_accounts", "closed_accounts.close_accounts"),
+        counts=("active_accounts.open_accounts_count", "closed_accounts.close_accounts_count"),
+        one="account_obj",
+        model="Account",
+        # Unfiltered, one offset would page two lists of different length at once.
+        passes=({"is_active": "true"}, {"is_active": "false"}),
+    ),
+    "contact": Resource(
+        path="/api/contacts/", rows=("results",), counts=("count",), one="contact_obj",
+        model="Contact", modified="updated_at",
+    ),
+    "product": Resource(
+        path="/api/invoices/products/", rows=("results",), counts=("count",), one="",
+        update="PUT", modified="updated_at",
+    ),
+    "deal": Resource(
+        path="/api/opportunities/", rows=("opportunities",), counts=("opportunities_count",),
+        one="opportunity_obj", model="Opportunity",
+    ),
+    "quote": Resource(
+        path="/api/invoices/estimates/", rows=("results",), counts=("count",), one="estimate",
+    ),
+}  # fmt: skip
+
+
+# ── custom fields ────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A custom field ``provision`` makes; ``field`` is the model field it serves ("" = ours)."""
+
+    key: str
+    label: str
+    kind: str = "text"
+    field: str = ""
+    options: tuple[str, ...] = ()
+
+
+_REFERENCE = CustomField(REFERENCE_KEY, "Interlock reference")
+_SHIPPING = {part: f"shipping_{part}" for part in
+             ("street", "city", "region", "postcode", "country")}  # fmt: skip
+
+CUSTOM_FIELDS: Mapping[str, tuple[CustomField, ...]] = {
+    "customer": (
+        _REFERENCE,
+        CustomField("erp_customer_id", "{other} customer id", field="other_id"),
+        CustomField("tax_id", "Tax id", field="tax_id"),
+        CustomField("payment_terms", "Payment terms", field="payment_terms"),
+        CustomField("credit_limit", "Credit limit", "number", field="credit_limit"),
+        CustomField("credit_limit_currency", "Credit limit currency", field="credit_limit"),
+        CustomField("shipping_street", "Shipping street", "textarea", field="shipping_address"),
+        CustomField("shipping_city", "Shipping city", field="shipping_address"),
+        CustomField("shipping_region", "Shipping region", field="shipping_address"),
+        CustomField("shipping_postcode", "Shipping postcode", field="shipping_address"),
+        CustomField("shipping_country", "Shipping country (ISO code)", field="shipping_address"),
+    ),
+    "contact": (
+        _REFERENCE,
+        CustomField("erp_contact_id", "{other} contact id", field="other_id"),
+        CustomField("contact_role", "Role", "dropdown", "role", tuple(ContactRole)),
+    ),
+    "deal": (
+        CustomField("erp_order_id", "{other} order id", field="other_id"),
+        CustomField("erp_order_number", "{other} order number", field="order_number"),
+        CustomField("erp_order_status", "{other} order status", "dropdown", "order_status",
+                    tuple(OrderStatus)),
+        CustomField("po_number", "Purchase order number", field="po_number"),
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Several of BottleCRM's fields that are one value of ours, at ``path`` for the object map.
+
+    ``root`` is "custom_fields" or "" for native fields.
+    """
+
+    path: str
+    root: str
+    keys: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The parts' dotted paths."""
+        return tuple(f"{self.root}.{key}" if self.root else key for key in self.keys)
+
+
+# ── object maps ──────────────────────────────────────────────────────────────────────────────
+
+
+def _text(length: int | None = None, *, required: bool = False, unique: bool = False) -> Text:
+    return Text(FieldFacts(max_length=length, required=required, unique=unique))
+
+
+def _choices(values: type[OrderStatus | ContactRole | StageKind]) -> Choice:
+    words = tuple(str(v) for v in values)
+    return Choice({w: w for w in words}, facts=FieldFacts(choices=words))
+
+
+_BILLING = AddressParts(
+    {"street": "address_line", "city": "city", "region": "state", "postcode": "postcode",
+     "country": "country"},
+    {"street": 255, "city": 255, "region": 255, "postcode": 64},
+)  # fmt: skip
+
+MAPS: Mapping[str, ObjectMap] = {
+    "customer": ObjectMap("customer", "Account", (
+        FieldMap("name", "name", _text(255, unique=True), required=True),
+        FieldMap("website", "website", Website()),
+        FieldMap("email", "email", Exact(FieldFacts(max_length=254))),
+        FieldMap("phone", "phone", Phone()),
+        FieldMap("tax_id", "custom_fields.tax_id", _text()),
+        FieldMap("billing_address", "billing_address", _BILLING),
+        FieldMap("shipping_address", "shipping_address", AddressParts(_SHIPPING)),
+        FieldMap("payment_terms", "custom_fields.payment_terms", _text()),
+        FieldMap("credit_limit", "credit_limit", Amount("credit_limit", "credit_limit_currency")),
+        FieldMap("other_id", "custom_fields.erp_customer_id", _text()),
+    )),
+    "contact": ObjectMap("contact", "Contact", (
+        FieldMap("customer", "account", Reference("customer")),
+        FieldMap("first_name", "first_name", _text(255), required=True),
+        FieldMap("last_name", "last_name", _text(255), required=True),
+        FieldMap("email", "email", Exact(FieldFacts(max_length=254, unique=True))),
+        FieldMap("phone", "phone", Phone()),
+        FieldMap("role", "custom_fields.contact_role", _choices(ContactRole)),
+        FieldMap("other_id", "custom_fields.erp_contact_id", _text()),
+    )),
+    "product": ObjectMap("product", "Product", (
+        FieldMap("sku", "sku", Exact(FieldFacts(max_length=100, unique=True))),
+        FieldMap("name", "name", _text(255), required=True),
+        FieldMap("active", "is_active", Boolean()),
+    )),
+    "deal": ObjectMap("deal", "Opportunity", (
+        FieldMap("name", "name", _text(255, unique=True), required=True),
+        FieldMap("customer", "account", Reference("customer")),
+        FieldMap("stage", "stage", _text(64)),
+        FieldMap("stage_kind", "stage_kind", _choices(StageKind), writable=False),
+        FieldMap("won_at", "won_at", Instant(), writable=False),
+        FieldMap("amount", "amount", Amount("amount", "currency"), writable=False),
+        FieldMap("po_number", "custom_fields.po_number", _text()),
+        FieldMap("lines", "line_items", Lines(net="total"), writable=False),
+        FieldMap("order_number", "custom_fields.erp_order_number", _text()),
+        FieldMap("order_status", "custom_fields.erp_order_status", _choices(OrderStatus)),
+        FieldMap("other_id", "custom_fields.erp_order_id", _text()),
+    )),
+    "quote": ObjectMap("quote", "Estimate", (
+        FieldMap("deal", "opportunity.id", Reference("deal"), writable=False),
+        FieldMap("number", "estimate_number", _text(50), writable=False),
+        FieldMap("accepted", "status", Accepted(), writable=False),
+        FieldMap("currency", "currency", _text(3), writable=False),
+        FieldMap("lines", "line_items", Lines(net="net_amount"), writable=False),
+    )),
+}  # fmt: skip
+
+GROUPS: Mapping[str, tuple[Group, ...]] = {
+    "customer": (
+        Group("billing_address", "", tuple(_BILLING.keys.values())),
+        Group("shipping_address", "custom_fields", tuple(_SHIPPING.values())),
+        Group("credit_limit", "custom_fields", ("credit_limit", "credit_limit_currency")),
+    ),
+    "deal": (Group("amount", "", ("amount", "currency")),),
+}
+
+NEVER = (
+    "description", "comments", "attachments", "tasks", "cases", "tags", "assigned_to", "rollups",
+    "probability", "lead_source", "source_detail", "annual_revenue", "number_of_employees",
+    "public_token", "public_url",
+)  # fmt: skip
+"""What stays in BottleCRM: notes, correspondence, qualification, derived figures, bearer links."""
+
+
+# ── capabilities ─────────────────────────────────────────────────────────────────────────────
+
+_NO_FEED = Capability(Level.UNSUPPORTED, "no list can be filtered by change time: it is swept")
+_NO_CHECK = Capability(Level.UNSUPPORTED, "no version is checked: the connector reads just before")
+_BY_REFERENCE = Capability(Level.FULL, "on SQLite, which cannot filter, by reading every record")
+
+
+def capabilities(maps: Mapping[str, ObjectMap], page_size: int) -> Capabilities:
+    """What a connection with these maps can do."""
+
+    def entity(name: str, **facts: Any) -> EntityCapabilities:
+        return EntityCapabilities(
+            changes=_NO_FEED,
+            version_check=_NO_CHECK,
+            page_size=page_size,
+            batch_size=10,
+            # BottleCRM's server gives a request up after 30 s by default; twice that is safe.
+            settle_time=timedelta(seconds=60),
+            fields=maps[name].facts(),
+            **facts,
+        )
+
+    created = {"create": FULL, "update": FULL, "find": _BY_REFERENCE, "lookup": FULL,
+               "reference": f"custom_fields.{REFERENCE_KEY}"}  # fmt: skip
+    return Capabilities(
+        entities={
+            "customer": entity("customer", **created),
+            "contact": entity("contact", **created, newest_version_comparable=True),
+            "product": entity(
+                "product", create=Capability(Level.FULL, "by SKU: products hold no reference"),
+                update=FULL, lookup=FULL, answers_with_values=True,
+                newest_version_comparable=True,
+            ),
+            "deal": entity("deal", create=NOT_IMPLEMENTED, update=FULL, find=_BY_REFERENCE),
+            "quote": entity("quote", create=NOT_IMPLEMENTED, update=UNSUPPORTED),
+        },
+        deletions=Capability(Level.UNSUPPORTED, "a deleted record is no longer listed"),
+        merges=Capability(Level.UNSUPPORTED, "a merged record is deleted without a trace"),
+        webhooks=Capability(Level.NOT_IMPLEMENTED, "BottleCRM sends them to public https only"),
+        provision=FULL,
+        never=NEVER,
+    )  # fmt: skip

@@ -1,0 +1,7 @@
+"""Building blocks shared by connectors: HTTP, redaction, change windows."""
+
+from interlock.connectors.kit.http import Answer, HttpClient
+from interlock.connectors.kit.redact import clean
+from interlock.connectors.kit.windows import Window
+
+__all__ = ["Answer", "HttpClient", "Window", "clean"]

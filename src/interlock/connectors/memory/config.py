@@ -1,0 +1,43 @@
+"""Settings of a connection to a memory system."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+__all__ = ["MemorySettings"]
+
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class MemorySettings(BaseModel):
+    """Which system, and how much of a real one's ways it shows.
+
+    ``path``: the file that keeps the company.  ``system``: the name of one registered in this
+    process instead.  ``changes``, ``version_check``, ``answers_with_values``: switched off, the
+    connector does without what not every vendor offers.  ``commit_delay``, ``read_lag``,
+    ``settle_time`` in seconds, as declared to the engine.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: Path | None = None
+    system: str | None = None
+    token: SecretStr = SecretStr("memory")
+    page_size: Annotated[int, Field(ge=1)] = 200
+    batch_size: Annotated[int, Field(ge=1)] = 200
+    changes: bool = True
+    version_check: bool = True
+    answers_with_values: bool = True
+    enforces_reference: bool = False
+    commit_delay: Seconds = 0.0
+    read_lag: Seconds = 0.0
+    settle_time: Seconds = 1.0
+
+    @model_validator(mode="after")
+    def _names_one_system(self) -> Self:
+        if (self.path is None) == (self.system is None):
+            raise ValueError("give either path (a file) or system (a registered name)")
+        return self

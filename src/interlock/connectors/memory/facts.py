@@ -1,0 +1,76 @@
+"""What the memory systems can do, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from interlock.connectors.base import (
+    FULL,
+    UNSUPPORTED,
+    Capabilities,
+    Capability,
+    EntityCapabilities,
+    Level,
+)
+from interlock.connectors.memory.config import MemorySettings
+from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS
+from interlock.mapping.objectmap import ObjectMap
+from interlock.mapping.overrides import MappingOverrides
+
+__all__ = ["REFERENCE", "capabilities", "maps"]
+
+REFERENCE: Mapping[str, str] = {"crm": "InterlockRef__c", "erp": "ext_ref"}
+"""The column of our key."""
+
+_NEVER: Mapping[str, tuple[str, ...]] = {
+    "crm": ("email_log", "call_notes", "qualification"),
+    "erp": ("cost_price", "margin", "supplier_price"),
+}
+_LOOKED_UP = frozenset({"customer", "contact", "product"})
+
+
+def maps(kind: str, overrides: MappingOverrides) -> dict[str, ObjectMap]:
+    """Give the object maps with the user's overrides."""
+    declared = CRM_MAPS if kind == "crm" else ERP_MAPS
+    return {entity: item.with_overrides(overrides) for entity, item in declared.items()}
+
+
+def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverrides) -> Capabilities:
+    """Declare what a connection with these settings can do."""
+    return Capabilities(
+        entities={
+            entity: _entity(kind, entity, item, settings)
+            for entity, item in maps(kind, overrides).items()
+        },
+        deletions=FULL,
+        merges=FULL,
+        webhooks=Capability(Level.UNSUPPORTED, "a memory system calls nobody"),
+        provision=FULL,
+        never=_NEVER[kind],
+    )
+
+
+def _entity(
+    kind: str, entity: str, item: ObjectMap, settings: MemorySettings
+) -> EntityCapabilities:
+    keyed = entity != "quote"
+    return EntityCapabilities(
+        changes=FULL if settings.changes else UNSUPPORTED,
+        create=FULL if keyed else Capability(Level.UNSUPPORTED, "quotes are made by people"),
+        update=FULL if keyed else Capability(Level.UNSUPPORTED, "quotes are made by people"),
+        find=FULL if keyed else UNSUPPORTED,
+        lookup=FULL if entity in _LOOKED_UP else UNSUPPORTED,
+        version_check=FULL if settings.version_check and keyed else UNSUPPORTED,
+        newest_version_comparable=True,
+        reference=REFERENCE[kind] if keyed else "",
+        enforces_reference=settings.enforces_reference and keyed,
+        drafts=entity == "order",
+        answers_with_values=settings.answers_with_values,
+        page_size=settings.page_size,
+        batch_size=settings.batch_size,
+        settle_time=timedelta(seconds=settings.settle_time),
+        read_lag=timedelta(seconds=settings.read_lag),
+        commit_delay=timedelta(seconds=settings.commit_delay),
+        fields=item.facts(),
+    )

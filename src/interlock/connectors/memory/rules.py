@@ -1,0 +1,157 @@
+"""What the memory systems check and work out when a record is saved, as vendors do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Any
+
+from interlock.connectors.memory.shelf import Shelf
+from interlock.connectors.memory.storage import Row, State
+from interlock.connectors.memory.tables import Column, Refused, Type
+
+__all__ = ["DERIVED", "check_cells", "check_unique"]
+
+_CENT = Decimal("0.01")
+_NEXT_STATES = {
+    "quotation": {"confirmed", "canceled"},
+    "confirmed": {"shipped", "canceled"},
+    "shipped": set(),
+    "canceled": set(),
+}
+_STAGE_KINDS = {"Closed Won": "won", "Closed Lost": "lost"}
+
+
+def check_cells(
+    shelves: Mapping[str, Shelf], entity: str, cells: Mapping[str, Any], number: int
+) -> None:
+    """Refuse cells that a column does not admit; ``number`` is the record's own."""
+    shelf = shelves[entity]
+    for name, value in cells.items():
+        column = shelf.table.columns.get(name)
+        if column is None:
+            raise Refused("no_such_column", f"{shelf.table.name} has no column {name}", name)
+        blank = value in (None, "", [])
+        if blank:
+            if column.required:
+                raise Refused("required", f"{name} must be filled", name)
+            continue
+        _check_form(column, value)
+        if column.unique:
+            check_unique(shelf, column.name, value, number)
+        if column.type is Type.REF:
+            _check_ref(shelves[column.target], column, value)
+
+
+def check_unique(shelf: Shelf, column: str, value: str, number: int) -> None:
+    """Refuse a value that another record has."""
+    if any(row.number != number for row in shelf.search(column, [value])):
+        raise Refused("duplicate", f"another record has this {column}", column)
+
+
+def _check_form(column: Column, value: Any) -> None:
+    name = column.name
+    if column.choices and value not in column.choices:
+        raise Refused("bad_choice", f"{name} must be one of {', '.join(column.choices)}", name)
+    if column.length is not None and not isinstance(value, str):
+        raise Refused("bad_value", f"{name} is text", name)
+    if column.length is not None and len(value) > column.length:
+        raise Refused("too_long", f"{name} takes at most {column.length} characters", name)
+    if column.type is Type.NUMBER:
+        read_number(value, name, column.decimals)
+    if column.type is Type.BOOLEAN and not isinstance(value, bool):
+        raise Refused("bad_value", f"{name} is yes or no", name)
+
+
+def _check_ref(target: Shelf, column: Column, value: str) -> None:
+    row = target.row(value)
+    if row is None or row.state in (State.DELETED, State.MERGED):
+        raise Refused("no_such_record", f"{column.name}: there is no such record", column.name)
+
+
+def read_number(value: Any, name: str, decimals: int | None = None) -> Decimal:
+    """Read a decimal kept as text."""
+    try:
+        number = Decimal(value)
+    except (InvalidOperation, TypeError, ValueError):
+        raise Refused("bad_value", f"{name} is a number", name) from None
+    digits = number.as_tuple().exponent
+    if not isinstance(digits, int):
+        raise Refused("bad_value", f"{name} is a number", name)
+    if decimals is not None and -digits > decimals:
+        raise Refused("bad_value", f"{name} takes at most {decimals} decimals", name)
+    return number
+
+
+def derive_deal(
+    _shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], now: datetime
+) -> None:
+    """Set what a stage means and when the deal was won; a time given by the user stays."""
+    kind = _STAGE_KINDS.get(cells.get("StageName") or "", "open")
+    was = None if before is None else before.cells.get("StageKind")
+    cells["StageKind"] = kind
+    if kind != "won":
+        cells["WonAt"] = None
+    elif was != "won" and cells.get("WonAt") is None:
+        cells["WonAt"] = now.isoformat()
+
+
+def derive_order(
+    shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], _now: datetime
+) -> None:
+    """Check the order's state and lines; work out each line's net and the order's net total."""
+    state = cells.get("state") or "quotation"
+    was = "quotation" if before is None else before.cells["state"]
+    if state != was and state not in _NEXT_STATES[was]:
+        raise Refused("locked", f"an order that is {was} cannot become {state}", "state")
+    if before is not None and was != "quotation":
+        for name in ("rows", "partner_id", "currency"):
+            if cells.get(name) != before.cells.get(name):
+                raise Refused("locked", f"{name} of an order that is {was} is fixed", name)
+    if state == "confirmed" and not cells.get("rows"):
+        raise Refused("required", "an order without lines cannot be confirmed", "rows")
+    if before is None or cells.get("partner_id") != before.cells.get("partner_id"):
+        partner = shelves["customer"].row(cells["partner_id"])
+        if partner is not None and partner.state is State.ARCHIVED:
+            raise Refused("locked", "the customer is archived", "partner_id")
+    if before is None or cells.get("rows") != before.cells.get("rows"):
+        rows = [_order_row(shelves["product"], line, position)
+                for position, line in enumerate(cells.get("rows") or (), 1)]  # fmt: skip
+        cells["rows"] = rows
+        cells["net_total"] = format(sum((Decimal(r["net"]) for r in rows), Decimal("0.00")), "f")
+
+
+def _order_row(items: Shelf, line: Mapping[str, Any], position: int) -> dict[str, Any]:
+    label = f"line {position}"
+    item = _find_item(items, line, label)
+    if item.cells.get("discontinued"):
+        raise Refused("locked", f"{label}: item {item.cells['sku']} is discontinued", "rows")
+    try:
+        price = read_number(line.get("price"), f"{label}: price", 4)
+        quantity = read_number(line.get("qty"), f"{label}: qty")
+    except Refused as refused:
+        raise Refused(refused.code, refused.message, "rows") from None
+    return {
+        "line_ref": line.get("line_ref"), "item_id": item.id, "sku": item.cells["sku"],
+        "text": line.get("text") or item.cells["title"], "qty": format(quantity, "f"),
+        "price": format(price, "f"),
+        "net": format((quantity * price).quantize(_CENT, ROUND_HALF_UP), "f"),
+    }  # fmt: skip
+
+
+def _find_item(items: Shelf, line: Mapping[str, Any], label: str) -> Row:
+    if line.get("item_id"):
+        row = items.row(line["item_id"])
+        if row is None or row.state in (State.DELETED, State.MERGED):
+            raise Refused("no_such_record", f"{label}: there is no such item", "rows")
+        return row
+    found = items.search("sku", [line.get("sku") or ""])
+    if not found:
+        raise Refused("no_such_record", f"{label}: no item has the given sku", "rows")
+    return found[0]
+
+
+Derive = Callable[[Mapping[str, Shelf], Row | None, dict[str, Any], datetime], None]
+DERIVED: Mapping[str, Derive] = {"deal": derive_deal, "order": derive_order}
+"""Entity -> what the system works out before saving."""

@@ -1,0 +1,213 @@
+"""What the memory CRM and ERP keep: tables and columns in their own names, and their rules.
+
+The names differ on purpose (``BillingAddress.BillingStreet`` here, ``bill_to.addr1`` there), as
+they do between any two vendors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+__all__ = ["CRM_TABLES", "ERP_TABLES", "Column", "Refused", "Table", "Type"]
+
+
+class Refused(Exception):  # noqa: N818  the system's answer to a bad record, not a fault of code
+    """The system refuses a record: its own code, the column, a message without values."""
+
+    def __init__(self, code: str, message: str, column: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.column = column
+
+
+class Type(StrEnum):
+    """What a column holds."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    """A decimal as text."""
+    BOOLEAN = "boolean"
+    INSTANT = "instant"
+    """ISO 8601 text with offset."""
+    REF = "ref"
+    """The id of a record of ``target``."""
+    PARTS = "parts"
+    """A mapping of texts: an address, an amount with its currency."""
+    LINES = "lines"
+    """A list of mappings."""
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """One column and what the system lets into it."""
+
+    name: str
+    type: Type = Type.TEXT
+    required: bool = False
+    unique: bool = False
+    length: int | None = None
+    choices: tuple[str, ...] = ()
+    decimals: int | None = None
+    target: str = ""
+    computed: bool = False
+    """Set by the system; programs may read it only."""
+    custom: bool = False
+    """Added to the system for Interlock (``provision``)."""
+    default: Any = None
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The records of one entity."""
+
+    entity: str
+    name: str
+    prefix: str
+    """Before the number in every id."""
+    columns: Mapping[str, Column]
+
+
+def _table(entity: str, name: str, prefix: str, *columns: Column) -> Table:
+    return Table(entity=entity, name=name, prefix=prefix, columns={c.name: c for c in columns})
+
+
+def _text(name: str, length: int, *, required: bool = False, unique: bool = False) -> Column:
+    return Column(name=name, length=length, required=required, unique=unique)
+
+
+def _custom(name: str) -> Column:
+    return Column(name=name, length=80, custom=True)
+
+
+def _choice(name: str, *choices: str, default: str | None = None) -> Column:
+    return Column(name=name, choices=choices, default=default)
+
+
+def _parts(name: str) -> Column:
+    return Column(name=name, type=Type.PARTS)
+
+
+def _ref(name: str, target: str, *, required: bool = False) -> Column:
+    return Column(name=name, type=Type.REF, target=target, required=required)
+
+
+_CRM_KEYS = (_custom("ErpId__c"), _custom("InterlockRef__c"))
+_CRM_TERMS = ("Due on receipt", "Net 14", "Net 30", "Net 60")
+
+CRM_TABLES: Mapping[str, Table] = {
+    "customer": _table(
+        "customer", "Account", "001",
+        _text("Name", 255, required=True),
+        _text("Website", 255),
+        _text("Email", 80),
+        _text("Phone", 40),
+        _text("VatNumber", 20),
+        _parts("BillingAddress"),
+        _parts("ShippingAddress"),
+        _choice("PaymentTerms", *_CRM_TERMS),
+        _parts("CreditLimit"),
+        *_CRM_KEYS,
+        _text("email_log", 32000),
+        _text("call_notes", 32000),
+    ),
+    "contact": _table(
+        "contact", "Contact", "003",
+        _ref("AccountId", "customer"),
+        Column(name="PersonName", type=Type.PARTS, required=True),
+        _text("Email", 80),
+        _text("Phone", 40),
+        _choice("Role", "Primary", "Billing", "Other"),
+        *_CRM_KEYS,
+        _text("call_notes", 32000),
+    ),
+    "product": _table(
+        "product", "Product2", "01t",
+        _text("ProductCode", 64, required=True, unique=True),
+        _text("Name", 255, required=True),
+        Column(name="IsActive", type=Type.BOOLEAN, default=True),
+        *_CRM_KEYS,
+    ),
+    "deal": _table(
+        "deal", "Opportunity", "006",
+        _text("Name", 120, required=True),
+        _ref("AccountId", "customer"),
+        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost",
+                default="Prospecting"),
+        Column(name="StageKind", computed=True),
+        Column(name="WonAt", type=Type.INSTANT, computed=True),
+        _parts("Amount"),
+        _text("PoNumber", 40),
+        Column(name="Lines", type=Type.LINES),
+        Column(name="OrderNumber__c", length=40, custom=True),
+        Column(name="OrderStatus__c", length=40, custom=True),
+        *_CRM_KEYS,
+        _text("qualification", 32000),
+        _text("email_log", 32000),
+    ),
+    "quote": _table(
+        "quote", "Quote", "0Q0",
+        _ref("OpportunityId", "deal", required=True),
+        _text("QuoteNumber", 40, required=True),
+        Column(name="IsAccepted", type=Type.BOOLEAN, default=False),
+        Column(name="CurrencyIsoCode", length=3),
+        Column(name="Lines", type=Type.LINES),
+    ),
+}  # fmt: skip
+
+_ERP_KEYS = (_custom("crm_id"), _custom("ext_ref"))
+_ERP_TERMS = ("COD", "N14", "N30", "N60")
+
+ERP_TABLES: Mapping[str, Table] = {
+    "customer": _table(
+        "customer", "partner", "",
+        Column(name="number", computed=True),
+        _text("name", 100, required=True),
+        _text("web", 100),
+        _text("mail", 100),
+        _text("tel", 30),
+        _text("vat_no", 20),
+        _parts("bill_to"),
+        _parts("ship_to"),
+        _choice("terms", *_ERP_TERMS),
+        Column(name="credit_limit", type=Type.NUMBER, decimals=2),
+        *_ERP_KEYS,
+    ),
+    "contact": _table(
+        "contact", "person", "",
+        _ref("partner_id", "customer", required=True),
+        _text("full_name", 100, required=True),
+        _text("mail", 100),
+        _text("tel", 30),
+        _choice("function", "main", "invoices", "none"),
+        *_ERP_KEYS,
+    ),
+    "product": _table(
+        "product", "item", "",
+        _text("sku", 40, required=True, unique=True),
+        _text("title", 100, required=True),
+        Column(name="discontinued", type=Type.BOOLEAN, default=False),
+        *_ERP_KEYS,
+        _text("cost_price", 40),
+        _text("margin", 40),
+        _text("supplier_price", 40),
+    ),
+    "order": _table(
+        "order", "sales_order", "",
+        Column(name="number", computed=True),
+        _ref("partner_id", "customer", required=True),
+        _choice("state", "quotation", "confirmed", "shipped", "canceled", default="quotation"),
+        Column(name="currency", required=True, choices=("EUR", "USD", "GBP", "CHF")),
+        _choice("terms", *_ERP_TERMS),
+        _text("customer_po", 40),
+        _text("quote_no", 40),
+        _parts("bill_to"),
+        _parts("ship_to"),
+        Column(name="rows", type=Type.LINES),
+        Column(name="net_total", type=Type.NUMBER, computed=True),
+        *_ERP_KEYS,
+        _text("margin", 40),
+    ),
+}  # fmt: skip

@@ -1,0 +1,246 @@
+"""The Tryton connector: an ERP with customers, contacts, products and orders."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interlock.connectors.base import (
+    FULL,
+    NOT_IMPLEMENTED,
+    UNSUPPORTED,
+    Capabilities,
+    Capability,
+    CheckReport,
+    Connector,
+    ConnectorContext,
+    EntityCapabilities,
+    Found,
+    Level,
+    Outcome,
+    Page,
+    Provisioned,
+    Receipt,
+    WriteKind,
+    WriteRequest,
+)
+from interlock.connectors.tryton import checkup
+from interlock.connectors.tryton.client import Row, TrytonClient
+from interlock.connectors.tryton.config import TrytonSettings
+from interlock.connectors.tryton.customers import PartyDesk, conflicting
+from interlock.connectors.tryton.directory import Directory, RefusedError
+from interlock.connectors.tryton.objects import NEVER, object_maps
+from interlock.connectors.tryton.orders import OrderDesk
+from interlock.connectors.tryton.reading import Reader
+from interlock.connectors.tryton.writing import agreeing, deliver, failed
+from interlock.errors import ConnectorError
+from interlock.mapping.codecs import CodecError
+from interlock.mapping.objectmap import FieldMap, ObjectMap
+from interlock.model import Fields, Record
+
+__all__ = ["TrytonConnector"]
+
+_ORDER_LABELS = {
+    "Party": "customer", "Invoice Address": "billing_address", "Currency": "currency",
+    "Shipment Address": "shipping_address", "Payment Term": "payment_terms", "Product": "lines",
+    "Reference": "po_number", "Unit Price": "lines", "Quantity": "lines", "Unit": "lines",
+}  # fmt: skip
+
+
+class TrytonConnector(Connector):
+    """A connection to one company in one Tryton database."""
+
+    def __init__(self, settings: TrytonSettings, context: ConnectorContext) -> None:
+        self._settings = settings
+        self._context = context
+        maps = {
+            entity: _usable(item.with_overrides(context.overrides)).limited_to(
+                context.wanted.get(entity, frozenset(f.field for f in item.fields))
+            )
+            for entity, item in object_maps(settings).items()
+        }
+        self.capabilities = _capabilities(settings, maps)
+        self._client = TrytonClient(settings, context.clock)
+        self._directory = Directory(self._client)
+        prefix = settings.other_prefix or f"{context.other or 'crm'}:"
+        self._reader = Reader(self._client, self._directory, maps, settings, prefix)
+        self._parties = PartyDesk(self._client, self._directory, self._reader, settings)
+        self._orders = OrderDesk(
+            self._client, self._directory, key_field=settings.order_key_field,
+            accept_warnings=settings.accept_warnings,
+        )  # fmt: skip
+        # confirming locks whole tables of Tryton, and SQLite has one writer
+        self._writing = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close the sockets."""
+        await self._client.close()
+
+    async def check(self) -> CheckReport:
+        """Look at login, version, company, modules, rights, lists and the clock."""
+        return await checkup.check(
+            self._client, self._directory, self._reader, self._settings, self._context
+        )
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────
+
+    async def sweep(self, entity: str, cursor: str | None) -> Page:
+        """Read all records by id."""
+        self._known(entity)
+        return await self._reader.sweep(entity, cursor)
+
+    async def changes(self, entity: str, cursor: str | None) -> Page:
+        """Read changed records, also those of which only an address or the like changed."""
+        self._known(entity)
+        return await self._reader.changes(entity, cursor)
+
+    async def fetch(self, entity: str, ids: Sequence[str]) -> Sequence[Record]:
+        """Read records by id."""
+        self._known(entity)
+        return await self._reader.fetch(entity, ids)
+
+    async def find(self, entity: str, references: Sequence[str]) -> Mapping[str, Sequence[Found]]:
+        """Find customers, contacts and orders by our references."""
+        if not self.capabilities.entities[entity].find:
+            raise NotImplementedError(entity)
+        return await self._reader.find(entity, references)
+
+    async def lookup(self, entity: str, probe: Fields) -> Sequence[Record]:
+        """Read what could be the same record."""
+        self._known(entity)
+        return await self._reader.lookup(entity, probe)
+
+    def _known(self, entity: str) -> None:
+        if entity not in self.capabilities.entities:
+            raise NotImplementedError(entity)
+
+    # ── writing ──────────────────────────────────────────────────────────────────────────────
+
+    async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:
+        """Write a batch, one at a time with other batches of this connection."""
+        self._known(entity)
+        if entity == "product":
+            raise NotImplementedError(entity)
+        async with self._writing:
+            if entity == "order":
+                return await self._write_orders(writes)
+            return await self._parties.write(entity, writes)
+
+    async def _write_orders(self, writes: Sequence[WriteRequest]) -> list[Receipt]:
+        """Write orders one by one: each is a transaction or more of its own."""
+
+        async def send(batch: Sequence[WriteRequest]) -> list[Receipt]:
+            (write,) = batch
+            try:
+                if write.kind is WriteKind.CREATE:
+                    return [await self._create_order(write)]
+                return [await self._update_order(write)]
+            except (CodecError, RefusedError) as error:
+                return [failed(write, error, _ORDER_LABELS)]
+
+        results = await deliver(writes, send, size=1)
+        return [
+            failed(write, result, _ORDER_LABELS) if isinstance(result, ConnectorError) else result
+            for write, result in zip(writes, results, strict=True)
+        ]
+
+    async def _create_order(self, write: WriteRequest) -> Receipt:
+        raw = self._reader.maps["order"].encode(write.fields)
+        made = await self._orders.create(raw, await self._reader.layout(), write.reference)
+        return await self._order_receipt(write, Outcome.CREATED, made)
+
+    async def _update_order(self, write: WriteRequest) -> Receipt:
+        layout, orders = await self._reader.layout(), self._reader.maps["order"]
+        ids = await self._reader.existing("order", [write.record_id or ""])
+        rows: list[Row] = await self._reader.rows("order", ids)
+        if not rows:
+            raise RefusedError("not_found", f"there is no order {write.record_id} in Tryton")
+        row = rows[0]
+        record = self._reader.record("order", row, layout)
+        if agreeing(write.fields, record, orders.facts()):
+            return Receipt(write_id=write.id, outcome=Outcome.UNCHANGED, record_id=record.id,
+                           record=record)  # fmt: skip
+        as_expected = agreeing(write.expected, record, orders.facts())
+        if (conflict := conflicting(write, record, as_expected)) is not None:
+            return conflict
+        raw = orders.encode(write.fields)
+        values = await self._orders.header_values(raw, row, layout)
+        if values:
+            await self._client.call("sale.sale", "write", [row["id"]], values, writes=True,
+                                    _timestamp={f"sale.sale,{row['id']}": row["_timestamp"]})
+        done = bool(values)
+        if raw.get("state"):
+            done |= await self._orders.bring_to(row["id"], raw["state"], row["state"])
+        outcome = Outcome.UPDATED if done else Outcome.UNCHANGED
+        return await self._order_receipt(write, outcome, row["id"])
+
+    async def _order_receipt(self, write: WriteRequest, outcome: Outcome, order: int) -> Receipt:
+        shown = await self._parties.shown("order", [order])
+        return Receipt(write_id=write.id, outcome=outcome, record_id=str(order),
+                       record=shown.get(str(order)))  # fmt: skip
+
+    # ── provisioning ─────────────────────────────────────────────────────────────────────────
+
+    async def provision(self, *, dry_run: bool) -> Sequence[Provisioned]:
+        """Make the category and relation types the settings name; our keys need nothing made."""
+        return await checkup.provision(
+            self._client, self._directory, self._settings, dry_run=dry_run
+        )
+
+    async def deprovision(self, *, dry_run: bool) -> Sequence[Provisioned]:
+        """Remove nothing: category and relation types are the company's own once in use."""
+        del dry_run
+        return []
+
+
+def _usable(item: ObjectMap) -> ObjectMap:
+    """Drop fields that must never be read; a column of another record can only be read."""
+    fields = []
+    for one in item.fields:
+        if any(set(path.split(".")) & set(NEVER) for path in one.paths):
+            continue
+        own = "." not in one.path or one.path in _NAMED
+        fields.append(
+            FieldMap(one.field, one.path, one.codec, one.writable and own, one.required, one.inputs)
+        )
+    return ObjectMap(item.entity, item.object, tuple(fields))
+
+
+_NAMED = frozenset({"customer_payment_term.name", "payment_term.name", "currency.code"})
+
+
+def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Capabilities:
+    shared: dict[str, Any] = {
+        "changes": FULL, "lookup": FULL, "page_size": settings.page_size,
+        "settle_time": settings.settle_time, "commit_delay": settings.commit_delay,
+    }  # fmt: skip
+    written: dict[str, Any] = {
+        **shared, "create": FULL, "update": FULL, "find": FULL, "version_check": FULL,
+        "answers_with_values": True,
+    }  # fmt: skip
+    entities: dict[str, EntityCapabilities] = {}
+    for entity, item in maps.items():
+        if entity == "product":
+            entities[entity] = EntityCapabilities(
+                **shared, create=NOT_IMPLEMENTED, update=NOT_IMPLEMENTED, fields=item.facts()
+            )
+        elif entity == "order":
+            entities[entity] = EntityCapabilities(
+                **written, reference=settings.order_key_field, drafts=True, batch_size=10,
+                fields=item.facts(),
+            )  # fmt: skip
+        else:
+            entities[entity] = EntityCapabilities(
+                **written, reference="identifiers", batch_size=settings.batch_size,
+                fields=item.facts(),
+            )  # fmt: skip
+    return Capabilities(
+        entities=entities,
+        deletions=Capability(
+            Level.NOT_IMPLEMENTED, "only an administrator may read Tryton's log of deletions"
+        ),
+        merges=FULL, webhooks=UNSUPPORTED, provision=FULL, never=NEVER,
+    )  # fmt: skip
+
+

@@ -1,0 +1,142 @@
+"""Tryton's short lists: names and codes to record ids, read once and again when one is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import msgspec
+
+from interlock.connectors.base import Reason
+from interlock.connectors.tryton.client import Row, TrytonClient
+from interlock.errors import RejectedError
+
+__all__ = ["Company", "Directory", "RefusedError"]
+
+
+class RefusedError(Exception):
+    """A write cannot be sent; ``reason`` is what its receipt says."""
+
+    def __init__(
+        self, code: str, message: str, *, field: str | None = None, fix: str = ""
+    ) -> None:
+        super().__init__(message)
+        self.reason = Reason(code=code, message=message, field=field, fix=fix)
+
+
+class Company(msgspec.Struct, frozen=True, kw_only=True):
+    """The company the user works for; ``parties`` are those of all companies of the database."""
+
+    id: int
+    currency: str
+    parties: tuple[int, ...]
+
+
+class Directory:
+    """Looks up what fields point to by name: countries, currencies, payment terms, types."""
+
+    def __init__(self, client: TrytonClient) -> None:
+        self._client = client
+        self._lists: dict[tuple[str, str], dict[str, int]] = {}
+        self._company: Company | None = None
+        self._fields: dict[str, Row] = {}
+
+    async def company(self) -> Company:
+        """Read the user's company."""
+        if self._company is None:
+            preferences = await self._client.preferences()
+            rows = await self._client.rows("company.company", [], ["party", "currency.code"])
+            mine = [row for row in rows if row["id"] == preferences.get("company")]
+            if not mine:
+                raise RejectedError(
+                    "the Tryton user works for no company", system="tryton",
+                    operation="company", code="required",
+                    fix="give the user a company under Administration > Users > Preferences",
+                )  # fmt: skip
+            self._company = Company(
+                id=mine[0]["id"], currency=mine[0]["currency."]["code"],
+                parties=tuple(row["party"] for row in rows),
+            )  # fmt: skip
+        return self._company
+
+    async def fields(self, model: str, *, refresh: bool = False) -> Row:
+        """Give the definitions of the fields of a model that the user may read."""
+        if refresh or model not in self._fields:
+            self._fields[model] = await self._client.call(model, "fields_get")
+        return self._fields[model]
+
+    def forget_fields(self) -> None:
+        """Have the fields' definitions, and with them the user's rights, read again."""
+        self._fields.clear()
+
+    async def ids(self, model: str, names: Collection[str], by: str = "name") -> dict[str, int]:
+        """Find ids by name; names Tryton does not have are missing from the answer."""
+        known = self._lists.get((model, by), {})
+        if not known.keys() >= set(names):
+            known = {}
+            for row in await self._client.rows(model, [], [by], order=[["id", "DESC"]]):
+                if row[by]:
+                    known[row[by]] = row["id"]  # of two with one name the older one
+            self._lists[model, by] = known
+        return {name: known[name] for name in names if name in known}
+
+    async def category(self, name: str) -> int | None:
+        """Find a party category."""
+        return (await self.ids("party.category", [name])).get(name)
+
+    async def relation(self, name: str, field: str = "role") -> int:
+        """Find a relation type."""
+        found = (await self.ids("party.relation.type", [name])).get(name)
+        if found is None:
+            raise RefusedError(
+                "unknown_choice", f"Tryton has no relation type {name!r}", field=field,
+                fix="make it under Party > Configuration > Relation Types, or run provision as "
+                "a user who may",
+            )  # fmt: skip
+        return found
+
+    async def payment_term(self, name: str, field: str = "payment_terms") -> int:
+        """Find a payment term."""
+        model = "account.invoice.payment_term"
+        found = (await self.ids(model, [name])).get(name)
+        if found is None:
+            raise RefusedError(
+                "unknown_choice", f"Tryton has no payment term {name!r}", field=field,
+                fix="use one of: " + ", ".join(sorted(self._lists[model, "name"])),
+            )  # fmt: skip
+        return found
+
+    async def currency(self, code: str, field: str = "currency") -> int:
+        """Find a currency by its ISO 4217 code."""
+        found = (await self.ids("currency.currency", [code], "code")).get(code)
+        if found is None:
+            raise RefusedError(
+                "unknown_choice", f"Tryton has no currency {code!r}", field=field,
+                fix="make it under Currency > Currencies",
+            )  # fmt: skip
+        return found
+
+    async def country(self, code: str, field: str) -> int:
+        """Find a country by its ISO 3166-1 alpha-2 code."""
+        found = (await self.ids("country.country", [code], "code")).get(code)
+        if found is None:
+            raise RefusedError(
+                "unknown_choice", f"Tryton has no country {code!r}", field=field,
+                fix="import the countries into Tryton (trytond_import_countries)",
+            )  # fmt: skip
+        return found
+
+    async def subdivision(self, country: int, code: str, region: str, field: str) -> int:
+        """Find a state or province of a country, by ``US-NY``, ``NY`` or ``New York``."""
+        domain: list[Any] = [
+            ["country", "=", country],
+            ["OR", ["code", "in", [region, f"{code}-{region}"]], ["name", "ilike", region]],
+        ]
+        rows = await self._client.rows("country.subdivision", domain, ["code"], limit=1)
+        if not rows:
+            raise RefusedError(
+                "unknown_choice", "Tryton does not have the region of this address", field=field,
+                fix="import the subdivisions (trytond_import_countries), correct the region, or "
+                "set regions: off",
+            )  # fmt: skip
+        return int(rows[0]["id"])

@@ -1,0 +1,262 @@
+"""Object maps: which of Tryton's fields and rows hold a model's field.
+
+Some paths name a place among a record's rows rather than a field of its own:
+
+- ``addresses:invoice``, ``addresses:delivery``: the address with that flag
+- ``contact_mechanisms:email``: the first active one of that type
+- ``identifiers:tax``, ``identifiers:other``: the tax id; the other system's id
+- ``relations:customer``, ``relations:role``: the customer a contact person belongs to, and as what
+- ``name:first``, ``name:last``: the two parts of a contact's name
+- ``key:other``, ``key:quote``: words in the text field of a sale that holds our keys
+
+``parties`` and ``orders`` make these from rows and turn them into rows again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
+
+from interlock.connectors.tryton.config import TrytonSettings
+from interlock.connectors.tryton.taxids import TaxId
+from interlock.mapping.codecs import Boolean, Choice, CodecError, Number, Text
+from interlock.mapping.objectmap import FieldMap, ObjectMap
+from interlock.model import (
+    Address,
+    FieldFacts,
+    Line,
+    Money,
+    OrderStatus,
+    Ref,
+    Value,
+)
+
+__all__ = ["MODELS", "NEVER", "PARTS", "columns_of", "object_maps"]
+
+MODELS: Mapping[str, str] = MappingProxyType({
+    "customer": "party.party", "contact": "party.party",
+    "product": "product.product", "order": "sale.sale",
+})  # fmt: skip
+
+NEVER = (
+    "cost_price", "cost_prices", "cost_price_uom", "cost_value", "product_suppliers", "accounts",
+    "bank_accounts",
+)  # fmt: skip
+
+_ADDRESS = ("active", "invoice", "delivery", "street", "city", "postal_code", "country.code",
+            "subdivision.code", "subdivision.name")  # fmt: skip
+_MECHANISM = ("active", "type", "value")
+_IDENTIFIER = ("active", "type", "code", "code_compact")
+_RELATION = ("active", "to", "type.name")
+_LINE = ("type", "note", "product", "product.code", "description", "quantity", "unit_price",
+         "amount")  # fmt: skip
+
+PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "addresses": _ADDRESS, "contact_mechanisms": _MECHANISM, "identifiers": _IDENTIFIER,
+    "relations": _RELATION, "lines": _LINE, "invoice_address": _ADDRESS,
+    "shipment_address": _ADDRESS,
+})  # fmt: skip
+"""Rows below a record, and the columns read of each."""
+
+_PARTY_PARTS = frozenset({"addresses", "contact_mechanisms", "identifiers"})
+
+
+def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
+    """Name the columns to request for a path."""
+    head = path.partition(":")[0]
+    if head == "key":
+        return (key_field,)
+    if head not in PARTS:
+        return (head,)
+    stamped = ("_timestamp",) if head in _PARTY_PARTS or head == "lines" else ()
+    return tuple(f"{head}.{column}" for column in (*PARTS[head], *stamped))
+
+
+@dataclass(frozen=True, slots=True)
+class PostalAddress:
+    """Codec of an address row; ``region`` is ``off`` or the subdivision's ``code`` or ``name``."""
+
+    region: str = "off"
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> Address | None:
+        """Read the parts Interlock keeps; an address without any is blank."""
+        if not raw:
+            return None
+        text = Text()
+        return Address(
+            street=text.decode(raw.get("street")), city=text.decode(raw.get("city")),
+            postcode=text.decode(raw.get("postal_code")), country=raw.get("country"),
+            region=None if self.region == "off" else text.decode(raw.get("region")),
+        ) or None  # fmt: skip
+
+    def encode(self, value: Value | None) -> Any:
+        """Make the parts of a row, with country and region by code or name."""
+        if value is None:
+            return None
+        if not isinstance(value, Address):
+            raise CodecError("an address was expected")
+        row: dict[str, Any] = {
+            "street": value.street, "city": value.city, "postal_code": value.postcode,
+            "country": value.country,
+        }  # fmt: skip
+        if self.region != "off":
+            if value.region and not value.country:
+                raise CodecError("a region needs its country", fix="fill in the country")
+            row["region"] = value.region
+        return row
+
+
+@dataclass(frozen=True, slots=True)
+class CompanyMoney:
+    """Codec of ``{"amount": .., "currency": ..}``, an amount in the company's currency."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=2))
+
+    def decode(self, raw: Any) -> Money | None:
+        """Read it; no amount is blank."""
+        if not raw or raw.get("amount") is None:
+            return None
+        return Money(Decimal(raw["amount"]), raw["currency"])
+
+    def encode(self, value: Value | None) -> Any:
+        """Round to cents."""
+        if value is None:
+            return None
+        if not isinstance(value, Money):
+            raise CodecError("an amount with its currency was expected")
+        return {"amount": value.amount.quantize(Decimal("0.01")), "currency": value.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """Codec of a many2one: the id of a record of ``entity``."""
+
+    entity: str
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> Ref | None:
+        """Read an id."""
+        return None if raw is None else Ref(self.entity, str(raw))
+
+    def encode(self, value: Value | None) -> Any:
+        """Make an id; a link's id has no meaning here."""
+        if value is None:
+            return None
+        if not isinstance(value, Ref) or not value.id.isdecimal():
+            raise CodecError(f"the id of a {self.entity} in Tryton was expected")
+        return int(value.id)
+
+
+@dataclass(frozen=True, slots=True)
+class SaleLines:
+    """Codec of a sale's lines; prices keep four decimals."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=4, required=True))
+
+    def decode(self, raw: Any) -> tuple[Line, ...] | None:
+        """Read the lines in their order."""
+        return None if raw is None else tuple(
+            Line(
+                key=row["key"], sku=row["sku"], description=row["description"],
+                product=None if row["product"] is None else Ref("product", str(row["product"])),
+                quantity=Decimal(row["quantity"] or 0), unit_price=Decimal(row["unit_price"] or 0),
+                net=row["net"],
+            ) for row in raw
+        )  # fmt: skip
+
+    def encode(self, value: Value | None) -> Any:
+        """Make what ``orders`` resolves into rows."""
+        if value is None:
+            return None
+        if not isinstance(value, tuple):
+            raise CodecError("lines were expected")
+        product, step = Pointer("product"), Decimal(1).scaleb(-(self.facts.decimals or 4))
+        return [
+            {
+                "key": line.key, "sku": line.sku, "description": line.description,
+                "product": product.encode(line.product), "quantity": line.quantity,
+                "unit_price": line.unit_price.quantize(step), "net": line.net,
+            } for line in value
+        ]  # fmt: skip
+
+
+def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
+    """Give the maps of all entities."""
+    parts = ("street", "city", "region", "postcode", "country")
+    if settings.regions == "off":
+        parts = tuple(part for part in parts if part != "region")
+    address = PostalAddress(settings.regions, FieldFacts(address_parts=parts))
+    maps = {
+        "customer": _customer(address, settings), "contact": _contact(settings),
+        "product": _PRODUCT, "order": _order(address),
+    }  # fmt: skip
+    if not settings.contacts:
+        del maps["contact"]
+    return maps
+
+
+def _customer(address: PostalAddress, settings: TrytonSettings) -> ObjectMap:
+    return ObjectMap("customer", "party.party", (
+        FieldMap("name", "name", Text(), required=True),
+        FieldMap("website", "contact_mechanisms:website", Text()),
+        FieldMap("email", "contact_mechanisms:email", Text()),
+        FieldMap("phone", "contact_mechanisms:phone", Text()),
+        FieldMap("tax_id", "identifiers:tax", TaxId(settings.tax_types)),
+        FieldMap("billing_address", "addresses:invoice", address),
+        FieldMap("shipping_address", "addresses:delivery", address),
+        FieldMap("payment_terms", "customer_payment_term.name", Text()),
+        FieldMap("credit_limit", "credit_limit_amount", CompanyMoney()),
+        FieldMap("other_id", "identifiers:other", Text()),
+    ))  # fmt: skip
+
+
+def _contact(settings: TrytonSettings) -> ObjectMap:
+    roles = tuple(str(role) for role in settings.contact_relations)
+    role = Choice(
+        {name: str(role) for role, name in settings.contact_relations.items()},
+        facts=FieldFacts(choices=roles),
+    )
+    return ObjectMap("contact", "party.party", (
+        FieldMap("customer", "relations:customer", Pointer("customer"), required=True),
+        FieldMap("first_name", "name:first", Text()),
+        FieldMap("last_name", "name:last", Text(), required=True),
+        FieldMap("email", "contact_mechanisms:email", Text()),
+        FieldMap("phone", "contact_mechanisms:phone", Text()),
+        FieldMap("role", "relations:role", role),
+        FieldMap("other_id", "identifiers:other", Text()),
+    ))  # fmt: skip
+
+
+_PRODUCT = ObjectMap("product", "product.product", (
+    FieldMap("sku", "code", Text(), writable=False),
+    FieldMap("name", "name", Text(), writable=False),
+    FieldMap("active", "active", Boolean(), writable=False),
+))  # fmt: skip
+
+_STATUS = MappingProxyType({
+    "draft": OrderStatus.DRAFT, "quotation": OrderStatus.DRAFT,
+    "confirmed": OrderStatus.OPEN, "processing": OrderStatus.OPEN,
+    "done": OrderStatus.FULFILLED, "cancelled": OrderStatus.CANCELLED,
+})  # fmt: skip
+
+
+def _order(address: PostalAddress) -> ObjectMap:
+    statuses = FieldFacts(choices=tuple(OrderStatus))
+    return ObjectMap("order", "sale.sale", (
+        FieldMap("customer", "party", Pointer("customer"), required=True),
+        FieldMap("number", "number", Text(), writable=False),
+        FieldMap("status", "state", Choice(_STATUS, facts=statuses)),
+        FieldMap("currency", "currency.code", Text()),
+        FieldMap("payment_terms", "payment_term.name", Text()),
+        FieldMap("po_number", "reference", Text()),
+        FieldMap("quote_number", "key:quote", Text()),
+        FieldMap("billing_address", "invoice_address", address),
+        FieldMap("shipping_address", "shipment_address", address),
+        FieldMap("lines", "lines", SaleLines()),
+        FieldMap("net_total", "untaxed_amount", Number(), writable=False),
+        FieldMap("other_id", "key:other", Text()),
+    ))  # fmt: skip

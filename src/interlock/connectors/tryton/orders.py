@@ -1,0 +1,348 @@
+"""Sales: reading them, making a draft in one call, and taking it to confirmed.
+
+A sale has one number of its own and no identifiers.  Its ``reference`` is the customer's purchase
+order number, as Tryton's users expect.  Our keys stand as words in another text field (setting
+``order_key_field``, the description by default): ``interlock:il-.. crm:0061x quote:Q-7``.  The key
+of a line is the line's note, which is not printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from interlock.connectors.tryton.client import Row, TrytonClient
+from interlock.connectors.tryton.directory import Directory, RefusedError
+from interlock.connectors.tryton.errors import ConfirmationNeededError
+from interlock.connectors.tryton.parties import Layout, address_raw
+from interlock.errors import RejectedError, TransientError, UnknownOutcomeError
+
+__all__ = ["Keys", "OrderDesk", "join_keys", "order_raw", "read_keys"]
+
+_QUOTE = "quote:"
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """Our words in the key field of a sale; ``rest`` is what others wrote there."""
+
+    reference: str | None = None
+    other: str | None = None
+    quote: str | None = None
+    rest: str = ""
+
+
+def read_keys(text: str | None, layout: Layout) -> Keys:
+    """Find our words; of two of a kind the first one counts."""
+    prefixes = {
+        "reference": layout.reference_prefix, "other": layout.other_prefix, "quote": _QUOTE,
+    }  # fmt: skip
+    found: dict[str, str] = {}
+    rest = []
+    for word in (text or "").split():
+        for name, prefix in prefixes.items():
+            if word.startswith(prefix) and name not in found:
+                found[name] = unquote(word[len(prefix) :])
+                break
+        else:
+            rest.append(word)
+    return Keys(rest=" ".join(rest), **found)
+
+
+def join_keys(keys: Keys, layout: Layout) -> str:
+    """Make the field's text."""
+    words = [keys.rest] if keys.rest else []
+    for prefix, value in (
+        (layout.reference_prefix, keys.reference), (layout.other_prefix, keys.other),
+        (_QUOTE, keys.quote),
+    ):  # fmt: skip
+        if value is not None:
+            words.append(prefix + quote(value, safe="/:;,.+#@!()[]'*&=$?~-_"))
+    return " ".join(words)
+
+
+def order_raw(row: Row, layout: Layout, keys: Keys) -> dict[str, Any]:
+    """Give the values behind the paths of the order's object map."""
+    raw = {key.rstrip("."): value for key, value in row.items()}
+    raw["key:other"], raw["key:quote"] = keys.other, keys.quote
+    for name in ("invoice_address", "shipment_address"):
+        if f"{name}." in row:
+            raw[name] = address_raw(row[f"{name}."], layout.region)
+    if row.get("payment_term.", 0) is None:
+        raw["payment_term"] = {"name": None}
+    if "lines." in row:
+        raw["lines"] = [_line_raw(line) for line in row["lines."] if line["type"] == "line"]
+    return raw
+
+
+def _line_raw(row: Row) -> dict[str, Any]:
+    return {
+        "key": row["note"] or f"line-{row['id']}", "description": row["description"],
+        "product": row["product"], "sku": (row.get("product.") or {}).get("code"),
+        "quantity": row["quantity"], "unit_price": row["unit_price"], "net": row["amount"],
+    }  # fmt: skip
+
+
+class OrderDesk:
+    """Makes and confirms sales."""
+
+    def __init__(
+        self, client: TrytonClient, directory: Directory, *, key_field: str,
+        accept_warnings: Sequence[str],
+    ) -> None:  # fmt: skip
+        self._client = client
+        self._directory = directory
+        self._key_field = key_field
+        self._accepted = tuple(accept_warnings)
+
+    # ── create ───────────────────────────────────────────────────────────────────────────────
+
+    async def create(self, raw: Mapping[str, Any], layout: Layout, reference: str | None) -> int:
+        """Make a draft with all its lines in one call, after everything it needs was found."""
+        if raw.get("state", "draft") not in (None, "draft"):
+            raise RefusedError("invalid_value", "an order is created as a draft", field="status")
+        values = await self._header(raw, layout, reference)
+        values["lines"] = [["create", await self._lines(raw.get("lines") or [], values)]]
+        for name, field in _ADDRESSES.items():
+            if raw.get(name):
+                values[name] = await self._address(values["party"], raw[name], field, layout)
+        (made,) = await self._client.call("sale.sale", "create", [values], writes=True)
+        return int(made)
+
+    async def _header(
+        self, raw: Mapping[str, Any], layout: Layout, reference: str | None
+    ) -> dict[str, Any]:
+        party = raw.get("party")
+        if party is None:
+            raise RefusedError("required", "an order needs its customer", field="customer")
+        found = await self._client.rows("party.party", [["id", "=", party]], ["active"])
+        if not found:
+            raise RefusedError(
+                "not_found", "the customer is not in Tryton, or archived there", field="customer",
+                fix="bring the customer back, or link the account to another one",
+            )  # fmt: skip
+        company = await self._directory.company()
+        code = (raw.get("currency") or {}).get("code") or company.currency
+        begun = {
+            "party": party, "company": company.id, "state": "draft",
+            "currency": await self._directory.currency(code), "lines": [],
+        }  # fmt: skip
+        # what Tryton's own form would fill in once the customer is chosen
+        filled = await self._client.call("sale.sale", "on_change", begun, ["party"])
+        defaults = {name: filled[name] for name in _FILLED if filled.get(name) is not None}
+        values = {**defaults, "party": party, "currency": begun["currency"], "company": company.id}
+        term = (raw.get("payment_term") or {}).get("name")
+        if term is not None:
+            values["payment_term"] = await self._directory.payment_term(term)
+        values |= {k: v for k, v in raw.items() if k not in _RESOLVED and ":" not in k}
+        keys = Keys(
+            reference=reference, other=raw.get("key:other"), quote=raw.get("key:quote"),
+            rest=" ".join(str(raw.get(self._key_field) or "").split()),
+        )  # fmt: skip
+        values[self._key_field] = join_keys(keys, layout)
+        return values
+
+    async def _lines(
+        self, lines: Sequence[Mapping[str, Any]], header: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        if not lines:
+            raise RefusedError("required", "an order needs at least one line", field="lines")
+        products = await self._products(lines)
+        return list(
+            await asyncio.gather(
+                *(self._line(line, _product_of(line, products), header) for line in lines)
+            )
+        )
+
+    async def _products(self, lines: Sequence[Mapping[str, Any]]) -> list[Row]:
+        ids = [line["product"] for line in lines if line["product"] is not None]
+        codes = [line["sku"] for line in lines if line["product"] is None and line["sku"]]
+        return await self._client.rows(
+            "product.product", ["OR", ["id", "in", ids], ["code", "in", codes]],
+            ["code", "salable", "active"], active_test=False,
+        )  # fmt: skip
+
+    async def _line(
+        self, line: Mapping[str, Any], product: Row, header: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        begun = {
+            "type": "line", "product": product["id"], "quantity": float(line["quantity"]),
+            "taxes": [], "unit": None,
+            **{f"_parent_sale.{name}": header.get(name) for name in _LINE_CONTEXT},
+        }  # fmt: skip
+        # the unit and the customer's taxes of the product, by Tryton's own rules
+        filled = await self._client.call("sale.line", "on_change", begun, ["product"])
+        values = {
+            "type": "line", "product": product["id"], "unit": filled.get("unit"),
+            "quantity": float(line["quantity"]), "unit_price": Decimal(line["unit_price"]),
+            "description": line["description"], "note": line["key"],
+        }  # fmt: skip
+        taxes = _added(filled.get("taxes"))
+        return {**values, "taxes": [["add", taxes]]} if taxes else values
+
+    async def _address(self, party: int, raw: Row, field: str, layout: Layout) -> int:
+        """Find the customer's address, or add it, as a clerk would for a new place of delivery."""
+        parts = dict(raw)
+        country = parts["country"]
+        if country is not None:
+            parts["country"] = await self._directory.country(country, field)
+        region = parts.pop("region", None)
+        if region is not None:
+            parts["subdivision"] = await self._directory.subdivision(
+                parts["country"], country, region, field
+            )
+        columns = ["street", "city", "postal_code", "country.code", "subdivision.code",
+                   "subdivision.name"]  # fmt: skip
+        for row in await self._client.rows("party.address", [["party", "=", party]], columns):
+            if _same_address(address_raw(row, layout.region) or {}, raw):
+                return int(row["id"])
+        try:
+            (made,) = await self._client.call(
+                "party.address", "create", [{**parts, "party": party}], writes=True
+            )
+        except UnknownOutcomeError as error:
+            # no order was begun, and the next try finds the address if it was made
+            raise TransientError(
+                error.message, system="tryton", operation=error.operation, code=error.code
+            ) from error
+        return int(made)
+
+    # ── update ───────────────────────────────────────────────────────────────────────────────
+
+    async def header_values(
+        self, raw: Mapping[str, Any], row: Row, layout: Layout
+    ) -> dict[str, Any]:
+        """Make what ``write`` takes for the fields that stay open to us after creation."""
+        for path, field in _FIXED.items():
+            if path in raw:
+                raise RefusedError(
+                    "locked", "an order's content is not changed after it was made", field=field,
+                    fix="change the order in Tryton",
+                )  # fmt: skip
+        values = {k: v for k, v in raw.items() if k not in _RESOLVED and ":" not in k}
+        if "payment_term" in raw:
+            name = raw["payment_term"]["name"]
+            values["payment_term"] = name and await self._directory.payment_term(name)
+        keys = read_keys(row.get(self._key_field), layout)
+        for part in ("other", "quote"):
+            if f"key:{part}" in raw:
+                keys = msgspec.structs.replace(keys, **{part: raw[f"key:{part}"]})
+        if any(path.startswith("key:") for path in raw):
+            values[self._key_field] = join_keys(keys, layout)
+        return values
+
+    async def bring_to(self, order: int, wanted: str, state: str) -> bool:
+        """Confirm (``confirmed``) or cancel a sale; says whether anything was done.
+
+        Each step is taken only from the state just read, so that repeating all of it is harmless.
+        """
+        if wanted == "draft":
+            if state in ("draft", "quotation"):
+                return False
+            raise _stuck(state, "go back to draft")
+        if wanted == "cancelled":
+            if state == "cancelled":
+                return False
+            if state not in ("draft", "quotation"):
+                raise _stuck(state, "be cancelled")
+            await self._press("cancel", order, state)
+            return True
+        if wanted == "done":
+            if state == "done":
+                return False
+            raise _stuck(state, "be called fulfilled: Tryton does that itself")
+        if state == "cancelled":
+            raise _stuck(state, "be confirmed")
+        done = False
+        for step, before in (("quote", "draft"), ("confirm", "quotation")):
+            if state == before:
+                await self._press(step, order, state)
+                state, done = await self._state(order), True
+        return done
+
+    async def _press(self, button: str, order: int, before: str) -> None:
+        """Press a button, accepting the warnings that may be accepted."""
+        for _ in range(10):
+            try:
+                await self._client.call("sale.sale", button, [order], writes=True)
+            except ConfirmationNeededError as asked:
+                if not asked.name.endswith(self._accepted or ("\0",)):
+                    raise
+                await self._client.call("res.user.warning", "skip", asked.name, False, writes=True)
+            except RejectedError:
+                if await self._state(order) == before:
+                    raise
+                return  # somebody else pressed it first
+            else:
+                return
+        raise RejectedError(
+            f"Tryton goes on asking for warnings to be accepted at {button}", system="tryton",
+            operation=button, code="needs_confirmation", fix="confirm the order in Tryton",
+        )  # fmt: skip
+
+    async def _state(self, order: int) -> str:
+        (row,) = await self._client.call("sale.sale", "read", [order], ["state"])
+        return str(row["state"])
+
+
+_ADDRESSES = {"invoice_address": "billing_address", "shipment_address": "shipping_address"}
+_FILLED = (
+    "payment_term", "price_list", "invoice_address", "shipment_address", "warehouse",
+    "invoice_method", "shipment_method", "invoice_party", "shipment_party",
+)  # fmt: skip
+_LINE_CONTEXT = ("party", "currency", "company", "price_list", "shipment_address", "warehouse")
+_RESOLVED = frozenset({"party", "currency", "payment_term", "lines", "state", *_ADDRESSES})
+_FIXED = {
+    "party": "customer", "currency": "currency", "lines": "lines", **_ADDRESSES,
+}  # fmt: skip
+
+
+def _stuck(state: str, aim: str) -> RefusedError:
+    return RefusedError(
+        "locked", f"an order that is {state} in Tryton cannot {aim}", field="status",
+        fix="look at the order in Tryton",
+    )  # fmt: skip
+
+
+def _product_of(line: Mapping[str, Any], products: Sequence[Row]) -> Row:
+    """Choose the product of a line, or refuse the order naming the line."""
+    by_id, sku = line["product"], line["sku"]
+    found = [row for row in products if (row["code"] == sku if by_id is None else row["id"] == by_id)]
+    found = [row for row in found if row["active"]] or found
+    name = f"line {line['key']}" + (f" (product {sku})" if sku else "")
+    if not found:
+        raise RefusedError(
+            "not_found", f"{name}: Tryton has no such product", field="lines",
+            fix="make the product in Tryton with this code, or correct the line",
+        )  # fmt: skip
+    if len(found) > 1:
+        raise RefusedError(
+            "duplicate", f"{name}: Tryton has several products with this code", field="lines",
+            fix="give them different codes",
+        )  # fmt: skip
+    if not found[0]["active"] or not found[0]["salable"]:
+        why = "is not for sale" if found[0]["active"] else "is archived"
+        raise RefusedError(
+            "invalid_value", f"{name}: the product {why} in Tryton", field="lines",
+            fix="make it salable in Tryton, or take another product",
+        )  # fmt: skip
+    return found[0]
+
+
+def _added(taxes: Any) -> list[int]:
+    """Read the ids an on_change adds to a many2many."""
+    if isinstance(taxes, dict):
+        return [int(row["id"]) for _place, row in taxes.get("add", [])]
+    return [int(key) for key in taxes or []]
+
+
+def _same_address(left: Row, right: Row) -> bool:
+    def parts(raw: Row) -> list[str]:
+        names = ("street", "city", "postal_code", "country", "region")
+        return [" ".join(str(raw.get(name) or "").split()).casefold() for name in names]
+
+    return parts(left) == parts(right)

@@ -1,0 +1,377 @@
+"""Reading: which records an entity has, what is requested of them, and what changed.
+
+Changes are found by ``last_modified_at``, which an edit of an address, contact mechanism or
+identifier moves for that row only: each is a feed of its own, merged into its party's entity.  A
+page goes on by id, not by time: ids neither tie nor move while paging, and a record edited behind
+the page is found by the next round, whose window begins before this one did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from interlock.connectors.base import Found, Page
+from interlock.connectors.kit import Window
+from interlock.connectors.tryton.client import Row, TrytonClient
+from interlock.connectors.tryton.config import TrytonSettings
+from interlock.connectors.tryton.directory import Directory
+from interlock.connectors.tryton.objects import MODELS, NEVER, columns_of
+from interlock.connectors.tryton.orders import order_raw, read_keys
+from interlock.connectors.tryton.parties import Layout, party_raw, party_reference, version
+from interlock.errors import RejectedError
+from interlock.mapping.objectmap import ObjectMap
+from interlock.model import Fields, Presence, Record
+
+__all__ = ["Reader"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """Rows whose changes are changes of a record.
+
+    ``owner``: the row's field that points to the record, ``None`` for the record itself;
+    ``through``: the record's field that points to the row.  ``stamps``: any of these times.
+    """
+
+    model: str
+    owner: str | None = None
+    through: str | None = None
+    stamps: tuple[str, ...] = ("last_modified_at",)
+
+
+_PARTY_FEEDS = (
+    _Feed("party.party"), _Feed("party.address", owner="party"),
+    _Feed("party.contact_mechanism", owner="party"), _Feed("party.identifier", owner="party"),
+)  # fmt: skip
+_FEEDS = {
+    "customer": _PARTY_FEEDS,
+    # last_modified_at of a relation is the present time whenever it is read; its columns are not
+    "contact": (*_PARTY_FEEDS, _Feed("party.relation.all", owner="from_",
+                                     stamps=("create_date", "write_date"))),
+    "product": (_Feed("product.product"), _Feed("product.template", through="template")),
+    "order": (_Feed("sale.sale"), _Feed("sale.line", owner="sale")),
+}  # fmt: skip
+
+
+class _Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """A window for each feed, and the feed being read."""
+
+    windows: tuple[Window, ...]
+    at: int = 0
+
+
+class Reader:
+    """Reads one connection's records; every list of columns comes from the object maps."""
+
+    def __init__(
+        self, client: TrytonClient, directory: Directory, maps: dict[str, ObjectMap],
+        settings: TrytonSettings, other_prefix: str,
+    ) -> None:  # fmt: skip
+        self._client = client
+        self._directory = directory
+        self._settings = settings
+        self._other_prefix = other_prefix
+        self.maps = maps
+        self._readable = dict(maps)
+
+    # ── pages ────────────────────────────────────────────────────────────────────────────────
+
+    async def sweep(self, entity: str, cursor: str | None) -> Page:
+        """Read all records, page by page, in the order of their ids."""
+        domain = [*await self.domain(entity), ["id", ">", int(cursor or 0)]]
+        ids = await self._search(MODELS[entity], domain, limit=self._settings.page_size)
+        records = await self.read(entity, ids)
+        more = len(ids) == self._settings.page_size
+        return Page(records=records, cursor=str(ids[-1]) if ids else cursor or "0", more=more)
+
+    async def changes(self, entity: str, text: str | None) -> Page:
+        """Read the next page of changes, feed after feed."""
+        feeds, delay = _FEEDS[entity], self._settings.commit_delay
+        if text is None:
+            begin = Window(since=await self._client.server_now() - delay)
+            cursor = _Cursor(windows=(begin,) * len(feeds))
+        else:
+            cursor = msgspec.json.decode(text.encode(), type=_Cursor)
+        while cursor.at < len(feeds):
+            feed, window = feeds[cursor.at], cursor.windows[cursor.at]
+            if window.started is None:
+                window = window.begin(await self._client.server_now())
+            ids, owners = await self._changed(feed, window)
+            full = len(ids) == self._settings.page_size
+            if full:
+                window = msgspec.structs.replace(window, at_id=str(ids[-1]))
+            else:
+                window = window.finish(delay)
+            cursor = _moved(cursor, window, done=not full)
+            records = await self.fetch(entity, [str(owner) for owner in owners], feed.through)
+            if records:
+                return _page(records, cursor)
+        return _page([], cursor)
+
+    async def _changed(self, feed: _Feed, window: Window) -> tuple[list[int], list[int]]:
+        """Give the next changed rows of a feed, and the records they belong to."""
+        since: list[Any] = [[stamp, ">=", window.since] for stamp in feed.stamps]
+        domain = [["OR", *since] if len(since) > 1 else since[0]]
+        domain.append(["id", ">", int(window.at_id or 0)])
+        rows = await self._client.rows(
+            feed.model, domain, [feed.owner or "id"], limit=self._settings.page_size,
+            order=[["id", "ASC"]], active_test=False,
+        )  # fmt: skip
+        owners = dict.fromkeys(row[feed.owner or "id"] for row in rows)
+        return [row["id"] for row in rows], [key for key in owners if key is not None]
+
+    # ── records ──────────────────────────────────────────────────────────────────────────────
+
+    async def fetch(
+        self, entity: str, ids: Sequence[str], through: str | None = None
+    ) -> list[Record]:
+        """Read records by id; those that are not there or not of this entity are left out.
+
+        ``through``: the ids are of records this field points to.
+        """
+        keys = [int(key) for key in dict.fromkeys(ids) if key.isdecimal()]
+        records: list[Record] = []
+        for start in range(0, len(keys), self._settings.page_size):
+            part = keys[start : start + self._settings.page_size]
+            domain = [*await self.domain(entity), [through or "id", "in", part]]
+            found = await self._search(MODELS[entity], domain)
+            records += await self.read(entity, found)
+        return records
+
+    async def read(self, entity: str, ids: Sequence[int]) -> list[Record]:
+        """Decode records known to be there; one deleted meanwhile is left out."""
+        layout = await self.layout()
+        return [self.record(entity, row, layout) for row in await self.rows(entity, ids)]
+
+    async def rows(self, entity: str, ids: Sequence[int]) -> list[Row]:
+        """Read raw rows, only the columns of the object map.
+
+        A right taken away, or a record deleted, between two calls is met by asking again.
+        """
+        if not ids:
+            return []
+        model, keys = MODELS[entity], list(ids)
+        for attempt in (1, 2, 3):
+            try:
+                # with the default filter for what is below: archived addresses do not count
+                rows = await self._client.call(model, "read", keys, await self.columns(entity))
+                break
+            except RejectedError as error:
+                if attempt == 3 or error.code not in ("not_permitted", "not_found"):
+                    raise
+                self._directory.forget_fields()
+                keys = await self._search(model, [["id", "in", keys]])
+                if not keys:
+                    return []
+        return sorted(rows, key=lambda row: int(row["id"]))
+
+    def record(self, entity: str, row: Row, layout: Layout) -> Record:
+        """Decode one row."""
+        if entity in ("customer", "contact"):
+            raw, reference = party_raw(row, layout), party_reference(row, layout)
+        elif entity == "order":
+            keys = read_keys(row.get(self._settings.order_key_field), layout)
+            raw, reference = order_raw(row, layout, keys), keys.reference
+        else:
+            raw, reference = _product_raw(row), None
+        problems: dict[str, str] = {}
+        presence, winner = _presence(row)
+        return Record(
+            entity=entity, id=str(row["id"]), version=version(row, MODELS[entity]),
+            fields=self._readable[entity].decode(raw, problems), reference=reference,
+            modified=row["last_modified_at"], presence=presence, merged_into=winner,
+            problems=problems or None,
+        )  # fmt: skip
+
+    # ── looking up ───────────────────────────────────────────────────────────────────────────
+
+    async def find(self, entity: str, references: Sequence[str]) -> dict[str, list[Found]]:
+        """Find the records that carry our references.
+
+        Each record was made in one step with all it has, so one that is found is complete.
+        """
+        if entity == "order":
+            return await self._find_orders(references)
+        prefix = (await self.layout()).reference_prefix
+        codes = [prefix + reference for reference in references]
+        domain = [["type", "=", None], ["code", "in", codes]]
+        # archived ones too: a merged party's identifiers live on, archived, on the winner
+        rows = await self._client.rows(
+            "party.identifier", domain, ["code", "party"], active_test=False
+        )
+        records = {r.id: r for r in await self.fetch(entity, [str(row["party"]) for row in rows])}
+        found: dict[str, list[Found]] = {}
+        for row in rows:
+            if record := records.get(str(row["party"])):
+                found.setdefault(row["code"][len(prefix) :], []).append(Found(record=record))
+        return found
+
+    async def _find_orders(self, references: Sequence[str]) -> dict[str, list[Found]]:
+        layout, field = await self.layout(), self._settings.order_key_field
+        found: dict[str, list[Found]] = {}
+        for start in range(0, len(references), 50):
+            part = references[start : start + 50]
+            like = [
+                [field, "like", f"%{_literal(layout.reference_prefix + reference)}%"]
+                for reference in part
+            ]
+            domain = [*await self.domain("order"), ["OR", *like]]
+            for record in await self.read("order", await self._search("sale.sale", domain)):
+                if record.reference in part:
+                    found.setdefault(record.reference, []).append(Found(record=record))
+        return found
+
+    async def lookup(self, entity: str, probe: Fields) -> list[Record]:
+        """Read what could be the same record, archived ones too."""
+        either = _likeness(entity, probe)
+        if not either:
+            return []
+        domain = [*await self.domain(entity), ["OR", *either]]
+        return await self.read(entity, await self._search(MODELS[entity], domain, limit=50))
+
+    # ── what to ask for ──────────────────────────────────────────────────────────────────────
+
+    async def domain(self, entity: str) -> list[Any]:
+        """Give the condition that tells an entity's records from others of the same model."""
+        company = await self._directory.company()
+        relations = list(self._settings.contact_relations.values())
+        persons = ["relations", "where", [["type.name", "in", relations]]]
+        if entity == "contact":
+            return [["id", "not in", list(company.parties)], persons]
+        if entity == "order":
+            return [["company", "=", company.id]]
+        if entity == "product":
+            return []
+        domain: list[Any] = [["id", "not in", list(company.parties)]]
+        if self._settings.customer_category is not None:
+            # an id that does not exist: without the category there are no customers
+            category = await self._directory.category(self._settings.customer_category) or -1
+            return [*domain, ["categories", "child_of", [category], "parent"]]
+        if self._settings.contacts:
+            domain.append(["relations", "not where", persons[2]])
+        return domain
+
+    async def columns(self, entity: str) -> list[str]:
+        """Name the columns to request: those of the mapped fields that may be read."""
+        readable = await self.readable(entity)
+        columns = ["_timestamp", "last_modified_at"]
+        key_field = self._settings.order_key_field
+        if MODELS[entity] == "party.party":
+            columns += ["active", "replaced_by", *columns_of("identifiers:")]
+        elif entity == "product":
+            columns += ["active", "template._timestamp", "template.active"]
+        else:
+            columns += [key_field, "state"]
+        for path in readable.paths:
+            columns += columns_of(path, key_field)
+        return list(dict.fromkeys(columns))
+
+    async def readable(self, entity: str) -> ObjectMap:
+        """Give the object map without fields this user may not read or this Tryton lacks."""
+        keep = []
+        for item in self.maps[entity].fields:
+            key_field = self._settings.order_key_field
+            needed = [c for path in item.paths for c in columns_of(path, key_field)]
+            if await self._may_read(MODELS[entity], needed):
+                keep.append(item)
+        self._readable[entity] = ObjectMap(entity, MODELS[entity], tuple(keep))
+        return self._readable[entity]
+
+    async def _may_read(self, model: str, columns: Sequence[str]) -> bool:
+        for column in columns:
+            here: str | None = model
+            for step in column.split("."):
+                if step == "_timestamp":
+                    break
+                fields = await self._directory.fields(here) if here else {}
+                if step not in fields or step in NEVER:
+                    return False
+                here = fields[step].get("relation")
+        return True
+
+    async def layout(self) -> Layout:
+        """Give the forms of keys and names of this connection."""
+        company = await self._directory.company()
+        return Layout(
+            other_prefix=self._other_prefix, currency=company.currency,
+            relation_types=frozenset(self._settings.contact_relations.values()),
+            region=self._settings.regions,
+        )  # fmt: skip
+
+    async def _search(
+        self, model: str, domain: Sequence[Any], *, limit: int | None = None
+    ) -> list[int]:
+        found = await self._client.call(
+            model, "search", list(domain), 0, limit, [["id", "ASC"]], active_test=False
+        )
+        return [int(key) for key in found]
+
+
+def _presence(row: Row) -> tuple[Presence, str | None]:
+    if row.get("replaced_by"):
+        return Presence.MERGED, str(row["replaced_by"])
+    if not row.get("active", True):
+        return Presence.ARCHIVED, None
+    return Presence.PRESENT, None
+
+
+def _product_raw(row: Row) -> dict[str, Any]:
+    raw = {key.rstrip("."): value for key, value in row.items()}
+    # a variant cannot be sold when its template is archived
+    raw["active"] = bool(row["active"] and (row.get("template.") or {}).get("active", True))
+    return raw
+
+
+def _moved(cursor: _Cursor, window: Window, *, done: bool) -> _Cursor:
+    windows = list(cursor.windows)
+    windows[cursor.at] = window
+    return _Cursor(windows=tuple(windows), at=cursor.at + 1 if done else cursor.at)
+
+
+def _page(records: Sequence[Record], cursor: _Cursor) -> Page:
+    more = cursor.at < len(cursor.windows)
+    if not more:
+        cursor = _Cursor(windows=cursor.windows)
+    return Page(records=records, cursor=msgspec.json.encode(cursor).decode(), more=more)
+
+
+def _likeness(entity: str, probe: Fields) -> list[Any]:
+    """Make the alternatives of a domain from the fields of a probe."""
+    either: list[Any] = []
+    text = {field: value for field, value in probe.items() if isinstance(value, str) and value}
+    if entity == "product":
+        return [["code", "ilike", _literal(text["sku"])]] if "sku" in text else []
+    if entity == "order":
+        return [["reference", "ilike", _literal(text["po_number"])]] if "po_number" in text else []
+    if name := text.get("name"):
+        either.append(["name", "ilike", _literal(" ".join(name.split()))])
+    if last := text.get("last_name"):
+        either.append(["name", "ilike", f"%{_literal(last).replace(' ', '_')}"])
+    if email := text.get("email"):
+        either.append(_mechanism_where("email", _literal(email)))
+    if host := _host(text.get("website", "")):
+        either.append(_mechanism_where("website", f"%{_literal(host)}%"))
+    if tax_id := "".join(c for c in text.get("tax_id", "") if c.isalnum()).upper():
+        codes = [tax_id, tax_id[2:]]
+        either.append(["identifiers", "where", [["type", "!=", None], ["code_compact", "in", codes]]])
+    return either
+
+
+def _mechanism_where(kind: str, pattern: str) -> list[Any]:
+    return ["contact_mechanisms", "where", [["type", "=", kind], ["value", "ilike", pattern]]]
+
+
+def _host(website: str) -> str:
+    host = urlsplit(website if "//" in website else f"//{website}").hostname or ""
+    return host.removeprefix("www.")
+
+
+def _literal(text: str) -> str:
+    """Escape what has a meaning in a pattern."""
+    return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
+

@@ -1,0 +1,1 @@
+"""How a vendor's object becomes a model record and back; users override it in YAML."""

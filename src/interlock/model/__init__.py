@@ -1,0 +1,24 @@
+"""What is synced: entities, values, records and what a system can hold of them. No I/O."""
+
+from interlock.model.entities import (
+    Contact,
+    ContactRole,
+    Customer,
+    Deal,
+    Order,
+    OrderStatus,
+    Product,
+    Quote,
+    StageKind,
+)
+from interlock.model.facts import ANYTHING, FieldFacts, agree, project
+from interlock.model.record import Presence, Record, WriteKind
+from interlock.model.schema import ENTITIES, EntitySchema, Schema
+from interlock.model.values import Address, Fields, Line, Money, Ref, Value
+
+__all__ = [
+    "Address", "Fields", "Line", "Money", "Ref", "Value",
+    "Contact", "ContactRole", "Customer", "Deal", "Order", "OrderStatus", "Product", "Quote",
+    "StageKind", "ENTITIES", "EntitySchema", "Schema",
+    "Presence", "Record", "WriteKind", "ANYTHING", "FieldFacts", "agree", "project",
+]

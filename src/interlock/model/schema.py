@@ -1,0 +1,85 @@
+"""Entity schemas: which fields exist, of which type, and how they are stored as bytes."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypedDict, cast
+
+import msgspec
+
+from interlock.model.entities import Contact, Customer, Deal, Entity, Order, Product, Quote
+from interlock.model.values import Fields, Value
+
+__all__ = ["CUSTOM_TYPES", "ENTITIES", "EntitySchema", "Schema"]
+
+ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType({
+    "customer": Customer, "contact": Contact, "product": Product,
+    "deal": Deal, "quote": Quote, "order": Order,
+})
+
+CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType({
+    "text": str, "number": Decimal, "boolean": bool, "date": date, "datetime": datetime,
+})
+"""Types a custom field may declare in a mapping file."""
+
+
+def _without_unset(annotation: Any) -> Any:
+    """Strip ``UnsetType`` and ``None`` from a struct field's annotation."""
+    args = [a for a in typing.get_args(annotation)
+            if a is not msgspec.UnsetType and a is not type(None)]
+    if not args:
+        return annotation
+    return args[0] if len(args) == 1 else typing.Union[tuple(args)]  # noqa: UP007
+
+
+class EntitySchema:
+    """Fields of one entity, standard and custom, with their types and a byte codec."""
+
+    def __init__(self, name: str, custom: Mapping[str, str] | None = None) -> None:
+        self.name = name
+        hints = typing.get_type_hints(ENTITIES[name])
+        self.types: dict[str, Any] = {f: _without_unset(t) for f, t in hints.items()}
+        for field, kind in (custom or {}).items():
+            self.types[f"custom.{field}"] = CUSTOM_TYPES[kind]
+        optional = {f: t | None for f, t in self.types.items()}
+        shape = TypedDict(f"{name.title()}Fields", optional, total=False)  # type: ignore[misc]
+        self._decoder = msgspec.msgpack.Decoder(shape)
+        self._encoder = msgspec.msgpack.Encoder(decimal_format="string", order="sorted")
+
+    def __contains__(self, field: str) -> bool:
+        """Say whether the entity has this field."""
+        return field in self.types
+
+    def encode(self, fields: Mapping[str, Value | None]) -> bytes:
+        """Pack fields; equal fields give equal bytes, so the bytes can be hashed."""
+        return self._encoder.encode(fields)
+
+    def decode(self, data: bytes) -> Fields:
+        """Unpack what ``encode`` made; fields the schema no longer has are dropped."""
+        return cast("Fields", self._decoder.decode(data))
+
+    def convert(self, field: str, raw: object) -> Value | None:
+        """Make a typed value from JSON-like input; raises ``msgspec.ValidationError``."""
+        return cast("Value | None", msgspec.convert(raw, self.types[field] | None, strict=False))
+
+
+class Schema:
+    """All entity schemas of a project."""
+
+    def __init__(self, custom: Mapping[str, Mapping[str, str]] | None = None) -> None:
+        """``custom``: entity -> custom field -> type name of ``CUSTOM_TYPES``."""
+        extra = custom or {}
+        self._entities = {name: EntitySchema(name, extra.get(name)) for name in ENTITIES}
+
+    def __getitem__(self, entity: str) -> EntitySchema:
+        return self._entities[entity]
+
+    def __contains__(self, entity: str) -> bool:
+        return entity in self._entities
+
+    def __iter__(self) -> typing.Iterator[str]:
+        return iter(self._entities)

@@ -1,0 +1,1 @@
+"""What the synced records mean: each process decides purely and emits writes."""

@@ -1,0 +1,149 @@
+"""The snapshot an order is made from, and everything that can be wrong with it (rule 25).  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import ROUND_HALF_UP, Decimal
+
+import msgspec
+
+from interlock.model import FieldFacts, Fields, Line, Money, Ref, StageKind, Value, project
+
+__all__ = ["Draft", "Refusal", "draft_order", "net_of", "order_total"]
+
+CENT = Decimal("0.01")
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Why no order is made of a deal.
+
+    ``waits``: it may mend itself when the deal or another record changes.  Otherwise a person
+    must act, and it becomes a dead letter.
+    """
+
+    code: str
+    message: str
+    fix: str = ""
+    field: str | None = None
+    waits: bool = False
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """The order to create, and the net total it must come to."""
+
+    fields: Fields
+    net_total: Decimal
+    currency: str
+
+
+def net_of(line: Line) -> Decimal:
+    """A line's net amount: as given, else quantity times unit price, to the cent."""
+    if line.net is not None:
+        return line.net
+    return (line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP)
+
+
+def order_total(lines: tuple[Line, ...]) -> Decimal:
+    """The net total the target will come to: each line rounded to the cent, then summed."""
+    return sum(((line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP)
+                for line in lines), Decimal(0))
+
+
+def draft_order(  # noqa: C901, PLR0911, PLR0912
+    deal: Fields, quote: Fields | None, *, products: Mapping[str, str],
+    by_sku: Mapping[str, str], customer: Ref | None, customer_fields: Fields,
+    facts: Mapping[str, FieldFacts], tolerance: Decimal,
+) -> Draft | Refusal:
+    """Make the order of a won deal, or say why not.
+
+    ``products``: record id in the CRM -> record id in the ERP; ``by_sku``: folded SKU -> record id
+    in the ERP.  ``customer``: reference to the customer's link.  ``facts``: what the ERP's order
+    can hold.  ``tolerance``: how far net totals may differ, in the deal's currency.
+    """
+    if deal.get("stage_kind") != StageKind.WON:
+        return Refusal(code="not_won", message="the deal is not won", waits=True)
+    if customer is None:
+        return Refusal(code="no_customer", field="customer", waits=True,
+                       message="the deal's customer is not linked yet",
+                       fix="see `interlock plan` for what the customer waits for")
+    lines = (quote or deal).get("lines")
+    source = "accepted quote" if quote is not None else "deal"
+    if not isinstance(lines, tuple) or not lines:
+        return Refusal(code="no_lines", field="lines", message=f"the {source} has no lines",
+                       fix="add the products sold to the deal")
+    amount = deal.get("amount")
+    if not isinstance(amount, Money):
+        return Refusal(code="no_amount", field="amount", message="the deal has no amount",
+                       fix="fill in amount and currency of the deal")
+    currency = (quote or {}).get("currency") or amount.currency
+    if currency != amount.currency:
+        return Refusal(code="currency", field="amount",
+                       message=f"the quote is in {currency}, the deal in {amount.currency}",
+                       fix="bring quote and deal to one currency")
+    offered = sum((net_of(line) for line in lines), Decimal(0))
+    if abs(offered - amount.amount) > tolerance:
+        return Refusal(code="torn", field="amount", waits=True,
+                       message=f"the lines of the {source} add up to {offered}, "
+                               f"the deal says {amount.amount}",
+                       fix="correct the lines or the amount of the deal")
+    ordered: list[Line] = []
+    for number, line in enumerate(lines, 1):
+        resolved = _resolve(number, line, products, by_sku)
+        if isinstance(resolved, Refusal):
+            return resolved
+        ordered.append(_projected(resolved, facts))
+    total = order_total(tuple(ordered))
+    if abs(total - offered) > tolerance:
+        return Refusal(code="rounding", field="lines",
+                       message=f"with the ERP's decimals the lines come to {total} "
+                               f"instead of {offered}",
+                       fix="change quantities or unit prices so that they can be held exactly")
+    fields: Fields = {
+        "customer": customer, "currency": currency, "lines": tuple(ordered),
+        **_optional(deal, quote, customer_fields, facts)}
+    return Draft(fields=fields, net_total=total, currency=str(currency))
+
+
+def _resolve(number: int, line: Line, products: Mapping[str, str], by_sku: Mapping[str, str]
+             ) -> Line | Refusal:
+    erp_id = products.get(line.product.id) if line.product is not None else None
+    if erp_id is None and line.sku:
+        erp_id = by_sku.get(line.sku.strip().casefold())
+    if erp_id is None:
+        name = line.sku or line.description or line.key
+        return Refusal(
+            code="unknown_product", field="lines",
+            message=f"line {number} ({name}) has no product in the ERP",
+            fix="create the product there with the same SKU, or correct the line")
+    if line.quantity <= 0:
+        return Refusal(code="quantity", field="lines",
+                       message=f"line {number} ({line.sku or line.key}) has quantity "
+                               f"{line.quantity}", fix="correct the quantity")
+    return msgspec.structs.replace(line, product=Ref("product", erp_id))
+
+
+def _projected(line: Line, facts: Mapping[str, FieldFacts]) -> Line:
+    """Bring a line to the decimals the ERP holds; a price is derived from the net where needed."""
+    held = facts.get("lines", FieldFacts())
+    price = line.unit_price
+    if line.net is not None and line.quantity:
+        exact = (line.quantity * price).quantize(CENT, ROUND_HALF_UP)
+        if exact != line.net:
+            price = line.net / line.quantity
+    rounded = project(price, held)
+    assert isinstance(rounded, Decimal)
+    return msgspec.structs.replace(line, unit_price=rounded, net=None)
+
+
+def _optional(deal: Fields, quote: Fields | None, customer: Fields,
+              facts: Mapping[str, FieldFacts]) -> Fields:
+    """Header fields the ERP can hold and somebody filled."""
+    found: dict[str, Value | None] = {
+        "po_number": deal.get("po_number"),
+        "quote_number": (quote or {}).get("number"),
+        "payment_terms": customer.get("payment_terms"),
+        "billing_address": customer.get("billing_address"),
+        "shipping_address": customer.get("shipping_address"),
+    }
+    return {f: v for f, v in found.items()
+            if v is not None and f in facts and facts[f].writable}

@@ -1,0 +1,119 @@
+"""The shape of ``interlock.yaml``."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
+
+__all__ = [
+    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "OrderSettings", "ProjectDocument",
+    "parse_duration",
+]  # fmt: skip
+
+SCHEMA_VERSION = 1
+
+_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read ``90s``, ``2m``, ``1h30m`` or ``1d``; raises ``ValueError``."""
+    if isinstance(value, timedelta):
+        return value
+    match = _DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    if match is None or not any(match.groups()):
+        raise ValueError("write a time such as 90s, 2m, 1h30m or 1d")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    WithJsonSchema({"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"}),
+]
+
+
+def _is_store(url: str) -> str:
+    if re.match(r"(sqlite:///|postgresql://).", url) is None:
+        raise ValueError("write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    return url
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+_OBJECT = WithJsonSchema({"type": ["object", "null"]})
+
+
+def _none_is_empty(value: object) -> object:
+    return {} if value is None else value
+
+
+class ConnectionDocument(_Part):
+    """One of the two systems: ``settings`` are checked by its connector."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
+        description="What the system is called in commands, messages and mappings/NAME.yaml.",
+    )
+    connector: str = Field(min_length=1, description="The connector that speaks to the system.")
+    settings: Annotated[dict[str, Any], BeforeValidator(_none_is_empty), _OBJECT] = Field(
+        default_factory=dict,
+        description="The connector's own settings; secrets as ${NAME}, from the environment "
+        "or .env.",
+    )
+
+
+class OrderSettings(_Part):
+    """How a won deal becomes an order."""
+
+    quiet_time: Duration = Field(
+        default=timedelta(minutes=2),
+        json_schema_extra={"default": "2m"},
+        description="How long a won deal must have stood still before it is ordered.",
+    )
+    price_tolerance: Annotated[Decimal, Field(ge=0)] = Field(
+        default=Decimal("0.01"),
+        description="Largest difference between the deal's amount and the order's net total, in "
+        "the deal's currency; above it the order waits for a person.",
+    )
+    confirm: bool = Field(
+        default=True,
+        description="Confirm the order once its total is proven; false leaves it a draft.",
+    )
+
+
+class ProjectDocument(_Part):
+    """All of ``interlock.yaml``."""
+
+    schema_version: int = Field(description="Version of this file's form.", ge=1)
+    installation: str = Field(
+        pattern=r"^[a-z0-9]{4,12}$",
+        description="This installation's id, part of every key written into the systems. Never "
+        "change it.",
+    )
+    go_live: AwareDatetime | None = Field(
+        default=None,
+        description="Deals won before this instant are reported, never ordered. Empty: no orders "
+        "are made yet.",
+    )
+    store: Annotated[str, AfterValidator(_is_store)] = Field(
+        default="sqlite:///interlock.db",
+        description="Where Interlock keeps its state: sqlite:///FILE or postgresql://...",
+    )
+    crm: ConnectionDocument
+    erp: ConnectionDocument
+    orders: OrderSettings = Field(default_factory=OrderSettings)

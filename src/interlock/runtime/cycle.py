@@ -1,0 +1,71 @@
+"""One cycle: observe both sides, link, let processes look, then reconcile and deliver to rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from interlock.governance.rules import Side
+from interlock.store import outbox
+from interlock.sync.deliver import deliver
+from interlock.sync.linking import link_records
+from interlock.sync.observe import observe_side
+from interlock.sync.pair import Pair
+from interlock.sync.progress import Run
+from interlock.sync.reconcile import Intents, reconcile
+
+__all__ = ["Process", "run_cycle"]
+
+MAX_ROUNDS = 50
+"""Rounds of reconcile and deliver in one cycle; a chain of dependencies takes a few."""
+
+
+class Process(Intents, Protocol):
+    """A business process: looks once a cycle, then decides as often as it is asked."""
+
+    async def prepare(self, run: Run) -> None:
+        """Look at the systems and keep what was found."""
+        ...
+
+
+async def run_cycle(
+    pair: Pair, processes: Sequence[Process], run: Run, *, write: bool = True, full: bool = False,
+    wait: timedelta = timedelta(0), sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Bring both systems into agreement as far as is possible now.
+
+    ``write=False`` stops before delivery: the outbox then is the plan.  ``wait``: how long to stay
+    for writes whose outcome is not known yet; they can be looked up only after their settle time.
+    """
+    deadline = pair.clock() + wait
+    await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
+    while True:
+        await link_records(pair, run)
+        for process in processes:
+            await process.prepare(run)
+        await _settle(pair, processes, run, write=write)
+        until = await pair.store.call(outbox.earliest_due) if write else None
+        if until is None or until > deadline or len(run.paused) == len(Side):
+            return
+        run.tick("wait", None, until.isoformat(timespec="seconds"), 0)
+        await sleep(_seconds(pair.clock(), until))
+
+
+async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: bool) -> None:
+    """Reconcile and deliver until nothing moves any more."""
+    for _ in range(MAX_ROUNDS):
+        before = run.counts.copy()
+        reconciled = await reconcile(pair, run, processes)
+        if not write:
+            return
+        handled = await deliver(pair, run)
+        if run.counts["found_before_create"] > before["found_before_create"]:
+            await link_records(pair, run)
+        if not handled and not (reconciled and run.counts["moved"] > before["moved"]):
+            return
+
+
+def _seconds(now: datetime, until: datetime) -> float:
+    return max((until - now).total_seconds(), 0.0) + 0.05

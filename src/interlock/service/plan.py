@@ -1,0 +1,205 @@
+"""Plan and approve: what would be written where, field by field, before anything is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from interlock.errors import ConfigurationError
+from interlock.governance.rules import Side
+from interlock.model import WriteKind
+from interlock.runtime.cycle import run_cycle
+from interlock.service.labels import label_of
+from interlock.service.session import Session
+from interlock.store import cases, dead_letters, history, links, observations, outbox, plans
+from interlock.store.database import Store, Tx
+from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.pair import Pair
+from interlock.sync.progress import Problem, Run
+
+__all__ = ["Approval", "FieldChange", "Plan", "PlannedWrite", "Waiting", "approve", "make_plan"]
+
+
+class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a planned write, as plain data."""
+
+    field: str
+    old: object
+    new: object
+    why: str
+
+
+class PlannedWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """One record that would be written."""
+
+    system: str
+    entity: str
+    kind: WriteKind
+    record: str
+    label: str
+    fields: Sequence[FieldChange]
+    needs_approval: bool
+    waits_for: str | None
+    state: WriteState
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of records nothing is planned for, why, and what a person can do."""
+
+    subject: str
+    count: int
+    why: str
+    fix: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next sync would do.  ``calls``: system -> estimated API calls for the writes."""
+
+    id: str
+    at: datetime
+    writes: Sequence[PlannedWrite]
+    calls: Mapping[str, int]
+    linked: Mapping[str, int]
+    waiting: Sequence[Waiting]
+    problems: Sequence[Problem]
+
+    @property
+    def to_approve(self) -> int:
+        """How many writes wait for an approval."""
+        return sum(w.needs_approval for w in self.writes)
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """What approving a plan let go."""
+
+    plan_id: str
+    released: int
+    stale: int
+
+
+async def make_plan(session: Session, run: Run, *, observe: bool = True) -> Plan:
+    """Read both systems, decide, and show; nothing is written to either."""
+    if observe:
+        await run_cycle(session.pair, session.processes, run, write=False)
+    return await session.store.call(_make, session.pair, run)
+
+
+def _make(tx: Tx, pair: Pair, run: Run) -> Plan:
+    now = pair.clock()
+    pending = [w for w in outbox.pending(tx) if w.state is not WriteState.DEAD]
+    plan_id = pair.new_id()[:12]
+    plans.save_plan(tx, plan_id, [w.digest for w in pending if w.needs_approval], now)
+    counts = links.counts(tx)
+    return Plan(
+        id=plan_id, at=now, writes=_shown(tx, pair, pending), calls=_calls(pair, pending),
+        linked={e: c["linked"] for e, c in counts.items() if c.get("linked")},
+        waiting=_waiting(tx, pair, counts), problems=tuple(run.problems))
+
+
+def _shown(tx: Tx, pair: Pair, pending: Sequence[OutboxWrite]) -> list[PlannedWrite]:
+    bundles = links.bundles(tx, [w.link_id for w in pending])
+    shown = []
+    for w in pending:
+        bundle = bundles[w.link_id]
+        label = next((text for side in Side if side in bundle.seen
+                      and (text := label_of(bundle.seen[side].fields))), "")
+        shown.append(PlannedWrite(
+            system=pair.side(w.target).name, entity=w.entity, kind=w.kind,
+            record=w.record_id or f"for {pair.side(w.target.other).name} {w.source_id}",
+            label=label, needs_approval=w.needs_approval, waits_for=w.waits_for, state=w.state,
+            fields=[FieldChange(field=f, old=history.plain(w.expected.get(f)),
+                                new=history.plain(v), why=w.reasons.get(f, ""))
+                    for f, v in sorted(w.fields.items())]))
+    return shown
+
+
+def _calls(pair: Pair, pending: Sequence[OutboxWrite]) -> dict[str, int]:
+    """Estimate calls: batches of writes, the look-ups before creates, the reads before updates."""
+    groups = Counter((w.target, w.entity, w.kind) for w in pending)
+    calls: Counter[str] = Counter()
+    for (side, entity, kind), count in groups.items():
+        connection = pair.side(side)
+        caps = connection.entity(entity)
+        if caps is None:
+            continue
+        batches = -(-count // caps.batch_size)
+        calls[connection.name] += batches
+        if kind is WriteKind.CREATE:
+            calls[connection.name] += batches * bool(caps.find) + count * bool(caps.lookup)
+        elif not caps.version_check:
+            calls[connection.name] += -(-count // caps.page_size)
+    return dict(calls)
+
+
+def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> list[Waiting]:
+    found = []
+    for entity in pair.merged():
+        if entity == "deal":
+            continue
+        states = counts.get(entity, {})
+        if not all(observations.count(tx, side, entity) or _complete(tx, side, entity)
+                   for side in Side):
+            found.append(Waiting(
+                subject=entity, count=sum(v for k, v in states.items() if ":" in k),
+                why="both lists must be read in full before anything is matched or created",
+                fix="let a sync run to its end"))
+            continue
+        for side in Side:
+            name = pair.side(side).name
+            if n := states.get(f"{side.value}:suggested"):
+                found.append(Waiting(
+                    subject=f"{name} {entity}", count=n,
+                    why="unmatched: something in common with a record of the other side, but not "
+                        "enough to link them",
+                    fix="make tax id, or name, domain and postal code the same on both sides"))
+            if n := states.get(f"{side.value}:born here"):
+                found.append(Waiting(
+                    subject=f"{name} {entity}", count=n,
+                    why=f"only in {name}; the ownership map does not create it on the other side",
+                    fix="nothing, or set `create` in ownership.yaml"))
+            if n := states.get(f"{side.value}:parked"):
+                found.append(Waiting(subject=f"{name} {entity}", count=n,
+                                     why="its link was undone", fix="nothing"))
+    found += _deals(tx)
+    if dead := dead_letters.count_open(tx):
+        found.append(Waiting(subject="dead letters", count=dead, why="could not be done",
+                             fix="interlock dead-letters list"))
+    if unlike := sum(len(f) for f in links.open_fields(tx).values()):
+        found.append(Waiting(subject="fields", count=unlike, why="open: shown, not written",
+                             fix="interlock status"))
+    return found
+
+
+def _complete(tx: Tx, side: Side, entity: str) -> bool:
+    from interlock.store import feeds
+
+    return feeds.get(tx, side, entity).complete_at is not None
+
+
+def _deals(tx: Tx) -> list[Waiting]:
+    groups: Counter[tuple[str, str, str]] = Counter()
+    for case in cases.load(tx, "quote_to_order").values():
+        if case.state in ("ignored", "waiting", "settling", "changed"):
+            groups[case.state, case.why, case.fix] += 1
+    return [Waiting(subject="won deals", count=n, why=why, fix=fix or "nothing")
+            for (_, why, fix), n in sorted(groups.items())]
+
+
+def approve(store: Store, plan_id: str | None, *, by: str, now: datetime) -> Approval:
+    """Let the writes of a plan go that have not changed since it was shown."""
+
+    def _approve(tx: Tx) -> Approval:
+        row = plans.get_plan(tx, plan_id)
+        if row is None:
+            raise ConfigurationError(
+                f"there is no plan {plan_id}" if plan_id else "there is no plan yet",
+                fix="run `interlock plan` and look at it first")
+        released = outbox.approve(tx, row.digests, plan_id=row.id, by=by, now=now)
+        plans.mark_approved(tx, row.id, now)
+        return Approval(plan_id=row.id, released=released,
+                        stale=max(len(row.digests) - released, 0))
+
+    return store.run(_approve)

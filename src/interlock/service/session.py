@@ -1,0 +1,88 @@
+"""A session: an open project with its store and both connections, for as long as a use case runs."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from interlock.connectors.base import ConnectorContext
+from interlock.governance.rules import Side
+from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
+from interlock.project.load import Project
+from interlock.runtime.cycle import Process
+from interlock.store.database import Store
+from interlock.sync.pair import Connection, Pair
+
+__all__ = ["Session", "connect", "make_session", "open_store"]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What a use case works with."""
+
+    project: Project
+    pair: Pair
+    processes: tuple[Process, ...]
+
+    @property
+    def store(self) -> Store:
+        """The project's store."""
+        return self.pair.store
+
+
+def open_store(project: Project) -> Store:
+    """Open the project's store alone: enough for whatever only reads or decides."""
+    return Store.open(project.store_url, project.schema)
+
+
+def _make_pair(project: Project, store: Store, *, clock: Callable[[], datetime] = _now,
+              new_id: Callable[[], str] = _new_id) -> Pair:
+    """Build both connections; does no I/O."""
+    connections = {}
+    for side in Side:
+        config = project.connection(side)
+        context = ConnectorContext(
+            connection=config.name, installation=project.installation, clock=clock,
+            wanted=project.ownership.wanted(), other=project.connection(side.other).name,
+            overrides=project.overrides[config.name])
+        connections[side] = Connection(
+            side=side, name=config.name, connector=config.plugin.connect(config.settings, context))
+    return Pair(
+        crm=connections[Side.CRM], erp=connections[Side.ERP], store=store,
+        ownership=project.ownership, map_version=project.map_version,
+        installation=project.installation, clock=clock, new_id=new_id,
+        views={("deal", "order"): order_as_deal}, counterpart={("deal", Side.ERP): "order"})
+
+
+def make_session(project: Project, store: Store, *, clock: Callable[[], datetime] = _now,
+                 new_id: Callable[[], str] = _new_id) -> Session:
+    """Put a session together; does no I/O."""
+    pair = _make_pair(project, store, clock=clock, new_id=new_id)
+    orders = QuoteToOrder(pair, OrderSettings(
+        go_live=project.go_live, quiet_time=project.orders.quiet_time,
+        tolerance=project.orders.price_tolerance, confirm=project.orders.confirm))
+    return Session(project, pair, (orders,))
+
+
+@asynccontextmanager
+async def connect(project: Project, *, clock: Callable[[], datetime] = _now,
+                  new_id: Callable[[], str] = _new_id) -> AsyncIterator[Session]:
+    """Open store and connections, and close them again whatever happens."""
+    async with AsyncExitStack() as stack:
+        store = open_store(project)
+        stack.callback(store.close)
+        session = make_session(project, store, clock=clock, new_id=new_id)
+        for side in Side:
+            await stack.enter_async_context(session.pair.side(side).connector)
+        yield session

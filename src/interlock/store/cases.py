@@ -1,0 +1,51 @@
+"""Cases: what a process has decided about a source record, where it waits and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+
+from interlock.store.database import Tx, chunks
+from interlock.store.tables import case
+
+__all__ = ["Case", "load", "put"]
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One source record in one process.
+
+    ``state``: ignored, settling, waiting, refused, ordered, changed.  ``seen_hash`` and
+    ``stable_since``: what the snapshot looked like and since when it has not changed.
+    """
+
+    process: str
+    source_id: str
+    state: str
+    why: str
+    at: datetime
+    fix: str = ""
+    seen_hash: bytes | None = None
+    stable_since: datetime | None = None
+    snapshot: bytes | None = None
+    revision: int = 1
+    link_id: int | None = None
+
+
+def load(tx: Tx, process: str, ids: Sequence[str] | None = None) -> dict[str, Case]:
+    """Cases by source id."""
+    query = select(case).where(case.c.process == process)
+    parts = [None] if ids is None else list(chunks(list(ids)))
+    found = {}
+    for part in parts:
+        rows = tx.conn.execute(query if part is None else query.where(case.c.source_id.in_(part)))
+        for row in rows:
+            found[row.source_id] = Case(**row._asdict())
+    return found
+
+
+def put(tx: Tx, cases: Sequence[Case]) -> None:
+    """Save cases."""
+    tx.upsert(case, [msgspec.structs.asdict(c) for c in cases])

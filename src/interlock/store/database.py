@@ -1,0 +1,239 @@
+"""Opening the database, checking it, migrating it, and running transactions on it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from interlock.errors import ConfigurationError, StoreError
+from interlock.model import Schema
+
+__all__ = ["Store", "Tx"]
+
+T = TypeVar("T")
+
+CHUNK = 400
+"""Ids in one ``IN`` list; SQLite allows many more, but plans are cached per length."""
+
+
+class Tx:
+    """An open transaction: the connection, and the schema that packs fields."""
+
+    __slots__ = ("conn", "schema")
+
+    def __init__(self, conn: Connection, schema: Schema) -> None:
+        self.conn = conn
+        self.schema = schema
+
+    def upsert(self, table: Table, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
+               ) -> None:
+        """Insert rows, or replace the columns given (but ``keep``) where the key exists."""
+        if not rows:
+            return
+        keys = [c.name for c in table.primary_key]
+        statement = self.insert(table)
+        update = {c: statement.excluded[c] for c in rows[0]  # type: ignore[attr-defined]
+                  if c not in keys and c not in keep}
+        if update:
+            statement = statement.on_conflict_do_update(  # type: ignore[attr-defined]
+                index_elements=keys, set_=update)
+        else:
+            statement = statement.on_conflict_do_nothing(  # type: ignore[attr-defined]
+                index_elements=keys)
+        self.conn.execute(statement, rows)
+
+    def insert_new(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Insert rows whose key is not there yet."""
+        if rows:
+            self.conn.execute(
+                self.insert(table).on_conflict_do_nothing(), rows)  # type: ignore[attr-defined]
+
+    def insert(self, table: Table) -> Insert:
+        """Make an insert of the dialect in use."""
+        if self.conn.dialect.name == "postgresql":
+            return postgresql.insert(table)
+        return sqlite.insert(table)
+
+
+def chunks(items: list[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """Cut a list into pieces."""
+    for start in range(0, len(items), size):
+        yield items[start:start + size]
+
+
+class Store:
+    """The durable state.  ``run`` is synchronous; ``call`` runs in the store's own thread."""
+
+    def __init__(self, engine: Engine, schema: Schema, *, where: str) -> None:
+        self.engine = engine
+        self.schema = schema
+        self.where = where
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="interlock-store")
+
+    @classmethod
+    def open(cls, url: str, schema: Schema, *, migrate: bool = True) -> Store:
+        """Open the database at ``url`` and bring it up to date.
+
+        Raises ``StoreError`` when the file is damaged, of a newer version or not ours.
+        """
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        where = parsed.database if parsed.drivername.startswith("sqlite") else parsed.render_as_string()
+        where = where or "memory"
+        if parsed.drivername.startswith("sqlite"):
+            _check_file(parsed.database)
+        elif not parsed.drivername.startswith("postgresql"):
+            raise ConfigurationError(f"store: {parsed.drivername} is not supported",
+                                     fix="use sqlite:///FILE or postgresql://…")
+        try:
+            engine = _engine(parsed)
+        except ImportError as error:
+            raise ConfigurationError(
+                "store: PostgreSQL needs the psycopg library",
+                fix="pip install 'interlock[postgres]'") from error
+        try:
+            if migrate:
+                _migrate(engine, where)
+        except OperationalError as error:
+            engine.dispose()
+            raise StoreError(f"{where}: cannot open the store: {_plain(error)}",
+                             fix="check that the path or server exists and can be written") from None
+        except DatabaseError as error:
+            engine.dispose()
+            raise StoreError(
+                f"{where}: the store is damaged ({_plain(error)})",
+                fix="restore it from a backup; keep the damaged file until that is done") from None
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, schema, where=where)
+
+    @contextmanager
+    def begin(self) -> Iterator[Tx]:
+        """Open a transaction in this thread."""
+        try:
+            with self.engine.begin() as conn:
+                yield Tx(conn, self.schema)
+        except DatabaseError as error:
+            if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
+                raise StoreError(
+                    f"{self.where}: the store is damaged ({_plain(error)})",
+                    fix="stop, and restore it from a backup; keep the damaged file") from None
+            raise
+
+    def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
+        """Run ``work(tx, …)`` in one transaction, in this thread."""
+        with self.begin() as tx:
+            return work(tx, *args, **kw)
+
+    async def call(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
+        """Run ``work(tx, …)`` in one transaction, in the store's thread.
+
+        A cancelled caller still waits for the transaction: half of one never stands.
+        """
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(
+            loop.run_in_executor(self._thread, lambda: self.run(work, *args, **kw)))
+
+    def close(self) -> None:
+        """End the thread and the connections."""
+        self._thread.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _engine(url: Any) -> Engine:
+    if not url.drivername.startswith("sqlite"):
+        return create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True,
+                             insertmanyvalues_page_size=500)
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: sqlite3.Connection, _: object) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
+                       "busy_timeout=30000", "cache_size=-65536", "temp_store=MEMORY"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # a deferred transaction that turns into a write may fail half-way; ask for the lock first
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _check_file(name: str | None) -> None:
+    """Tell a truncated or foreign file before SQLite stumbles over it in the middle of a run."""
+    if not name or name == ":memory:":
+        return
+    path = Path(name)
+    if not path.parent.is_dir():
+        raise StoreError(f"{name}: the folder does not exist", fix="create it or correct `store:`")
+    if not path.exists() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        head = file.read(100)
+    if not head.startswith(b"SQLite format 3\0"):
+        raise StoreError(f"{name}: this is not an Interlock store",
+                         fix="correct `store:` in interlock.yaml, or restore the file from a backup")
+    page = int.from_bytes(head[16:18], "big")
+    pages = int.from_bytes(head[28:32], "big")
+    expected = (65536 if page == 1 else page) * pages
+    # pages still in the write-ahead log make the file shorter than its header says only if
+    # the log is there
+    wal = path.with_name(path.name + "-wal")
+    if path.stat().st_size < expected and not (wal.exists() and wal.stat().st_size):
+        raise StoreError(
+            f"{name}: the store is cut short ({path.stat().st_size:,} of {expected:,} bytes)",
+            fix="restore it from a backup; keep the damaged file until that is done")
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["engine"] = engine
+    return config
+
+
+def _migrate(engine: Engine, where: str) -> None:
+    config = _config(engine)
+    script = ScriptDirectory.from_config(config)
+    with engine.connect() as conn:
+        current = MigrationContext.configure(conn).get_current_revision()
+    if current == script.get_current_head():
+        return
+    if current is not None:
+        try:
+            known = script.get_revision(current)
+        except CommandError:
+            known = None
+        if known is None:
+            raise StoreError(
+                f"{where}: the store was written by a newer version of Interlock",
+                fix="install that version or a later one; nothing was changed")
+    command.upgrade(config, "head")
+
+
+def _is_damage(error: sqlite3.DatabaseError) -> bool:
+    text = str(error).lower()
+    return any(word in text for word in ("malformed", "not a database", "disk image"))
+
+
+def _plain(error: DatabaseError) -> str:
+    return str(error.orig).splitlines()[0] if error.orig else "unknown error"
+

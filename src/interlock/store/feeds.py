@@ -1,0 +1,67 @@
+"""Feeds: where reading each entity of each system stands, and small facts about the store."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+
+from interlock.governance.rules import Side
+from interlock.store.database import Tx
+from interlock.store.tables import feed, meta
+
+__all__ = ["Feed", "all_complete", "get", "get_meta", "put", "set_meta"]
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """Reading one entity of one side.
+
+    ``cursor``: where the modified-since feed goes on.  ``sweep_cursor``: the next page of a sweep
+    under way.  ``complete_at``: when a full sweep last ended.  ``shortfall``: how many known
+    records the last sweep did not show, when that was too many to believe.
+    """
+
+    side: Side
+    entity: str
+    cursor: str | None = None
+    sweep_cursor: str | None = None
+    sweep_no: int = 0
+    sweep_started: datetime | None = None
+    complete_at: datetime | None = None
+    map_version: str = ""
+    shortfall: int = 0
+
+
+def get(tx: Tx, side: Side, entity: str) -> Feed:
+    """Read a feed; a fresh one when there is none."""
+    row = tx.conn.execute(select(feed).where(
+        feed.c.side == side, feed.c.entity == entity)).first()
+    if row is None:
+        return Feed(side=side, entity=entity)
+    return Feed(side=Side(row.side), entity=row.entity, cursor=row.cursor,
+                sweep_cursor=row.sweep_cursor, sweep_no=row.sweep_no,
+                sweep_started=row.sweep_started, complete_at=row.complete_at,
+                map_version=row.map_version, shortfall=row.shortfall)
+
+
+def put(tx: Tx, state: Feed) -> None:
+    """Save a feed."""
+    tx.upsert(feed, [msgspec.structs.asdict(state)])
+
+
+def all_complete(tx: Tx, entity: str) -> bool:
+    """Say whether both sides of an entity were observed in full at least once."""
+    rows = tx.conn.execute(select(feed.c.side).where(
+        feed.c.entity == entity, feed.c.complete_at.is_not(None))).scalars()
+    return len(set(rows)) == len(Side)
+
+
+def get_meta(tx: Tx, key: str) -> str | None:
+    """Read a fact about the store."""
+    return tx.conn.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+
+
+def set_meta(tx: Tx, key: str, value: str) -> None:
+    """Write a fact about the store."""
+    tx.upsert(meta, [{"key": key, "value": value}])

@@ -1,0 +1,291 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from interlock.store.instant import Instant
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "approval",
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("plan_id", sa.String(length=32), nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_approval")),
+    )
+    op.create_table(
+        "creation",
+        sa.Column("reference", sa.String(length=64), nullable=False),
+        sa.Column("target", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("source_entity", sa.String(length=32), nullable=False),
+        sa.Column("source_id", sa.String(length=255), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("issued_at", Instant(), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=True),
+        sa.Column("done_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("reference", name=op.f("pk_creation")),
+        sa.UniqueConstraint(
+            "target",
+            "entity",
+            "source_entity",
+            "source_id",
+            "revision",
+            name=op.f("uq_creation_target_entity_source_entity_source_id_revision"),
+        ),
+    )
+    op.create_table(
+        "dead_letter",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("subject", sa.String(length=400), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("target", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=True),
+        sa.Column("source_entity", sa.String(length=32), nullable=True),
+        sa.Column("source_id", sa.String(length=255), nullable=True),
+        sa.Column("cause", sa.String(length=32), nullable=False),
+        sa.Column("field", sa.String(length=64), nullable=True),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("fix", sa.Text(), nullable=False),
+        sa.Column("fields", sa.LargeBinary(), nullable=False),
+        sa.Column("override", sa.LargeBinary(), nullable=True),
+        sa.Column("override_by", sa.String(length=200), nullable=True),
+        sa.Column("override_reason", sa.Text(), nullable=True),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.Column("closed_why", sa.String(length=200), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_dead_letter")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("dead_letter", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_dead_letter_closed_at_subject"), ["closed_at", "subject"], unique=False
+        )
+
+    op.create_table(
+        "feed",
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("sweep_cursor", sa.Text(), nullable=True),
+        sa.Column("sweep_no", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("sweep_started", Instant(), nullable=True),
+        sa.Column("complete_at", Instant(), nullable=True),
+        sa.Column("map_version", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("shortfall", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("side", "entity", name=op.f("pk_feed")),
+    )
+    op.create_table(
+        "history",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("side", sa.String(length=3), nullable=True),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=True),
+        sa.Column("event", sa.String(length=24), nullable=False),
+        sa.Column("field", sa.String(length=64), nullable=True),
+        sa.Column("old", sa.LargeBinary(), nullable=True),
+        sa.Column("new", sa.LargeBinary(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("map_version", sa.String(length=64), nullable=True),
+        sa.Column("write_id", sa.String(length=32), nullable=True),
+        sa.Column("request_id", sa.String(length=200), nullable=True),
+        sa.Column("run_id", sa.String(length=32), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("history", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_history_link_id_field"), ["link_id", "field"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_history_side_entity_record_id"),
+            ["side", "entity", "record_id"],
+            unique=False,
+        )
+
+    op.create_table(
+        "link",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("rev", sa.Integer(), nullable=False),
+        sa.Column("reconciled_rev", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.String(length=16), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_link_due",
+            ["entity", "id"],
+            unique=False,
+            sqlite_where=sa.text("rev > reconciled_rev"),
+            postgresql_where=sa.text("rev > reconciled_rev"),
+        )
+
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "plan",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("digests", sa.LargeBinary(), nullable=False),
+        sa.Column("approved_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
+    )
+    op.create_table(
+        "process_case",
+        sa.Column("process", sa.String(length=32), nullable=False),
+        sa.Column("source_id", sa.String(length=255), nullable=False),
+        sa.Column("state", sa.String(length=24), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("fix", sa.Text(), server_default="", nullable=False),
+        sa.Column("seen_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("stable_since", Instant(), nullable=True),
+        sa.Column("snapshot", sa.LargeBinary(), nullable=True),
+        sa.Column("revision", sa.Integer(), server_default="1", nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("process", "source_id", name=op.f("pk_process_case")),
+    )
+    op.create_table(
+        "refused_pair",
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("crm_id", sa.String(length=255), nullable=False),
+        sa.Column("erp_id", sa.String(length=255), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("entity", "crm_id", "erp_id", name=op.f("pk_refused_pair")),
+    )
+    op.create_table(
+        "run",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("started_at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("counts", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
+    )
+    op.create_table(
+        "suggestion",
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("crm_id", sa.String(length=255), nullable=False),
+        sa.Column("erp_id", sa.String(length=255), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("entity", "crm_id", "erp_id", name=op.f("pk_suggestion")),
+    )
+    op.create_table(
+        "member",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("base", sa.LargeBinary(), nullable=False),
+        sa.Column("base_map_version", sa.String(length=64), nullable=False),
+        sa.Column("unconfirmed", sa.LargeBinary(), nullable=True),
+        sa.Column("unconfirmed_since", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_member_link_id_link")),
+        sa.PrimaryKeyConstraint("link_id", "side", name=op.f("pk_member")),
+        sa.UniqueConstraint("side", "entity", "id", name=op.f("uq_member_side_entity_id")),
+    )
+    op.create_table(
+        "open_field",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("field", sa.String(length=64), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_open_field_link_id_link")),
+        sa.PrimaryKeyConstraint("link_id", "field", name=op.f("pk_open_field")),
+    )
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("target", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=True),
+        sa.Column("source_entity", sa.String(length=32), nullable=True),
+        sa.Column("source_id", sa.String(length=255), nullable=True),
+        sa.Column("fields", sa.LargeBinary(), nullable=False),
+        sa.Column("expected", sa.LargeBinary(), nullable=False),
+        sa.Column("bases", sa.LargeBinary(), nullable=False),
+        sa.Column("reasons", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.String(length=255), nullable=True),
+        sa.Column("reference", sa.String(length=64), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("rev", sa.Integer(), nullable=False),
+        sa.Column("map_version", sa.String(length=64), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("needs_approval", sa.Boolean(), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("waits_for", sa.Text(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("sent_at", Instant(), nullable=True),
+        sa.Column("lease", sa.String(length=32), nullable=True),
+        sa.Column("lease_until", Instant(), nullable=True),
+        sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_outbox_link_id_link")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+    )
+    with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_outbox_target_state_priority_due_at"),
+            ["target", "state", "priority", "due_at"],
+            unique=False,
+        )
+        batch_op.create_index("uq_outbox_link_target", ["link_id", "target"], unique=True)
+
+    op.create_table(
+        "record",
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("fields", sa.LargeBinary(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("version", sa.String(length=255), nullable=True),
+        sa.Column("modified", Instant(), nullable=True),
+        sa.Column("instant", Instant(), nullable=False),
+        sa.Column("presence", sa.String(length=16), nullable=False),
+        sa.Column("merged_into", sa.String(length=255), nullable=True),
+        sa.Column("reference", sa.String(length=64), nullable=True),
+        sa.Column("map_version", sa.String(length=64), nullable=False),
+        sa.Column("sweep", sa.Integer(), nullable=False),
+        sa.Column("first_seen", Instant(), nullable=False),
+        sa.Column("absent_since", Instant(), nullable=True),
+        sa.Column("refetch_at", Instant(), nullable=True),
+        sa.Column("refetch_tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("problems", sa.LargeBinary(), nullable=True),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("unlinked", sa.String(length=16), nullable=True),
+        sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_record_link_id_link")),
+        sa.PrimaryKeyConstraint("side", "entity", "id", name=op.f("pk_record")),
+    )
+    with op.batch_alter_table("record", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_record_refetch_at"), ["refetch_at"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_record_side_entity_link_id"), ["side", "entity", "link_id"], unique=False
+        )
+        batch_op.create_index(
+            batch_op.f("ix_record_side_entity_reference"),
+            ["side", "entity", "reference"],
+            unique=False,
+        )

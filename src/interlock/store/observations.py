@@ -1,0 +1,283 @@
+"""Observations: what was last seen of every record, and which newer look replaces it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+
+from interlock.governance.rules import Side
+from interlock.model import EntitySchema, Fields, Presence, Record
+from interlock.store.database import Tx, chunks
+from interlock.store.tables import link, record
+
+__all__ = [
+    "Observation", "PageResult", "absent", "content_hash", "count", "due_refetch", "load",
+    "mark_refetch", "note_absent", "raise_revision", "save_page", "some_present", "unlinked",
+]
+
+
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as the store remembers it; ``instant`` is when the read that saw it began."""
+
+    side: Side
+    entity: str
+    id: str
+    fields: Fields
+    version: str | None
+    modified: datetime | None
+    instant: datetime
+    presence: Presence
+    merged_into: str | None
+    reference: str | None
+    map_version: str
+    first_seen: datetime
+    absent_since: datetime | None
+    link_id: int | None
+    unlinked: str | None
+    problems: Mapping[str, str]
+
+    @property
+    def there(self) -> bool:
+        """Say whether the record is present and not doubted."""
+        return self.presence is Presence.PRESENT and self.absent_since is None
+
+
+class PageResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What saving a page found: ids that are new, changed, the same, or older than what we hold."""
+
+    new: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    same: int = 0
+    dropped: tuple[str, ...] = ()
+
+
+def content_hash(fields: bytes, presence: str, reference: str | None, merged: str | None) -> bytes:
+    """Digest what a change of which must be noticed."""
+    digest = hashlib.blake2b(fields, digest_size=16)
+    digest.update(f"\0{presence}\0{reference or ''}\0{merged or ''}".encode())
+    return digest.digest()
+
+
+def _problems(item: Record) -> bytes | None:
+    return msgspec.msgpack.encode(dict(item.problems)) if item.problems else None
+
+
+def save_page(  # noqa: C901
+    tx: Tx, side: Side, entity: str, records: Sequence[Record], *, read_from: datetime,
+    map_version: str, sweep: int = 0, read_lag: timedelta = timedelta(0),
+    comparable_versions: bool = False, own_write: bool = False,
+) -> PageResult:
+    """Store what a read saw, newer only (rule 7), and raise the revision of links it concerns.
+
+    ``sweep`` numbers the sweep the page belongs to; 0 for other reads.  ``own_write``: the records
+    come from the answer to a write of ours, which is newer than any read before it.
+    """
+    schema = tx.schema[entity]
+    by_id = {r.id: r for r in records}
+    known = {row.id: row for part in chunks(list(by_id))
+             for row in tx.conn.execute(select(record).where(
+                 record.c.side == side, record.c.entity == entity, record.c.id.in_(part)))}
+    inserts: list[dict[str, Any]] = []
+    updates: list[dict[str, Any]] = []
+    same: list[str] = []
+    dropped: list[str] = []
+    links: set[int] = set()
+    for item in by_id.values():
+        old = known.get(item.id)
+        values = _values(schema, item, old)
+        values |= {"instant": read_from, "map_version": map_version}
+        if old is None:
+            inserts.append(values | {"side": side, "entity": entity, "id": item.id, "sweep": sweep,
+                                     "first_seen": read_from})
+            continue
+        unchanged = values["hash"] == old.hash and old.absent_since is None
+        if unchanged and old.version == item.version and old.problems == values["problems"]:
+            same.append(item.id)
+        elif not (own_write or _is_newer(old, item, read_from, read_lag, comparable_versions)):
+            if not unchanged:
+                dropped.append(item.id)
+        else:
+            updates.append(values | {"r_id": item.id, "sweep": max(sweep, old.sweep)})
+            if not unchanged and old.link_id is not None:
+                links.add(old.link_id)
+    _write(tx, side, entity, inserts, updates)
+    _touch(tx, side, entity, same, read_from, sweep)
+    if dropped:
+        if sweep:
+            _touch(tx, side, entity, dropped, None, sweep)
+        mark_refetch(tx, side, entity, dropped, read_from + read_lag)
+    raise_revision(tx, links)
+    changed = tuple(u["r_id"] for u in updates if known[u["r_id"]].hash != u["hash"])
+    return PageResult(new=tuple(i["id"] for i in inserts), changed=changed,
+                      same=len(same) + len(updates) - len(changed), dropped=tuple(dropped))
+
+
+def _values(schema: EntitySchema, item: Record, old: Any) -> dict[str, Any]:
+    fields = dict(item.fields)
+    if old is not None and item.presence is not Presence.GONE:
+        # an unknown field keeps what was seen of it earlier (rule 1)
+        earlier = None
+        for_all = schema.types.keys() - fields.keys()
+        if for_all:
+            earlier = schema.decode(old.fields)
+            fields = earlier | fields
+    packed = schema.encode(fields)
+    merged = item.merged_into
+    return {
+        "fields": packed,
+        "hash": content_hash(packed, item.presence.value, item.reference, merged),
+        "version": item.version, "modified": item.modified, "presence": item.presence.value,
+        "merged_into": merged, "reference": item.reference, "absent_since": None,
+        "refetch_at": None, "refetch_tries": 0, "problems": _problems(item),
+    }
+
+
+def _is_newer(old: Any, item: Record, read_from: datetime, lag: timedelta, comparable: bool
+              ) -> bool:
+    if comparable and old.version is not None and item.version is not None \
+            and old.version != item.version:
+        return bool(item.version > old.version)
+    return bool(read_from > old.instant + lag)
+
+
+def _write(tx: Tx, side: Side, entity: str, inserts: list[dict[str, Any]],
+           updates: list[dict[str, Any]]) -> None:
+    if inserts:
+        tx.conn.execute(record.insert(), inserts)
+    if updates:
+        tx.conn.execute(
+            update(record).where(record.c.side == side, record.c.entity == entity,
+                                 record.c.id == bindparam("r_id")),
+            updates)
+
+
+def _touch(tx: Tx, side: Side, entity: str, ids: list[str], instant: datetime | None, sweep: int
+           ) -> None:
+    values: dict[str, Any] = {"absent_since": None}
+    if instant is not None:
+        values |= {"refetch_at": None, "refetch_tries": 0}
+    if sweep:
+        values["sweep"] = sweep
+    for part in chunks(ids):
+        where = (record.c.side == side, record.c.entity == entity, record.c.id.in_(part))
+        tx.conn.execute(update(record).where(*where).values(**values))
+        if instant is not None:
+            tx.conn.execute(update(record).where(*where, record.c.instant < instant)
+                            .values(instant=instant))
+
+
+def raise_revision(tx: Tx, links: Iterable[int]) -> None:
+    """Mark links to be reconciled again (rule 11)."""
+    for part in chunks(sorted(links)):
+        tx.conn.execute(update(link).where(link.c.id.in_(part)).values(rev=link.c.rev + 1))
+
+
+def mark_refetch(tx: Tx, side: Side, entity: str, ids: Sequence[str], at: datetime) -> None:
+    """Ask for records to be fetched by id from ``at`` on."""
+    for part in chunks(list(ids)):
+        tx.conn.execute(update(record).where(
+            record.c.side == side, record.c.entity == entity, record.c.id.in_(part),
+        ).values(refetch_at=at))
+
+
+def due_refetch(tx: Tx, side: Side, entity: str, now: datetime, limit: int) -> list[str]:
+    """Ids due to be fetched."""
+    rows = tx.conn.execute(select(record.c.id).where(
+        record.c.side == side, record.c.entity == entity, record.c.refetch_at <= now,
+    ).order_by(record.c.refetch_at).limit(limit))
+    return list(rows.scalars())
+
+
+def absent(tx: Tx, side: Side, entity: str, sweep: int, started: datetime) -> list[str]:
+    """Ids a finished sweep did not show although they were there when it started."""
+    rows = tx.conn.execute(select(record.c.id).where(
+        record.c.side == side, record.c.entity == entity, record.c.sweep < sweep,
+        record.c.first_seen < started, record.c.instant < started,
+        record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)),
+    ))
+    return list(rows.scalars())
+
+
+def note_absent(  # noqa: PLR0917
+    tx: Tx, side: Side, entity: str, ids: Sequence[str], now: datetime, *, rights_proven: bool,
+    patience: timedelta,
+) -> list[str]:
+    """Note that a fetch by id did not show these; return those that are now held to be gone.
+
+    Gone needs two such fetches at least ``patience`` apart, the later one with rights proven on
+    another record (rule 10).
+    """
+    gone: list[str] = []
+    links: set[int] = set()
+    for part in chunks(list(ids)):
+        for row in tx.conn.execute(select(record).where(
+                record.c.side == side, record.c.entity == entity, record.c.id.in_(part))).all():
+            where = (record.c.side == side, record.c.entity == entity, record.c.id == row.id)
+            if row.absent_since is None:
+                tx.conn.execute(update(record).where(*where).values(
+                    absent_since=now, refetch_at=now + patience))
+            elif rights_proven and now >= row.absent_since + patience:
+                tx.conn.execute(update(record).where(*where).values(
+                    presence=Presence.GONE, refetch_at=None,
+                    hash=content_hash(row.fields, Presence.GONE, row.reference, row.merged_into)))
+                gone.append(row.id)
+            else:
+                tx.conn.execute(update(record).where(*where).values(refetch_at=now + patience))
+                continue
+            if row.link_id is not None:
+                links.add(row.link_id)
+    raise_revision(tx, links)
+    return gone
+
+
+def load(tx: Tx, side: Side, entity: str, ids: Sequence[str]) -> dict[str, Observation]:
+    """Observations by record id."""
+    found = {}
+    for part in chunks(list(ids)):
+        for row in tx.conn.execute(select(record).where(
+                record.c.side == side, record.c.entity == entity, record.c.id.in_(part))):
+            found[row.id] = from_row(tx, row)
+    return found
+
+
+def unlinked(tx: Tx, side: Side, entity: str) -> list[Observation]:
+    """Present records without a link."""
+    rows = tx.conn.execute(select(record).where(
+        record.c.side == side, record.c.entity == entity, record.c.link_id.is_(None),
+        record.c.presence == Presence.PRESENT).order_by(record.c.id))
+    return [from_row(tx, row) for row in rows]
+
+
+def count(tx: Tx, side: Side, entity: str) -> int:
+    """How many records are known and not gone."""
+    from sqlalchemy import func
+
+    return int(tx.conn.execute(select(func.count()).select_from(record).where(
+        record.c.side == side, record.c.entity == entity,
+        record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)))).scalar_one())
+
+
+def from_row(tx: Tx, row: Any) -> Observation:
+    """Unpack a row of ``record``."""
+    return Observation(
+        side=Side(row.side), entity=row.entity, id=row.id,
+        fields=tx.schema[row.entity].decode(row.fields), version=row.version,
+        modified=row.modified, instant=row.instant, presence=Presence(row.presence),
+        merged_into=row.merged_into, reference=row.reference, map_version=row.map_version,
+        first_seen=row.first_seen, absent_since=row.absent_since, link_id=row.link_id,
+        unlinked=row.unlinked,
+        problems=msgspec.msgpack.decode(row.problems) if row.problems else {},
+    )
+
+
+def some_present(tx: Tx, side: Side, entity: str, but: Sequence[str]) -> str | None:
+    """The id of a record that was there at the last look, other than the given ones."""
+    rows = tx.conn.execute(select(record.c.id).where(
+        record.c.side == side, record.c.entity == entity, record.c.presence == Presence.PRESENT,
+        record.c.absent_since.is_(None)).limit(len(but) + 1)).scalars()
+    return next((i for i in rows if i not in but), None)

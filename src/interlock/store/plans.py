@@ -1,0 +1,70 @@
+"""Plans and runs: what was shown to a person, what was approved, what a run did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select, update
+
+from interlock.store.database import Tx
+from interlock.store.tables import plan, run
+
+__all__ = ["PlanRow", "RunRow", "get_plan", "last_run", "mark_approved", "save_plan", "save_run"]
+
+
+class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored plan: the digests of the writes it showed that need an approval."""
+
+    id: str
+    at: datetime
+    digests: tuple[str, ...]
+    approved_at: datetime | None
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored run."""
+
+    id: str
+    started_at: datetime
+    ended_at: datetime | None
+    counts: Mapping[str, int]
+
+
+def save_plan(tx: Tx, plan_id: str, digests: Sequence[str], now: datetime) -> None:
+    """Store a plan."""
+    tx.conn.execute(plan.insert().values(
+        id=plan_id, at=now, digests=msgspec.msgpack.encode(sorted(set(digests)))))
+
+
+def get_plan(tx: Tx, plan_id: str | None) -> PlanRow | None:
+    """Load a plan by id or the start of it; ``None`` loads the latest."""
+    query = select(plan).order_by(plan.c.at.desc())
+    if plan_id is not None:
+        query = query.where(plan.c.id.startswith(plan_id, autoescape=True))
+    row = tx.conn.execute(query.limit(1)).first()
+    if row is None:
+        return None
+    return PlanRow(id=row.id, at=row.at, digests=tuple(msgspec.msgpack.decode(row.digests)),
+                   approved_at=row.approved_at)
+
+
+def mark_approved(tx: Tx, plan_id: str, now: datetime) -> None:
+    """Note that a plan was approved."""
+    tx.conn.execute(update(plan).where(plan.c.id == plan_id).values(approved_at=now))
+
+
+def save_run(tx: Tx, row: RunRow) -> None:
+    """Store a run, or its end."""
+    tx.upsert(run, [{"id": row.id, "started_at": row.started_at, "ended_at": row.ended_at,
+                     "counts": msgspec.msgpack.encode(dict(row.counts))}])
+
+
+def last_run(tx: Tx) -> RunRow | None:
+    """The run that started last."""
+    row = tx.conn.execute(select(run).order_by(run.c.started_at.desc()).limit(1)).first()
+    if row is None:
+        return None
+    return RunRow(id=row.id, started_at=row.started_at, ended_at=row.ended_at,
+                  counts=msgspec.msgpack.decode(row.counts) if row.counts else {})

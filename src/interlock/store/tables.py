@@ -1,0 +1,275 @@
+"""The tables: all durable state.  Migrations follow this file; a test compares the two.
+
+Times are aware UTC, kept as text of fixed width on SQLite so that they sort.  Blobs are msgpack.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from interlock.store.instant import Instant
+
+__all__ = ["metadata"]
+
+
+metadata = MetaData(naming_convention={
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+})
+
+meta = Table(
+    "meta", metadata,
+    Column("key", String(64), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+record = Table(
+    "record", metadata,
+    # what was last seen of each record of each system, linked or not (the observation)
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("fields", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    Column("version", String(255)),
+    Column("modified", Instant),
+    Column("instant", Instant, nullable=False),
+    Column("presence", String(16), nullable=False),
+    Column("merged_into", String(255)),
+    Column("reference", String(64)),
+    Column("map_version", String(64), nullable=False),
+    Column("sweep", Integer, nullable=False),
+    Column("first_seen", Instant, nullable=False),
+    Column("absent_since", Instant),
+    Column("refetch_at", Instant),
+    Column("refetch_tries", Integer, nullable=False, server_default="0"),
+    Column("problems", LargeBinary),
+    Column("link_id", Integer, ForeignKey("link.id")),
+    Column("unlinked", String(16)),
+    Index(None, "side", "entity", "link_id"),
+    Index(None, "refetch_at"),
+    Index(None, "side", "entity", "reference"),
+)
+
+link = Table(
+    "link", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entity", String(32), nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("reconciled_rev", Integer, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # sqlite reuses the ids of deleted rows unless told not to; a link id must never come back
+    sqlite_autoincrement=True,
+)
+Index("ix_link_due", link.c.entity, link.c.id,
+      sqlite_where=link.c.rev > link.c.reconciled_rev,
+      postgresql_where=link.c.rev > link.c.reconciled_rev)
+
+member = Table(
+    "member", metadata,
+    Column("link_id", Integer, ForeignKey("link.id"), primary_key=True),
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), nullable=False),
+    Column("id", String(255), nullable=False),
+    Column("base", LargeBinary, nullable=False),
+    Column("base_map_version", String(64), nullable=False),
+    Column("unconfirmed", LargeBinary),
+    Column("unconfirmed_since", Instant),
+    UniqueConstraint("side", "entity", "id"),
+)
+
+refused_pair = Table(
+    "refused_pair", metadata,
+    Column("entity", String(32), primary_key=True),
+    Column("crm_id", String(255), primary_key=True),
+    Column("erp_id", String(255), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+suggestion = Table(
+    "suggestion", metadata,
+    Column("entity", String(32), primary_key=True),
+    Column("crm_id", String(255), primary_key=True),
+    Column("erp_id", String(255), primary_key=True),
+    Column("evidence", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+outbox = Table(
+    "outbox", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("link_id", Integer, ForeignKey("link.id")),
+    Column("target", String(3), nullable=False),
+    Column("entity", String(32), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("record_id", String(255)),
+    Column("source_entity", String(32)),
+    Column("source_id", String(255)),
+    Column("fields", LargeBinary, nullable=False),
+    Column("expected", LargeBinary, nullable=False),
+    Column("bases", LargeBinary, nullable=False),
+    Column("reasons", LargeBinary, nullable=False),
+    Column("version", String(255)),
+    Column("reference", String(64)),
+    Column("revision", Integer, nullable=False),
+    Column("rev", Integer, nullable=False),
+    Column("map_version", String(64), nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("needs_approval", Boolean, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("waits_for", Text),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("due_at", Instant, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("sent_at", Instant),
+    Column("lease", String(32)),
+    Column("lease_until", Instant),
+    Index(None, "target", "state", "priority", "due_at"),
+    # at most one undelivered write per link and target (rule 16)
+    Index("uq_outbox_link_target", "link_id", "target", unique=True),
+)
+
+creation = Table(
+    "creation", metadata,
+    # every reference ever issued; a create happens once per source record and revision (rule 24)
+    Column("reference", String(64), primary_key=True),
+    Column("target", String(3), nullable=False),
+    Column("entity", String(32), nullable=False),
+    Column("source_entity", String(32), nullable=False),
+    Column("source_id", String(255), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("record_id", String(255)),
+    Column("done_at", Instant),
+    UniqueConstraint("target", "entity", "source_entity", "source_id", "revision"),
+)
+
+dead_letter = Table(
+    "dead_letter", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("subject", String(400), nullable=False),
+    Column("link_id", Integer),
+    Column("target", String(3), nullable=False),
+    Column("entity", String(32), nullable=False),
+    Column("kind", String(8), nullable=False),
+    Column("record_id", String(255)),
+    Column("source_entity", String(32)),
+    Column("source_id", String(255)),
+    Column("cause", String(32), nullable=False),
+    Column("field", String(64)),
+    Column("message", Text, nullable=False),
+    Column("fix", Text, nullable=False),
+    Column("fields", LargeBinary, nullable=False),
+    Column("override", LargeBinary),
+    Column("override_by", String(200)),
+    Column("override_reason", Text),
+    Column("digest", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("closed_why", String(200)),
+    Index(None, "closed_at", "subject"),
+    sqlite_autoincrement=True,
+)
+
+open_field = Table(
+    "open_field", metadata,
+    Column("link_id", Integer, ForeignKey("link.id"), primary_key=True),
+    Column("field", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+case = Table(
+    "process_case", metadata,
+    # what a process has decided about one source record, where it waits and why
+    Column("process", String(32), primary_key=True),
+    Column("source_id", String(255), primary_key=True),
+    Column("state", String(24), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("fix", Text, nullable=False, server_default=""),
+    Column("seen_hash", LargeBinary),
+    Column("stable_since", Instant),
+    Column("snapshot", LargeBinary),
+    Column("revision", Integer, nullable=False, server_default="1"),
+    Column("link_id", Integer),
+    Column("at", Instant, nullable=False),
+)
+
+approval = Table(
+    "approval", metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("plan_id", String(32), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+plan = Table(
+    "plan", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("digests", LargeBinary, nullable=False),
+    Column("approved_at", Instant),
+)
+
+feed = Table(
+    "feed", metadata,
+    # where reading one entity of one system stands
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), primary_key=True),
+    Column("cursor", Text),
+    Column("sweep_cursor", Text),
+    Column("sweep_no", Integer, nullable=False, server_default="0"),
+    Column("sweep_started", Instant),
+    Column("complete_at", Instant),
+    Column("map_version", String(64), nullable=False, server_default=""),
+    Column("shortfall", Integer, nullable=False, server_default="0"),
+)
+
+history = Table(
+    "history", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("link_id", Integer),
+    Column("side", String(3)),
+    Column("entity", String(32), nullable=False),
+    Column("record_id", String(255)),
+    Column("event", String(24), nullable=False),
+    Column("field", String(64)),
+    Column("old", LargeBinary),
+    Column("new", LargeBinary),
+    Column("why", Text, nullable=False),
+    Column("map_version", String(64)),
+    Column("write_id", String(32)),
+    Column("request_id", String(200)),
+    Column("run_id", String(32)),
+    Index(None, "link_id", "field"),
+    Index(None, "side", "entity", "record_id"),
+    sqlite_autoincrement=True,
+)
+
+run = Table(
+    "run", metadata,
+    Column("id", String(32), primary_key=True),
+    Column("started_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("counts", LargeBinary),
+)

@@ -1,0 +1,1 @@
+"""The engine: observe, reconcile, deliver (see docs/concepts.md)."""

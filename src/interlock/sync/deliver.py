@@ -1,0 +1,391 @@
+"""Deliver: claim writes, send them once, and store what became of them (rules 16 to 22)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from interlock.connectors.base import (
+    EntityCapabilities,
+    Found,
+    Outcome,
+    Reason,
+    Receipt,
+    WriteRequest,
+)
+from interlock.errors import (
+    ConnectorError,
+    NeedsAuthError,
+    NotPermittedError,
+    RejectedError,
+    ThrottledError,
+    TransientError,
+    UnknownOutcomeError,
+)
+from interlock.governance.rules import Side
+from interlock.model import ANYTHING, Fields, Line, Record, Ref, Value, WriteKind, agree
+from interlock.store import links, observations, outbox
+from interlock.store.database import Tx
+from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.observe import fetch_now, note_failure
+from interlock.sync.outcomes import Settlement, settle
+from interlock.sync.pair import ENTITY_ORDER, PRIORITY, Connection, Pair
+from interlock.sync.progress import Run
+
+__all__ = ["deliver"]
+
+LEASE_MARGIN = timedelta(seconds=30)
+
+
+async def deliver(pair: Pair, run: Run) -> int:
+    """Send what is due to both sides; returns how many writes were settled."""
+    handled = 0
+    for entity in sorted(ENTITY_ORDER, key=lambda e: PRIORITY.get(e, 90)):
+        for side in Side:
+            caps = pair.side(side).entity(entity)
+            if caps is None:
+                continue
+            while side not in run.paused:
+                count = await _deliver_batch(pair, pair.side(side), entity, caps, run)
+                handled += count
+                if count == 0:
+                    # nothing due, or only writes that wait or must be merged again first
+                    break
+    return handled
+
+
+async def _deliver_batch(pair: Pair, connection: Connection, entity: str,
+                         caps: EntityCapabilities, run: Run) -> int:
+    lease = pair.new_id()
+    claimed = await pair.store.call(
+        outbox.claim, connection.side, entity, now=pair.clock(), lease=lease,
+        lease_for=caps.settle_time + LEASE_MARGIN, limit=caps.batch_size)
+    if not claimed:
+        return 0
+    batch = _Batch(pair, connection, entity, caps, run)
+    try:
+        doubtful = [w for w in claimed if w.state in (WriteState.SENDING, WriteState.IN_DOUBT)]
+        await batch.recover(doubtful)
+        batch.progress += len(doubtful)
+        ready = await batch.prepare([w for w in claimed if w not in doubtful])
+        await batch.send([w for w in ready if w.kind is WriteKind.CREATE])
+        await batch.send([w for w in ready if w.kind is WriteKind.UPDATE])
+    except ConnectorError as error:
+        note_failure(connection, run, error, entity)
+        await batch.give_back(claimed, error)
+    run.tick("deliver", connection.side, entity, len(claimed))
+    return batch.progress
+
+
+class _Batch:
+    """One batch of claimed writes to one entity of one side."""
+
+    def __init__(self, pair: Pair, connection: Connection, entity: str, caps: EntityCapabilities,
+                 run: Run) -> None:
+        self.pair, self.connection, self.entity = pair, connection, entity
+        self.caps, self.run, self.side = caps, run, connection.side
+        self.progress = 0
+
+    # ── before the call ──────────────────────────────────────────────────────────────────────
+
+    async def prepare(self, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+        """Leave out what moved, waits, exists already, or differs from what was decided on."""
+        if not writes:
+            return []
+        ready = await self.pair.store.call(self._current, writes)
+        creates = await self._look_up([w for w in ready if w.kind is WriteKind.CREATE])
+        updates = [w for w in ready if w.kind is WriteKind.UPDATE]
+        if not self.caps.version_check:
+            updates = await self._compare(updates)
+        return creates + updates
+
+    def _current(self, tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+        """Keep writes whose link has not moved, with references resolved (rules 16, 20)."""
+        bundles = links.bundles(tx, [w.link_id for w in writes])
+        refs = [r for w in writes for r in _refs(w.fields)]
+        linked = links.members_of(tx, self.side.other,
+                                  [(r.entity, r.id[1:]) for r in refs if r.is_foreign])
+        live = links.live_members(tx, self.side, {
+            int(r.id[1:]) for r in refs if r.is_link} | set(linked.values()))
+        ids = {r: live.get(_link_of(r, linked)) for r in refs if r.is_link or r.is_foreign}
+        ready = []
+        for w in writes:
+            bundle = bundles.get(w.link_id)
+            if bundle is None:
+                outbox.finish(tx, [w])
+                continue
+            if bundle.link.rev != w.rev:
+                if bundle.link.rev > bundle.link.reconciled_rev:
+                    outbox.release(tx, w)
+                    self.run.counts["moved"] += 1
+                    continue
+                # reconciled again with the same outcome: only the revision is newer
+                w = msgspec.structs.replace(w, rev=bundle.link.rev)  # noqa: PLW2901
+            unresolved = [r for r in _refs(w.fields) if r in ids and ids[r] is None]
+            if unresolved:
+                self._wait(tx, w, unresolved[0])
+                continue
+            ready.append(msgspec.structs.replace(w, fields=_resolve(w.fields, ids)))
+        return ready
+
+    def _wait(self, tx: Tx, w: OutboxWrite, ref: Ref) -> None:
+        what = f"of link {ref.id[1:]}" if ref.is_link else f"{ref.id[1:]} to be linked"
+        text = f"waits for {ref.entity} {what} in the {self.side.value.upper()}"
+        outbox.release(tx, w, state=WriteState.WAITING, waits_for=text,
+                       due_at=self.pair.clock() + timedelta(seconds=1))
+        self.run.counts["waiting"] += 1
+
+    async def _look_up(self, creates: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+        """A create is never blind: look for our reference and for what could be the same."""
+        if not creates:
+            return []
+        done = await self.pair.store.call(
+            lambda tx: {w.id for w in creates if w.reference is not None
+                        and outbox.is_done(tx, w.reference)})
+        found: Mapping[str, Sequence[Found]] = {}
+        if self.caps.find:
+            found = await self.connection.connector.find(
+                self.entity, [w.reference for w in creates if w.reference is not None])
+        exists: set[str] = set()
+        if self.caps.lookup:
+            alone = [w for w in creates if w.reference not in found and w.id not in done]
+            answers = await asyncio.gather(*(self._may_exist(w) for w in alone))
+            exists = {w.id for w, found_one in zip(alone, answers, strict=True) if found_one}
+        ready = []
+        for w in creates:
+            mine = list(found.get(w.reference or "", ()))
+            if mine:
+                await self._adopt(w, mine)
+            elif w.id in done:
+                await self._settle([_rejected(w, Reason(
+                    code="already_created",
+                    message=f"this {self.entity} was created once before and is no longer there",
+                    fix="link the record that replaced it, or discard this"))], [w])
+            elif w.id not in exists:
+                ready.append(w)
+        return ready
+
+    async def _may_exist(self, w: OutboxWrite) -> bool:
+        """Look live for a record that could be the same; park the create if there is one."""
+        candidates = await self.connection.connector.lookup(self.entity, w.fields)
+        read_from = self.pair.clock()
+        if not candidates:
+            return False
+
+        def _park(tx: Tx) -> bool:
+            observations.save_page(
+                tx, self.side, self.entity, candidates, read_from=read_from,
+                map_version=self.pair.map_version, read_lag=self.caps.read_lag)
+            known = observations.load(tx, self.side, self.entity, [c.id for c in candidates])
+            refused = links.refused(tx, self.entity)
+            fresh = [i for i, o in known.items() if o.link_id is None and o.unlinked is None
+                     and ((w.source_id, i) if self.side is Side.ERP else (i, w.source_id))
+                     not in refused]
+            if not fresh:
+                return False
+            # the matching of the next round decides whether it is the same
+            outbox.release(tx, w, due_at=self.pair.clock() + timedelta(seconds=1))
+            self.run.counts["found_before_create"] += 1
+            return True
+
+        return await self.pair.store.call(_park)
+
+    async def _compare(self, updates: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+        """Without a version check: fetch just before and compare (rule 18)."""
+        if not updates:
+            return []
+        ids = [w.record_id for w in updates if w.record_id is not None]
+        shown = await fetch_now(self.pair, self.side, self.entity, ids, self.run)
+        ready, moved = [], []
+        for w in updates:
+            record = shown.get(w.record_id or "")
+            if record is not None and self._as_expected(w, record):
+                ready.append(w)
+            else:
+                moved.append(w)
+        if moved:
+            await self.pair.store.call(self._moved, moved)
+            self.run.counts["moved"] += len(moved)
+        return ready
+
+    def _moved(self, tx: Tx, writes: Sequence[OutboxWrite]) -> None:
+        for w in writes:
+            outbox.release(tx, w)
+        links.raise_revision(tx, [w.link_id for w in writes])
+
+    def _as_expected(self, w: OutboxWrite, record: Record) -> bool:
+        return all(
+            agree(record.fields[f], v, self.caps.fields.get(f, ANYTHING))
+            for f, v in w.expected.items() if f in record.fields and not isinstance(v, Ref))
+
+    # ── the call ─────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, writes: Sequence[OutboxWrite]) -> None:
+        """Commit that the writes are being sent, send them, store the receipts."""
+        if not writes:
+            return
+        sending = await self.pair.store.call(self._mark_sending, writes)
+        if not sending:
+            return
+        requests = [_request(w) for w in sending]
+        try:
+            receipts = await self.connection.connector.write(self.entity, requests)
+        except ThrottledError as error:
+            receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED, until=error.until)
+                        for w in sending]
+            note_failure(self.connection, self.run, error, self.entity)
+        except TransientError as error:
+            receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED) for w in sending]
+            note_failure(self.connection, self.run, error, self.entity)
+        except NeedsAuthError as error:
+            receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED) for w in sending]
+            note_failure(self.connection, self.run, error, self.entity)
+        except (RejectedError, NotPermittedError) as error:
+            reason = Reason(code=error.code or "rejected", message=error.message,
+                            field=error.field, fix=error.fix or "")
+            receipts = [Receipt(write_id=w.id, outcome=Outcome.REJECTED, reason=reason)
+                        for w in sending]
+        except UnknownOutcomeError:
+            receipts = [Receipt(write_id=w.id, outcome=Outcome.UNKNOWN) for w in sending]
+        await self._settle(receipts, sending)
+
+    def _mark_sending(self, tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+        """Reference and ``sending`` are committed before the call (rule 19)."""
+        now = self.pair.clock()
+        sending = outbox.mark_sending(tx, writes, now=now, until=now + self.caps.settle_time)
+        outbox.issue_references(tx, sending, now)
+        return sending
+
+    # ── after the call ───────────────────────────────────────────────────────────────────────
+
+    async def _settle(self, receipts: Sequence[Receipt], writes: Sequence[OutboxWrite]) -> None:
+        answered = self.pair.clock()
+        self.progress += len(writes)
+        by_id = {r.write_id: r for r in receipts}
+        settlement = Settlement(self.pair, self.run, self.side, self.entity, self.caps, answered)
+        await self.pair.store.call(
+            settle, settlement, [(w, by_id.get(w.id) or Receipt(
+                write_id=w.id, outcome=Outcome.UNKNOWN)) for w in writes])
+        again = [w.record_id for w in writes if w.kind is WriteKind.UPDATE and w.record_id
+                 and (by_id.get(w.id) is None or by_id[w.id].outcome in (
+                     Outcome.UNKNOWN, Outcome.CONFLICT))]
+        if again:
+            await fetch_now(self.pair, self.side, self.entity, again, self.run)
+
+    async def recover(self, writes: Sequence[OutboxWrite]) -> None:
+        """Find out what became of writes whose answer never came (rule 19)."""
+        updates = [w for w in writes if w.kind is WriteKind.UPDATE]
+        if updates:
+            # an update with unknown outcome is never uncertain: observe and merge again
+            await self._settle([Receipt(write_id=w.id, outcome=Outcome.UNKNOWN)
+                                for w in updates], updates)
+        creates = [w for w in writes if w.kind is WriteKind.CREATE and w.reference]
+        if not creates:
+            return
+        if not self.caps.find:
+            await self.pair.store.call(lambda tx: [outbox.release(
+                tx, w, state=WriteState.UNCERTAIN) for w in creates])
+            return
+        found = await self.connection.connector.find(
+            self.entity, [w.reference for w in creates if w.reference is not None])
+        now = self.pair.clock()
+        for w in creates:
+            mine = list(found.get(w.reference or "", ()))
+            if mine:
+                await self._adopt(w, mine)
+                continue
+            safe = self._safe_at(w)
+            if now < safe:
+                await self.pair.store.call(lambda tx, w=w, safe=safe: outbox.release(
+                    tx, w, state=WriteState.IN_DOUBT, due_at=safe))
+                self.run.counts["in_doubt"] += 1
+            else:
+                # absent after the settle time: the call did not take effect
+                await self.pair.store.call(lambda tx, w=w: outbox.release(
+                    tx, w, state=WriteState.READY, due_at=now))
+
+    def _safe_at(self, w: OutboxWrite) -> datetime:
+        assert w.sent_at is not None
+        return w.sent_at + self.caps.settle_time
+
+    async def _adopt(self, w: OutboxWrite, found: Sequence[Found]) -> None:
+        """Take a record that carries our reference as the outcome of the create."""
+        if len(found) > 1:
+            ids = ", ".join(f.record.id for f in found)
+            await self._settle([_rejected(w, Reason(
+                code="several_found", message=f"several records carry our reference: {ids}",
+                fix="keep one of them and clear the reference on the others"))], [w])
+            return
+        only = found[0]
+        if only.complete:
+            receipt = Receipt(write_id=w.id, outcome=Outcome.CREATED, record_id=only.record.id,
+                              record=only.record)
+        else:
+            receipt = await self.connection.connector.resume(self.entity, _request(w), only)
+        self.run.counts["recovered"] += 1
+        await self._settle([receipt], [w])
+
+    async def give_back(self, claimed: Sequence[OutboxWrite], error: ConnectorError) -> None:
+        """Return writes nothing was done with; a pause uses up no patience."""
+        now = self.pair.clock()
+        until = getattr(error, "until", None) or now + self.pair.patience.retry_base
+
+        def _return(tx: Tx) -> None:
+            for w in claimed:
+                if w.state in (WriteState.READY, WriteState.WAITING):
+                    outbox.release_if(tx, w, due_at=until)
+                else:
+                    outbox.release_if(tx, w, due_at=until, state=WriteState.IN_DOUBT)
+
+        await self.pair.store.call(_return)
+
+
+def _request(w: OutboxWrite) -> WriteRequest:
+    return WriteRequest(id=w.id, entity=w.entity, kind=w.kind, fields=w.fields,
+                        record_id=w.record_id, expected=w.expected, version=w.version,
+                        reference=w.reference)
+
+
+def _rejected(w: OutboxWrite, reason: Reason) -> Receipt:
+    return Receipt(write_id=w.id, outcome=Outcome.REJECTED, reason=reason)
+
+
+def _refs(fields: Fields) -> list[Ref]:
+    refs = [v for v in fields.values() if isinstance(v, Ref)]
+    for value in fields.values():
+        if isinstance(value, tuple):
+            refs += [line.product for line in value if line.product is not None]
+    return refs
+
+
+def _link_of(ref: Ref, linked: Mapping[tuple[str, str], int]) -> int:
+    if ref.is_link:
+        return int(ref.id[1:])
+    return linked.get((ref.entity, ref.id[1:]), -1)
+
+
+def _resolve(fields: Fields, ids: Mapping[Ref, tuple[str, str] | None]) -> Fields:
+    """Replace references to links by references to the target's own records."""
+
+    def _one(ref: Ref) -> Ref:
+        found = ids.get(ref)
+        return ref if found is None else Ref(*found)
+
+    out: Fields = {}
+    for name, value in fields.items():
+        resolved: Value | None = value
+        if isinstance(value, Ref):
+            resolved = _one(value)
+        elif isinstance(value, tuple):
+            resolved = tuple(_line(line, _one) for line in value)
+        out[name] = resolved
+    return out
+
+
+def _line(line: Line, one: Callable[[Ref], Ref]) -> Line:
+    if line.product is None:
+        return line
+    return msgspec.structs.replace(line, product=one(line.product))

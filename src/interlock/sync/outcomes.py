@@ -1,0 +1,216 @@
+"""Outcomes: what the answer to a write means for observations, bases, history and the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import msgspec
+
+from interlock.connectors.base import EntityCapabilities, Outcome, Reason, Receipt
+from interlock.governance.rules import Side
+from interlock.model import ANYTHING, Record, WriteKind, agree
+from interlock.store import dead_letters, history, links, observations, outbox
+from interlock.store.database import Tx
+from interlock.store.dead_letters import DeadLetter
+from interlock.store.history import Event, plain
+from interlock.store.links import Bundle, Member
+from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.pair import Pair
+from interlock.sync.progress import Run
+
+__all__ = ["Settlement", "settle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Where and when a batch was answered."""
+
+    pair: Pair
+    run: Run
+    side: Side
+    entity: str
+    caps: EntityCapabilities
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Stored:
+    """What a batch of successes changes, collected for batched statements."""
+
+    records: list[Record] = field(default_factory=list)
+    attached: list[tuple[int, Side, str, str]] = field(default_factory=list)
+    bases: list[tuple[int, Member]] = field(default_factory=list)
+    made: list[tuple[str, str]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+
+
+def settle(tx: Tx, s: Settlement, answers: Sequence[tuple[OutboxWrite, Receipt]]) -> None:
+    """Store a batch of receipts in one transaction (rule 21)."""
+    held = outbox.held(tx, [w for w, _ in answers])
+    mine = [(w, r) for w, r in answers if w.id in held]
+    done = [(w, r) for w, r in mine if r.outcome.succeeded]
+    done = _refuse_strangers(tx, s, done)
+    _store_successes(tx, s, done)
+    for w, receipt in mine:
+        if not receipt.outcome.succeeded:
+            _store_failure(tx, s, w, receipt)
+
+
+def _refuse_strangers(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Receipt]]
+                      ) -> list[tuple[OutboxWrite, Receipt]]:
+    """A created record that already belongs to another link is nobody's success."""
+    ids = [r.record_id for w, r in done if w.kind is WriteKind.CREATE and r.record_id]
+    owners = links.members_of(tx, s.side, [(s.entity, i) for i in ids])
+    kept = []
+    for w, r in done:
+        owner = owners.get((s.entity, r.record_id or ""))
+        if w.kind is WriteKind.CREATE and owner is not None and owner != w.link_id:
+            _bury(tx, s, w, Reason(
+                code="linked_elsewhere",
+                message=f"record {r.record_id} carries our reference but belongs to link {owner}",
+                fix="see `interlock links show`, then undo the wrong link"))
+        else:
+            kept.append((w, r))
+    return kept
+
+
+def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Receipt]]) -> None:
+    if not done:
+        return
+    bundles = links.bundles(tx, [w.link_id for w, _ in done])
+    stored = _Stored()
+    for w, receipt in done:
+        _store_success(s, w, receipt, bundles[w.link_id], stored)
+    observations.save_page(tx, s.side, s.entity, stored.records, read_from=s.at,
+                           map_version=s.pair.map_version, own_write=True)
+    links.attach(tx, stored.attached)
+    links.save_bases(tx, stored.bases)
+    outbox.creations_done(tx, stored.made, s.at)
+    history.add(tx, stored.events)
+    dead_letters.close(tx, stored.subjects, why="done", now=s.at)
+    outbox.finish(tx, [w for w, _ in done])
+
+
+def _store_success(s: Settlement, w: OutboxWrite, receipt: Receipt, bundle: Bundle,
+                   stored: _Stored) -> None:
+    record_id = receipt.record_id or w.record_id
+    assert record_id is not None
+    seen = bundle.seen.get(s.side)
+    shown = receipt.record.fields if receipt.record is not None else {}
+    # without values in the answer the written ones are assumed, and stay unconfirmed
+    stored.records.append(receipt.record or Record(
+        entity=w.entity, id=record_id, fields=w.fields,
+        version=seen.version if seen is not None else None,
+        modified=seen.modified if seen is not None else None, reference=(
+            w.reference if w.kind is WriteKind.CREATE else seen.reference if seen else None)))
+    facts = s.caps.fields
+    confirmed = {f for f, v in w.fields.items()
+                 if f in shown and agree(shown[f], v, facts.get(f, ANYTHING))}
+    unsure = frozenset(w.fields) - confirmed
+    member = bundle.members.get(s.side)
+    if member is None:
+        stored.attached.append((w.link_id, s.side, w.entity, record_id))
+        member = Member(side=s.side, entity=w.entity, id=record_id, base={}, base_map_version="",
+                        unconfirmed=frozenset(), unconfirmed_since=None)
+        if w.reference is not None:
+            stored.made.append((w.reference, record_id))
+    base = {**member.base, **w.fields, **{f: shown[f] for f in confirmed}}
+    # a value shown differently is judged at the next merge: base keeps what was written
+    since = s.at if receipt.record is None else s.at - timedelta(microseconds=1)
+    stored.bases.append((w.link_id, msgspec.structs.replace(
+        member, base=base, base_map_version=w.map_version,
+        unconfirmed=(member.unconfirmed - confirmed) | unsure,
+        unconfirmed_since=since if unsure else member.unconfirmed_since)))
+    source = bundle.members.get(s.side.other)
+    if source is not None and w.bases:
+        stored.bases.append((w.link_id, msgspec.structs.replace(
+            source, base={**source.base, **w.bases}, base_map_version=w.map_version)))
+    stored.events += _events(s, w, receipt, record_id)
+    stored.subjects.append(_subject(w))
+    name = "created" if w.kind is WriteKind.CREATE else (
+        "unchanged" if receipt.outcome is Outcome.UNCHANGED else "updated")
+    s.run.counts[name] += 1
+    s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
+
+
+def _events(s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str) -> list[Event]:
+    def _event(name: str, why: str, **more: object) -> Event:
+        return msgspec.structs.replace(Event(
+            at=s.at, event=name, entity=w.entity, why=why, link_id=w.link_id, side=s.side,
+            record_id=record_id, map_version=w.map_version, write_id=w.id,
+            request_id=receipt.request_id, run_id=s.run.id), **more)
+
+    events = []
+    if w.kind is WriteKind.CREATE:
+        events.append(_event("created", f"created as {w.reference}"))
+    for name, value in w.fields.items():
+        why = w.reasons.get(name, "")
+        events.append(_event("written", why, field=name, old=plain(w.expected.get(name)),
+                             new=plain(value)))
+    return events
+
+
+def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
+    patience = s.pair.patience
+    s.run.counts[receipt.outcome.value] += 1
+    match receipt.outcome:
+        case Outcome.REJECTED:
+            _bury(tx, s, w, receipt.reason or Reason(code="rejected", message="refused"))
+        case Outcome.THROTTLED:
+            until = receipt.until or s.at + patience.retry_base
+            outbox.release(tx, w, state=WriteState.READY, due_at=until)
+        case Outcome.UNKNOWN if w.kind is WriteKind.CREATE:
+            outbox.release(tx, w, state=WriteState.IN_DOUBT, due_at=s.at)
+        case Outcome.UNKNOWN:
+            # observe and merge again: the write is decided anew from what is there
+            outbox.release(tx, w, state=WriteState.READY, due_at=s.at)
+            links.raise_revision(tx, [w.link_id])
+        case _:
+            _retry(tx, s, w, receipt)
+
+
+def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
+    """A conflict or a passing failure of this record alone: later, a limited number of times."""
+    patience = s.pair.patience
+    attempts = w.attempts + 1
+    if attempts >= patience.max_attempts:
+        reason = receipt.reason
+        _bury(tx, s, w, Reason(
+            code="exhausted", field=reason.field if reason else None,
+            message=f"given up after {attempts} attempts: "
+            f"{reason.message if reason else 'the record keeps changing meanwhile'}",
+            fix=(reason.fix if reason else "") or "look at the record, then retry"))
+        return
+    if receipt.outcome is Outcome.CONFLICT:
+        links.raise_revision(tx, [w.link_id])
+        due = s.at
+    else:
+        delay = min(patience.retry_base * 2 ** (attempts - 1), patience.retry_cap)
+        due = receipt.until or s.at + delay * (0.5 + s.pair.jitter())
+    outbox.release(tx, w, state=WriteState.READY, attempts=attempts, due_at=due)
+
+
+def _bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
+    """Make a dead letter of a write that failed for good."""
+    letter = DeadLetter(
+        subject=_subject(w), link_id=w.link_id, target=w.target, entity=w.entity, kind=w.kind,
+        record_id=w.record_id, source_entity=w.source_entity, source_id=w.source_id,
+        cause=reason.code, field=reason.field, message=reason.message,
+        fix=reason.fix or "correct the record in the system it comes from, or edit and retry",
+        fields=w.fields, digest=w.digest, at=s.at)
+    new = dead_letters.put(tx, letter)
+    outbox.release(tx, w, state=WriteState.DEAD)
+    if new:
+        history.add(tx, [Event(at=s.at, event="dead", entity=w.entity, link_id=w.link_id,
+                               side=s.side, record_id=w.record_id, field=reason.field,
+                               why=reason.message, write_id=w.id, run_id=s.run.id)])
+    s.run.counts["dead"] += 1
+
+
+def _subject(w: OutboxWrite) -> str:
+    return dead_letters.subject_of(w.link_id, w.target, w.entity, w.source_id)
+
+

@@ -1,0 +1,1 @@
+"""Public test tools: the connector conformance suite, fault injection, the fault proxy."""

@@ -1,0 +1,1 @@
+"""Start a real ERP (Tryton) and a real CRM (BottleCRM) from pip packages."""

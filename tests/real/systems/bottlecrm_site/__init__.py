@@ -1,0 +1,1 @@
+"""Code that runs inside the BottleCRM environment, never in the tests' own."""

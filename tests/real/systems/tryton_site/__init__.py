@@ -1,0 +1,1 @@
+"""Code that runs inside the Tryton environment, never in the tests' own."""
