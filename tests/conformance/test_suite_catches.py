@@ -20,11 +20,12 @@ _ROOT = Path(__file__).parents[2]
 def failed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """Run the suite on all broken connectors once; variant -> behaviours with a failed test."""
     report = tmp_path_factory.mktemp("broken") / "report.xml"
-    subprocess.run(
+    run = subprocess.run(
         [sys.executable, "-m", "pytest", "tests/conformance/broken_connectors.py", "-q",
          "-p", "no:cacheprovider", "-p", "no:randomly", f"--junit-xml={report}"],
-        cwd=_ROOT, check=False, capture_output=True, timeout=300,
+        cwd=_ROOT, check=False, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED, run.stdout + run.stderr
     found: dict[str, set[str]] = defaultdict(set)
     for case in ET.parse(report).iter("testcase"):
         variant, _, behaviour = case.attrib["classname"].rpartition(".Test")[2].partition("_")

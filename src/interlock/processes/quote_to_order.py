@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
-from interlock.model import Fields, OrderStatus, Presence, Record, Ref, StageKind, WriteKind
+from interlock.model import Fields, Money, OrderStatus, Presence, Record, Ref, StageKind, WriteKind
 from interlock.processes.snapshot import Draft, Refusal, draft_order
 from interlock.store import cases, dead_letters, history, links, observations
 from interlock.store.cases import Case
@@ -78,7 +78,7 @@ class QuoteToOrder:
         pair = self.pair
         if "deal" not in pair.observed(Side.CRM) or "order" not in pair.observed(Side.ERP):
             return
-        won = await pair.store.call(self._won)
+        won = await pair.store.call(self._won_or_ordered)
         for deal_id in await pair.store.call(self._sort, won, run):
             if Side.CRM in run.paused:
                 return
@@ -87,12 +87,13 @@ class QuoteToOrder:
             except ConnectorError as error:
                 note_failure(pair.crm, run, error, "deal")
 
-    def _won(self, tx: Tx) -> list[observations.Observation]:
+    def _won_or_ordered(self, tx: Tx) -> list[observations.Observation]:
         rows = tx.conn.execute(select(record).where(
             record.c.side == Side.CRM, record.c.entity == "deal",
             record.c.presence == Presence.PRESENT).order_by(record.c.id))
-        return [o for row in rows
-                if (o := observations.from_row(tx, row)).fields.get("stage_kind") == StageKind.WON]
+        seen = [observations.from_row(tx, row) for row in rows]
+        return [o for o in seen if o.link_id is not None
+                or o.fields.get("stage_kind") == StageKind.WON]
 
     def _sort(self, tx: Tx, won: Sequence[observations.Observation], run: Run) -> list[str]:
         """Note deals that are none of our business; return those to look at closely."""
@@ -132,11 +133,14 @@ class QuoteToOrder:
             return []
         snapshot = _unpack(case.snapshot)
         amount = deal.fields.get("amount")
-        changed = amount is not None and str(getattr(amount, "amount", "")) != snapshot.amount
-        state = "changed" if changed else "ordered"
-        if state == case.state:
+        why = "ordered"
+        if deal.fields.get("stage_kind", StageKind.WON) != StageKind.WON:
+            why = "the deal is no longer won although its order was made"
+        elif isinstance(amount, Money) and amount.amount != Decimal(snapshot.amount):
+            why = "the deal's amount was changed after its order was made"
+        if why == case.why or (why == "ordered" and case.state == "ordered"):
             return []
-        why = "the deal's amount was changed after the order was made" if changed else "ordered"
+        state = "ordered" if why == "ordered" else "changed"
         return [msgspec.structs.replace(case, state=state, why=why, at=now)]
 
     async def _consider(self, deal_id: str, run: Run) -> None:
@@ -195,9 +199,10 @@ class QuoteToOrder:
         link_id = links.create(tx, LINK_ENTITY, [(Side.CRM, "deal", deal.id)], origin="process",
                                evidence="won deal", now=now)
         amount = deal.fields["amount"]
+        assert isinstance(amount, Money)
         cases.put(tx, [msgspec.structs.replace(
             case, state="ordered", why="order decided", fix="", at=now, link_id=link_id,
-            snapshot=_pack(tx, outcome, str(getattr(amount, "amount", ""))))])
+            snapshot=_pack(tx, outcome, amount.amount))])
         history.add(tx, [Event(
             at=now, event="won", entity="deal", link_id=link_id, side=Side.CRM,
             record_id=deal.id, run_id=run.id,
@@ -298,6 +303,8 @@ class QuoteToOrder:
         if abs(total - expected) > self.settings.tolerance:
             self._wrong_total(tx, bundle, case, total, expected)
             return None
+        dead_letters.close(tx, [_subject(case.source_id)], why="the total is right now",
+                           now=self.pair.clock())
         if not self.settings.confirm:
             return None
         return Intent(target=Side.ERP, entity="order", kind=WriteKind.UPDATE,
@@ -346,10 +353,10 @@ class _Snapshot(msgspec.Struct):
     amount: str
 
 
-def _pack(tx: Tx, draft: Draft, amount: str) -> bytes:
+def _pack(tx: Tx, draft: Draft, amount: Decimal) -> bytes:
     return msgspec.msgpack.encode(_Snapshot(
         fields=tx.schema["order"].encode(draft.fields), net_total=str(draft.net_total),
-        amount=amount))
+        amount=str(amount)))
 
 
 def _unpack(data: bytes) -> _Snapshot:

@@ -11,7 +11,10 @@ from typing import Any
 from interlock.mapping.codecs import CodecError, Text
 from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
 
-__all__ = ["Accepted", "AddressParts", "Amount", "Exact", "Lines", "Phone", "Reference", "Website"]
+__all__ = [
+    "Accepted", "AddressParts", "Amount", "Exact", "Lines", "PersonName", "Phone", "Reference",
+    "Website",
+]  # fmt: skip
 
 _MAX_NUMBER = Decimal(10) ** 13
 """Above this a JSON float no longer keeps cents; custom numbers are floats."""
@@ -93,6 +96,28 @@ class Reference:
         if not isinstance(value, Ref) or value.is_link:
             raise CodecError(f"not the id of a {self.entity} in BottleCRM")
         return value.id
+
+
+@dataclass(frozen=True, slots=True)
+class PersonName:
+    """A person's name in two fields that BottleCRM both requires.
+
+    The last word is the last name.  Who has one name only gets "-" as the other, which is not read.
+    """
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(max_length=255))
+
+    def decode(self, raw: Any) -> str | None:
+        """Join the two."""
+        parts = (Text().decode(raw.get(key)) for key in ("first_name", "last_name"))
+        return " ".join(part for part in parts if part and part != "-") or None
+
+    def encode(self, value: Value | None) -> Any:
+        """Split before the last word."""
+        first, _, last = " ".join(str(value or "")[:255].split()).rpartition(" ")
+        if not last:
+            return {"first_name": None, "last_name": None}
+        return {"first_name": first or last, "last_name": last if first else "-"}
 
 
 @dataclass(frozen=True, slots=True)

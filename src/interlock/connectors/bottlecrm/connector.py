@@ -19,6 +19,7 @@ from interlock.connectors.base import (
 )
 from interlock.connectors.bottlecrm.check import Inspection
 from interlock.connectors.bottlecrm.client import Client, is_absent, is_id
+from interlock.connectors.bottlecrm.codecs import PersonName
 from interlock.connectors.bottlecrm.config import BottleCrmSettings
 from interlock.connectors.bottlecrm.objects import MAPS, REFERENCE_KEY, RESOURCES, capabilities
 from interlock.connectors.bottlecrm.organization import Definitions, OrganizationReader
@@ -126,8 +127,10 @@ class BottleCrmConnector(Connector):
 
     async def _similar(self, entity: str, probe: Fields) -> set[str]:
         """Ask BottleCRM's own duplicate search, which knows spellings of names and websites."""
-        names = ("name", "email", "phone", "website", "first_name", "last_name")
+        names = ("name", "email", "phone", "website")
         asked = {name: str(probe[name]) for name in names if probe.get(name)}
+        if entity == "contact" and "name" in asked:
+            asked |= PersonName().encode(asked.pop("name"))
         if not asked:
             return set()
         answer = await self._client.ask(f"{RESOURCES[entity].path}duplicates/", asked)

@@ -26,6 +26,7 @@ from interlock.connectors.bottlecrm.codecs import (
     Amount,
     Exact,
     Lines,
+    PersonName,
     Phone,
     Reference,
     Website,
@@ -198,8 +199,7 @@ MAPS: Mapping[str, ObjectMap] = {
     )),
     "contact": ObjectMap("contact", "Contact", (
         FieldMap("customer", "account", Reference("customer")),
-        FieldMap("first_name", "first_name", _text(255), required=True),
-        FieldMap("last_name", "last_name", _text(255), required=True),
+        FieldMap("name", "name", PersonName(), required=True),
         FieldMap("email", "email", Exact(FieldFacts(max_length=254, unique=True))),
         FieldMap("phone", "phone", Phone()),
         FieldMap("role", "custom_fields.contact_role", _choices(ContactRole)),
@@ -238,6 +238,7 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
         Group("shipping_address", "custom_fields", tuple(_SHIPPING.values())),
         Group("credit_limit", "custom_fields", ("credit_limit", "credit_limit_currency")),
     ),
+    "contact": (Group("name", "", ("first_name", "last_name")),),
     "deal": (Group("amount", "", ("amount", "currency")),),
 }
 
@@ -282,7 +283,7 @@ def capabilities(maps: Mapping[str, ObjectMap], page_size: int) -> Capabilities:
                 update=FULL, lookup=FULL, answers_with_values=True,
                 newest_version_comparable=True,
             ),
-            "deal": entity("deal", create=NOT_IMPLEMENTED, update=FULL, find=_BY_REFERENCE),
+            "deal": entity("deal", create=NOT_IMPLEMENTED, update=FULL),
             "quote": entity("quote", create=NOT_IMPLEMENTED, update=UNSUPPORTED),
         },
         deletions=Capability(Level.UNSUPPORTED, "a deleted record is no longer listed"),

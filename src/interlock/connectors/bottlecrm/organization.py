@@ -58,7 +58,10 @@ async def read_definitions(client: Client) -> Sequence[Mapping[str, Any]]:
 def needed_fields(maps: Mapping[str, ObjectMap]) -> Iterator[tuple[str, CustomField]]:
     """List the custom fields the maps use and ``provision`` can make, with their entity."""
     for entity, fields in CUSTOM_FIELDS.items():
-        used = {*custom_keys(entity, maps[entity]), REFERENCE_KEY}
+        used = {
+            *custom_keys(entity, maps[entity]),
+            REFERENCE_KEY,
+        }  # the reference is no model field
         yield from ((entity, item) for item in fields if item.key in used)
 
 

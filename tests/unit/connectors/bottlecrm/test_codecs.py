@@ -12,6 +12,7 @@ from interlock.connectors.bottlecrm.codecs import (
     Amount,
     Exact,
     Lines,
+    PersonName,
     Phone,
     Reference,
     Website,
@@ -72,6 +73,17 @@ def test_the_unit_price_is_net_of_the_lines_discount(
     (line,) = Lines(net="total").decode([raw])
     assert line.unit_price == Decimal(price)
     assert line.net == Decimal(net)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [("Ada King Lovelace", "Ada King", "Lovelace"), ("Ada", "Ada", "-"), (None, None, None)],
+)
+def test_a_name_is_split_before_its_last_word(
+    name: str | None, first: str | None, last: str | None
+) -> None:
+    assert PersonName().encode(name) == {"first_name": first, "last_name": last}
+    assert PersonName().decode(PersonName().encode(name)) == name
 
 
 @pytest.mark.parametrize("number", ["+32 (0)2 555-01.02", "5550102"])

@@ -190,8 +190,7 @@ values: dict[str, dict[str, st.SearchStrategy[Any]]] = {
     },
     "contact": {
         "customer": st.none() | st.builds(Ref, st.just("customer"), st.uuids().map(str)),
-        "first_name": text,
-        "last_name": text,
+        "name": st.lists(text.filter(lambda t: t != "-"), min_size=1, max_size=4).map(" ".join),
         "email": st.none() | text,
         "phone": st.none() | st.from_regex(r"\A[0-9+().-]{7,25}\Z"),
         "role": st.none() | st.sampled_from([str(r) for r in ContactRole]),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from interlock.connectors.base import Outcome, Severity, WriteKind, WriteRequest
+from interlock.connectors.base import ConnectorContext, Outcome, Severity, WriteKind, WriteRequest
 from interlock.connectors.memory import MemorySystem, crm_plugin, register
 from interlock.connectors.memory.config import MemorySettings
 from interlock.errors import (
@@ -279,16 +279,10 @@ async def test_what_cannot_be_opened_is_told(
     with pytest.raises(ConfigurationError, match="holds a company's erp"):
         await connect(crm, path=tmp_path / "erp.db").sweep("customer", None)
     register("the-erp", erp)
-    context = connect(crm)
-    settings = MemorySettings(system="the-erp")
+    context = ConnectorContext(connection="c", installation="i", clock=crm.clock, wanted={})
+    connector = crm_plugin.connect(MemorySettings(system="the-erp"), context)
     with pytest.raises(ConfigurationError, match="not its crm"):
-        await crm_plugin.connect(settings, _context(context)).sweep("customer", None)
-
-
-def _context(_connector: object) -> object:
-    from interlock.connectors.base import ConnectorContext
-
-    return ConnectorContext(connection="c", installation="i", clock=VirtualClock(), wanted={})
+        await connector.sweep("customer", None)
 
 
 @pytest.mark.parametrize("given", [{}, {"path": "a.db", "system": "x"}, {"system": "x", "size": 1}])

@@ -43,7 +43,8 @@ def test_another_process_sees_and_changes_it(path: Path, clock: VirtualClock) ->
     here = MemorySystem("erp", path=path, clock=clock)
     record_id = here.add("customer", {"name": "Zoë"})
     script = (
-        "import sys; from pathlib import Path; from interlock.connectors.memory import MemorySystem\n"
+        "import sys; from pathlib import Path\n"
+        "from interlock.connectors.memory import MemorySystem\n"
         "there = MemorySystem('erp', path=Path(sys.argv[1]))\n"
         "assert there.get('customer', sys.argv[2])['name'] == 'Zoë'\n"
         "for n in range(20): there.add('customer', {'name': f'C{n}'})\n"

@@ -1,0 +1,60 @@
+# Every target makes or updates .venv by itself; Python 3.11 or later is all that must be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help demo demo-real test test-fast lint format bench build clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(VENV)/bin/python:
+	@echo "Making .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -c constraints.txt --upgrade pip
+
+$(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "Installing Interlock ..."
+	@$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	@echo "Installing what tests and checks need ..."
+	@$(PIP) install -c constraints.txt --group dev
+	@touch $@
+
+demo: $(VENV)/.core  ## A messy company on two systems in memory, told step by step
+	@$(BIN)/interlock demo
+
+demo-real: $(VENV)/.dev  ## The same between BottleCRM and Tryton, both started for real
+	@$(BIN)/python -m tests.real.demo
+
+test: $(VENV)/.dev  ## All tests
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-fast: $(VENV)/.dev  ## Tests that need no real system
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not real"
+
+lint: $(VENV)/.dev  ## Style, types and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev  ## Put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## Measure throughput beside a raw copy in the same run
+	@$(BIN)/python benchmarks/throughput.py
+
+build: $(VENV)/.dev  ## A wheel and a source archive in dist/
+	@rm -rf dist
+	@$(BIN)/python -m build --quiet
+	@ls dist
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
