@@ -234,12 +234,19 @@ async def test_a_won_deal_takes_the_orders_number_and_status(
 async def test_won_is_the_kind_of_the_stage_not_its_name(
     harness: BottleCrmHarness, connector: Connector
 ) -> None:
-    body = {"name": f"Odd {harness.token}"}
-    pipeline = await harness.api.call("POST", "/api/opportunities/pipelines/", body)
-    pipeline = pipeline.get("pipeline", pipeline)
-    stages = f"/api/opportunities/pipelines/{pipeline['id']}/stages/"
-    made = await harness.api.call("POST", stages, {"label": "Handed over", "kind": "won"})
-    stage = made.get("stage", made)
+    pipelines = "/api/opportunities/pipelines/"
+    name = f"Odd {harness.token}"
+    await harness.api.call("POST", pipelines, {"name": name})
+
+    async def shown() -> dict[str, Any]:
+        rows = (await harness.api.call("GET", pipelines))["pipelines"]
+        [row] = [row for row in rows if row["name"] == name]
+        return dict(row)
+
+    pipeline = await shown()
+    added = {"label": "Handed over", "kind": "won"}
+    await harness.api.call("POST", f"{pipelines}{pipeline['id']}/stages/", added)
+    [stage] = [s for s in (await shown())["stages"] if s["label"] == "Handed over"]
     deal = await harness.seed_sample("deal")
     await harness.api.call(
         "PATCH", f"/api/opportunities/{deal}/",

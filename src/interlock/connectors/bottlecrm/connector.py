@@ -52,7 +52,7 @@ class BottleCrmConnector(Connector):
         self._organization = OrganizationReader(self._client, context)
         self._definitions = Definitions(self._client, self._maps, context.other)
         self._writer = Writer(
-            self._client, self._maps, self._organization, self._read, self._products_of
+            self._client, self._maps, self._organization, self._read, self._products
         )
         self._limit = asyncio.Semaphore(settings.concurrency)
         self._page_size = settings.page_size
@@ -118,8 +118,9 @@ class BottleCrmConnector(Connector):
         if not self.capabilities.entities[entity].lookup:
             raise NotImplementedError(f"no {entity} is looked up in BottleCRM")
         if entity == "product":
-            sku = probe.get("sku")
-            return await self._products_of(str(sku)) if sku else []
+            asked = {key: str(probe[key]) for key in ("sku", "name") if probe.get(key)}
+            found = [p for key, text in asked.items() for p in await self._products(key, text)]
+            return list({record.id: record for record in found}.values())
         ids = await self._similar(entity, probe)
         if entity == "customer":
             ids |= await self._same_tax_id(probe)
@@ -184,11 +185,10 @@ class BottleCrmConnector(Connector):
                  for item in estimate["line_items"]]  # fmt: skip
         return {**estimate, "line_items": lines}
 
-    async def _products_of(self, sku: str) -> Sequence[Record]:
-        """List the products with exactly this SKU; the server's search is a loose one."""
-        resource = RESOURCES["product"]
-        answer = await self._client.get(_PRODUCTS, {"search": sku, "limit": 1000})
-        rows = [row for row in resource.rows_of(answer.data) if row.get("sku") == sku]
+    async def _products(self, key: str, text: str) -> Sequence[Record]:
+        """List the products with exactly this SKU or name; the server's search is a loose one."""
+        answer = await self._client.get(_PRODUCTS, {"search": text, "limit": 1000})
+        rows = [row for row in RESOURCES["product"].rows_of(answer.data) if row.get(key) == text]
         return await self._decoded("product", rows)
 
     async def _decoded(self, entity: str, rows: Iterable[Mapping[str, Any]]) -> list[Record]:

@@ -43,7 +43,7 @@ class Writer:
         maps: Mapping[str, ObjectMap],
         organization: OrganizationReader,
         read: Callable[[str, str], Awaitable[Record | None]],
-        products: Callable[[str], Awaitable[Sequence[Record]]],
+        products: Callable[[str, str], Awaitable[Sequence[Record]]],
     ) -> None:
         self._client = client
         self._maps = maps
@@ -157,7 +157,7 @@ class Writer:
     async def _sku_taken(self, request: WriteRequest) -> Receipt | None:
         """Look the SKU up first: BottleCRM crashes on a second one instead of refusing it."""
         sku = request.fields.get("sku")
-        holders = await self._products(str(sku)) if sku is not None else ()
+        holders = await self._products("sku", str(sku)) if sku is not None else ()
         if all(holder.id == request.record_id for holder in holders):
             return None
         return _rejected(request, "duplicate", "another product has this SKU", "sku")

@@ -88,8 +88,14 @@ class TrytonClient:
         return self._result(answer, name, writes=writes)
 
     async def rows(
-        self, model: str, domain: Sequence[Any], columns: Sequence[str], *,
-        limit: int | None = None, order: Sequence[Any] | None = None, **context: Any,
+        self,
+        model: str,
+        domain: Sequence[Any],
+        columns: Sequence[str],
+        *,
+        limit: int | None = None,
+        order: Sequence[Any] | None = None,
+        **context: Any,
     ) -> list[Row]:
         """Search and read; only rows that are active unless ``active_test=False``."""
         found = await self.call(

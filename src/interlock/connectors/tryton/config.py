@@ -68,7 +68,9 @@ class TrytonSettings(BaseModel):
     )
     page_size: Annotated[int, Field(ge=1, le=1000)] = 500
     batch_size: Annotated[int, Field(ge=1, le=1000)] = 100
-    timeout: Annotated[float, Field(gt=0)] = Field(60.0, description="seconds to wait for an answer")
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="seconds to wait for an answer"
+    )
     settle_time: timedelta = Field(
         timedelta(seconds=120),
         description="longest time the server may still work on a call nobody waits for",
@@ -88,7 +90,9 @@ class TrytonSettings(BaseModel):
     @classmethod
     def _with_default_role(cls, relations: dict[ContactRole, str]) -> dict[ContactRole, str]:
         if ContactRole.OTHER not in relations:
-            raise ValueError("the role 'other' needs a relation type: it is used when none is given")
+            raise ValueError(
+                "the role 'other' needs a relation type: it is used when none is given"
+            )
         if len(set(relations.values())) < len(relations):
             raise ValueError("two roles have the same relation type and could not be told apart")
         return relations

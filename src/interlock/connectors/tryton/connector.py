@@ -167,8 +167,14 @@ class TrytonConnector(Connector):
         raw = orders.encode(write.fields)
         values = await self._orders.header_values(raw, row, layout)
         if values:
-            await self._client.call("sale.sale", "write", [row["id"]], values, writes=True,
-                                    _timestamp={f"sale.sale,{row['id']}": row["_timestamp"]})
+            await self._client.call(
+                "sale.sale",
+                "write",
+                [row["id"]],
+                values,
+                writes=True,
+                _timestamp={f"sale.sale,{row['id']}": row["_timestamp"]},
+            )
         done = bool(values)
         if raw.get("state"):
             done |= await self._orders.bring_to(row["id"], raw["state"], row["state"])
@@ -242,5 +248,3 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
         ),
         merges=FULL, webhooks=UNSUPPORTED, provision=FULL, never=NEVER,
     )  # fmt: skip
-
-

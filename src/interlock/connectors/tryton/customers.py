@@ -87,9 +87,7 @@ class PartyDesk:
         records = await self._reader.existing(entity, ids)
         return await self._reader.rows(entity, records)
 
-    def _settled(
-        self, entity: str, write: WriteRequest, record: Record | None
-    ) -> Receipt | None:
+    def _settled(self, entity: str, write: WriteRequest, record: Record | None) -> Receipt | None:
         """Give the receipt of an update that need not or must not be sent."""
         if record is None:
             raise RefusedError(

@@ -17,9 +17,7 @@ __all__ = ["Company", "Directory", "RefusedError"]
 class RefusedError(Exception):
     """A write cannot be sent; ``reason`` is what its receipt says."""
 
-    def __init__(
-        self, code: str, message: str, *, field: str | None = None, fix: str = ""
-    ) -> None:
+    def __init__(self, code: str, message: str, *, field: str | None = None, fix: str = "") -> None:
         super().__init__(message)
         self.reason = Reason(code=code, message=message, field=field, fix=fix)
 

@@ -311,7 +311,9 @@ def _stuck(state: str, aim: str) -> RefusedError:
 def _product_of(line: Mapping[str, Any], products: Sequence[Row]) -> Row:
     """Choose the product of a line, or refuse the order naming the line."""
     by_id, sku = line["product"], line["sku"]
-    found = [row for row in products if (row["code"] == sku if by_id is None else row["id"] == by_id)]
+    found = [
+        row for row in products if (row["code"] == sku if by_id is None else row["id"] == by_id)
+    ]
     found = [row for row in found if row["active"]] or found
     name = f"line {line['key']}" + (f" (product {sku})" if sku else "")
     if not found:

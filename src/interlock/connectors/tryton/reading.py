@@ -134,14 +134,20 @@ class Reader:
 
         ``through``: the ids are of records this field points to.
         """
+        found = await self.existing(entity, ids, through)
+        size = self._settings.page_size
+        pages = [found[start : start + size] for start in range(0, len(found), size)]
+        return [record for page in pages for record in await self.read(entity, page)]
+
+    async def existing(
+        self, entity: str, ids: Sequence[str], through: str | None = None
+    ) -> list[int]:
+        """Tell which of these ids are there and of this entity."""
         keys = [int(key) for key in dict.fromkeys(ids) if key.isdecimal()]
-        records: list[Record] = []
-        for start in range(0, len(keys), self._settings.page_size):
-            part = keys[start : start + self._settings.page_size]
-            domain = [*await self.domain(entity), [through or "id", "in", part]]
-            found = await self._search(MODELS[entity], domain)
-            records += await self.read(entity, found)
-        return records
+        if not keys:
+            return []
+        domain = [*await self.domain(entity), [through or "id", "in", keys]]
+        return await self._search(MODELS[entity], domain)
 
     async def read(self, entity: str, ids: Sequence[int]) -> list[Record]:
         """Decode records known to be there; one deleted meanwhile is left out."""
@@ -358,7 +364,9 @@ def _likeness(entity: str, probe: Fields) -> list[Any]:
         either.append(_mechanism_where("website", f"%{_literal(host)}%"))
     if tax_id := "".join(c for c in text.get("tax_id", "") if c.isalnum()).upper():
         codes = [tax_id, tax_id[2:]]
-        either.append(["identifiers", "where", [["type", "!=", None], ["code_compact", "in", codes]]])
+        either.append(
+            ["identifiers", "where", [["type", "!=", None], ["code_compact", "in", codes]]]
+        )
     return either
 
 
@@ -374,4 +382,3 @@ def _host(website: str) -> str:
 def _literal(text: str) -> str:
     """Escape what has a meaning in a pattern."""
     return text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_")
-

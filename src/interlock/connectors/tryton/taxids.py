@@ -61,16 +61,20 @@ class TaxId:
         text = "".join(c for c in str(value) if c.isalnum()).upper()
         country = text[:2]
         if len(text) < 4 or not country.isalpha():
-            raise CodecError("the tax id does not begin with a country code",
-                             fix="write it with the country code in front, such as US04-2103594")
+            raise CodecError(
+                "the tax id does not begin with a country code",
+                fix="write it with the country code in front, such as US04-2103594",
+            )
         for kind in self._candidates(country):
             for number in (text[2:], text):
                 compact = _compact(kind, number)
                 if compact is not None and _joined(kind, compact) == text:
                     return {"type": kind, "code_compact": compact}
-        raise CodecError(f"the tax id is not a valid one of {country}",
-                         fix="correct the number, or name the identifier type for "
-                             f"{country} in the setting tax_types")
+        raise CodecError(
+            f"the tax id is not a valid one of {country}",
+            fix="correct the number, or name the identifier type for "
+            f"{country} in the setting tax_types",
+        )
 
     def _candidates(self, country: str) -> Iterator[str]:
         if country in self.types:

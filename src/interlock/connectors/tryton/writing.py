@@ -107,14 +107,10 @@ def _reason(error: ConnectorError, labels: dict[str, str]) -> Reason:
     return Reason(code=code, message=error.message, field=field, fix=error.fix or "")
 
 
-def agreeing(
-    wanted: dict[str, Value | None], record: Record, facts: dict[str, FieldFacts]
-) -> bool:
+def agreeing(wanted: dict[str, Value | None], record: Record, facts: dict[str, FieldFacts]) -> bool:
     """Say whether every given field that is known of a record has the given value."""
     return all(
         agree(value, record.fields[name], facts[name])
         for name, value in wanted.items()
         if name in record.fields and name in facts
     )
-
-

@@ -173,7 +173,7 @@ def _optional_text(connector: Connector, entity: str) -> str | None:
     facts = declared(connector, entity).fields
     free = [
         name
-        for name in ("phone", "po_number", "order_number", "other_id")
+        for name in ("po_number", "order_number", "other_id", "phone")
         if name in facts and facts[name].writable and not facts[name].required
     ]
     return free[0] if free else None
