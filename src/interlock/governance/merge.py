@@ -22,7 +22,7 @@ from interlock.governance.rules import (
     Ownership,
     Side,
 )
-from interlock.model import ANYTHING, FieldFacts, Value, agree
+from interlock.model import ANYTHING, FieldFacts, Value, agree, project
 
 __all__ = ["Action", "Decision", "MemberView", "OpenKind", "Outcome", "merge", "merge_field",
            "respelled"]
@@ -32,9 +32,6 @@ class _Missing:
     """A field that was never observed, or has no base yet."""
 
     __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "MISSING"
 
 
 MISSING: Final = _Missing()
@@ -137,6 +134,11 @@ class _Cell:
         return self.base is not MISSING
 
     @property
+    def blank(self) -> bool:
+        # as its system sees it: a tax id of dashes is none
+        return project(self.value, self.facts) is None  # type: ignore[arg-type]
+
+    @property
     def changed(self) -> bool:
         return not agree(self.value, self.base, self.facts)  # type: ignore[arg-type]
 
@@ -174,7 +176,7 @@ def merge_field(rule: FieldRule, crm: MemberView, erp: MemberView) -> Outcome | 
     if not (one.has_base and two.has_base):
         return _settle(rule, "equal at first link") if same else _first_link(rule, cells)
     outcome = _settled(rule, one, two) if same else _changed(rule, cells)
-    return _confirmed(rule, cells, outcome)
+    return _confirmed(rule, cells, outcome, same=same)
 
 
 def _agree(rule: FieldRule, one: _Cell, two: _Cell) -> bool:
@@ -193,8 +195,8 @@ def _settled(rule: FieldRule, one: _Cell, two: _Cell) -> Outcome | None:
     return _settle(rule, "both sides show the same")
 
 
-def _confirmed(rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | None
-               ) -> Outcome | None:
+def _confirmed(rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | None, *,
+               same: bool) -> Outcome | None:
     """Add what the first look after a write showed."""
     rebase = frozenset(s for s, c in cells.items() if c.not_taken or c.respelt)
     if not rebase:
@@ -202,7 +204,7 @@ def _confirmed(rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | 
     if outcome is not None:
         return msgspec.structs.replace(outcome, rebase=outcome.rebase | rebase)
     missed = next((s for s, c in cells.items() if c.not_taken), None)
-    if missed is None:
+    if missed is None or same:
         return Outcome(field=rule.field, action=Action.SETTLE, rebase=rebase,
                        why="taken in another spelling")
     return Outcome(field=rule.field, action=Action.OPEN, kind=OpenKind.NOT_TAKEN, rebase=rebase,
@@ -213,7 +215,7 @@ def _confirmed(rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | 
 def _first_link(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome:
     """Rule 2: no base yet, and the sides differ."""
     for side, cell in cells.items():
-        if cell.value is None:
+        if cell.blank:
             return _write(rule, cells, side, "the filled side fills the blank", first_link=True)
     if rule.ownership.side is not None:
         owner = rule.ownership.side
@@ -244,7 +246,7 @@ def _owned(rule: FieldRule, cells: Mapping[Side, _Cell], owner: Side, changed: l
     if rule.on_foreign_edit is OnForeignEdit.FLAG:
         return _open(rule, OpenKind.FLAGGED, f"edited in the {owner.other.value.upper()}, "
                      f"but {name} owns the field", rebase=frozenset({owner.other}))
-    if cells[owner].value is None:
+    if cells[owner].blank:
         # writing the blank back would erase a value although nobody on the owning side did
         return _open(rule, OpenKind.FLAGGED, f"filled in the {owner.other.value.upper()}, "
                      f"but {name} owns the field and has no value",
@@ -255,10 +257,10 @@ def _owned(rule: FieldRule, cells: Mapping[Side, _Cell], owner: Side, changed: l
 def _shared(rule: FieldRule, cells: Mapping[Side, _Cell], changed: list[Side]) -> Outcome:
     if len(changed) == 1:
         side, = changed
-        if cells[side].value is None and not rule.may_blank:
+        if cells[side].blank and not rule.may_blank:
             return _write(rule, cells, side, "a blank does not erase a value", overruled=True)
         return _write(rule, cells, side.other, f"changed in the {side.value.upper()}")
-    blank = next((s for s in changed if cells[s].value is None), None)
+    blank = next((s for s in changed if cells[s].blank), None)
     if blank is not None and not rule.may_blank:
         return _write(rule, cells, blank, "a blank does not erase a value", overruled=True)
     winner = _winner(rule, cells)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -20,6 +21,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``decimals``: digits after the point kept.  ``resolution``: smallest time step kept.
     ``choices``: the only values accepted.  ``collapses_space``: runs of white space become one.
     ``ignores_punctuation``: only letters and digits tell values apart (tax ids).
+    ``ignores_scheme``: http://, https:// and a slash at the end tell no web addresses apart.
     """
 
     readable: bool = True
@@ -32,16 +34,21 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     ignores_case: bool = False
     collapses_space: bool = True
     ignores_punctuation: bool = False
+    ignores_scheme: bool = False
     resolution: timedelta | None = None
     address_parts: tuple[str, ...] | None = None
 
 
 ANYTHING = FieldFacts()
 
+_SCHEME = re.compile(r"\Ahttps?://", re.IGNORECASE)
+
 
 def _text(value: str, facts: FieldFacts) -> str | None:
     if facts.collapses_space:
         value = "\n".join(" ".join(line.split()) for line in value.strip().splitlines())
+    if facts.ignores_scheme:
+        value = _SCHEME.sub("", value).rstrip("/")
     if facts.ignores_punctuation:
         value = "".join(c for c in value if c.isalnum())
     if facts.max_length is not None:

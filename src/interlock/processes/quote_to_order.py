@@ -118,6 +118,8 @@ class QuoteToOrder:
     def _not_ours(self, deal: observations.Observation) -> tuple[str, str] | None:
         go_live = self.settings.go_live
         won_at = deal.fields.get("won_at")
+        if deal.unlinked == "parked":
+            return "ignored", "the link with its order was undone"
         if go_live is None:
             return "ignored", "orders are off: no go-live instant is set"
         if not isinstance(won_at, datetime):
@@ -190,6 +192,13 @@ class QuoteToOrder:
                 case, state="settling", at=now,
                 why=f"waits {self.settings.quiet_time} without a change, until "
                     f"{(now + rest).isoformat(timespec='seconds')}")])
+            return
+        given_up = dead_letters.discarded(tx, _subject(deal.id), seen.hex())
+        if given_up is not None:
+            # an order entered by hand may stand behind it: none is made until the deal changes
+            cases.put(tx, [msgspec.structs.replace(
+                case, state="ignored", why=f"given up until the deal changes: {given_up}", fix="",
+                at=now)])
             return
         outcome = self._draft(tx, deal, quote)
         if isinstance(outcome, Refusal):
@@ -294,7 +303,11 @@ class QuoteToOrder:
             return Intent(target=Side.ERP, entity="order", kind=WriteKind.CREATE, fields=fields,
                           why="won deal", revision=case.revision)
         order = bundle.seen.get(Side.ERP)
-        if order is None or not caps.drafts or order.fields.get("status") != OrderStatus.DRAFT:
+        if order is None or not caps.drafts:
+            return None
+        if order.fields.get("status") != OrderStatus.DRAFT:
+            dead_letters.close(tx, [_subject(case.source_id)], now=self.pair.clock(),
+                               why="the order is no longer a draft")
             return None
         total = order.fields.get("net_total")
         expected = Decimal(snapshot.net_total)
@@ -314,6 +327,8 @@ class QuoteToOrder:
     def _wrong_total(self, tx: Tx, bundle: Bundle, case: Case, total: Decimal, expected: Decimal
                      ) -> None:
         order = bundle.seen[Side.ERP]
+        if dead_letters.discarded(tx, _subject(case.source_id), str(total)) is not None:
+            return
         dead_letters.put(tx, DeadLetter(
             subject=_subject(case.source_id), link_id=bundle.link.id, target=Side.ERP,
             entity="order", kind=WriteKind.UPDATE, record_id=order.id, source_entity="deal",

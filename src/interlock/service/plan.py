@@ -197,9 +197,9 @@ def approve(store: Store, plan_id: str | None, *, by: str, now: datetime) -> App
             raise ConfigurationError(
                 f"there is no plan {plan_id}" if plan_id else "there is no plan yet",
                 fix="run `interlock plan` and look at it first")
+        new = set(row.digests) - outbox.approved(tx, row.digests)
         released = outbox.approve(tx, row.digests, plan_id=row.id, by=by, now=now)
         plans.mark_approved(tx, row.id, now)
-        return Approval(plan_id=row.id, released=released,
-                        stale=max(len(row.digests) - released, 0))
+        return Approval(plan_id=row.id, released=released, stale=max(len(new) - released, 0))
 
     return store.run(_approve)

@@ -18,9 +18,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
+from interlock.store.tables import metadata
 
 __all__ = ["Store", "Tx"]
 
@@ -78,11 +80,13 @@ def chunks(items: list[T], size: int = CHUNK) -> Iterator[list[T]]:
 class Store:
     """The durable state.  ``run`` is synchronous; ``call`` runs in the store's own thread."""
 
-    def __init__(self, engine: Engine, schema: Schema, *, where: str) -> None:
+    def __init__(self, engine: Engine, schema: Schema, *, where: str, inline: bool = False) -> None:
+        """``inline``: transactions run in the caller's thread, so that a run can be repeated."""
         self.engine = engine
         self.schema = schema
         self.where = where
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="interlock-store")
+        self._thread = None if inline else ThreadPoolExecutor(
+            max_workers=1, thread_name_prefix="interlock-store")
 
     @classmethod
     def open(cls, url: str, schema: Schema, *, migrate: bool = True) -> Store:
@@ -123,6 +127,13 @@ class Store:
             raise
         return cls(engine, schema, where=where)
 
+    @classmethod
+    def in_memory(cls, schema: Schema) -> Store:
+        """Make an empty store in this process's memory, with transactions run inline."""
+        engine = _engine(make_url("sqlite://"))
+        metadata.create_all(engine)
+        return cls(engine, schema, where="memory", inline=True)
+
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """Open a transaction in this thread."""
@@ -146,13 +157,16 @@ class Store:
 
         A cancelled caller still waits for the transaction: half of one never stands.
         """
+        if self._thread is None:
+            return self.run(work, *args, **kw)
         loop = asyncio.get_running_loop()
         return await asyncio.shield(
             loop.run_in_executor(self._thread, lambda: self.run(work, *args, **kw)))
 
     def close(self) -> None:
         """End the thread and the connections."""
-        self._thread.shutdown(wait=True)
+        if self._thread is not None:
+            self._thread.shutdown(wait=True)
         self.engine.dispose()
 
 
@@ -160,7 +174,8 @@ def _engine(url: Any) -> Engine:
     if not url.drivername.startswith("sqlite"):
         return create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True,
                              insertmanyvalues_page_size=500)
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False})
+    memory = {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
+    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **memory)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _: object) -> None:

@@ -14,7 +14,14 @@ from interlock.model import Fields, WriteKind
 from interlock.store.database import Tx
 from interlock.store.tables import dead_letter
 
-__all__ = ["DeadLetter", "close", "count_open", "get", "opened", "override", "put", "subject_of"]
+__all__ = [
+    "DeadLetter", "Override", "close", "close_one", "closed", "count_open", "discard", "discarded",
+    "get", "opened", "override", "overrides", "put", "subject_of",
+]
+
+_DISCARDED = "discarded "
+"""How ``closed_why`` begins when a person gave the write or decision up."""
+_WHY_LENGTH = 200
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +60,10 @@ def subject_of(link_id: int | None, target: Side, entity: str, source_id: str | 
 
 
 def put(tx: Tx, letter: DeadLetter) -> bool:
-    """Open a dead letter, or refresh the open one of its subject; true when it is a new one."""
+    """Open a dead letter, or refresh the open one of its subject; true when it is a new one.
+
+    One that a person has edited keeps what was edited: it closes, and a new one is opened.
+    """
     schema = tx.schema[letter.entity]
     values: dict[str, Any] = {
         "link_id": letter.link_id, "target": letter.target, "entity": letter.entity,
@@ -62,10 +72,12 @@ def put(tx: Tx, letter: DeadLetter) -> bool:
         "cause": letter.cause, "field": letter.field, "message": letter.message,
         "fix": letter.fix, "fields": schema.encode(letter.fields), "digest": letter.digest,
     }
-    found = tx.conn.execute(select(dead_letter.c.id).where(
-        dead_letter.c.subject == letter.subject, dead_letter.c.closed_at.is_(None))).scalar()
-    if found is not None:
-        tx.conn.execute(update(dead_letter).where(dead_letter.c.id == found).values(**values))
+    found = tx.conn.execute(select(dead_letter.c.id, dead_letter.c.override).where(
+        dead_letter.c.subject == letter.subject, dead_letter.c.closed_at.is_(None))).first()
+    if found is not None and found.override is not None:
+        close_one(tx, found.id, why="edited, and refused again", now=letter.at)
+    elif found is not None:
+        tx.conn.execute(update(dead_letter).where(dead_letter.c.id == found.id).values(**values))
         return False
     tx.conn.execute(dead_letter.insert().values(subject=letter.subject, at=letter.at, **values))
     return True
@@ -78,6 +90,34 @@ def close(tx: Tx, subjects: Sequence[str], *, why: str, now: datetime) -> int:
     return int(tx.conn.execute(update(dead_letter).where(
         dead_letter.c.subject.in_(list(subjects)), dead_letter.c.closed_at.is_(None),
     ).values(closed_at=now, closed_why=why)).rowcount)
+
+
+def close_one(tx: Tx, letter_id: int, *, why: str, now: datetime) -> None:
+    """Close one open dead letter."""
+    tx.conn.execute(update(dead_letter).where(
+        dead_letter.c.id == letter_id, dead_letter.c.closed_at.is_(None),
+    ).values(closed_at=now, closed_why=why[:_WHY_LENGTH]))
+
+
+def discard(tx: Tx, letter_id: int, *, by: str, reason: str, now: datetime) -> None:
+    """Close a dead letter because a person gives it up."""
+    close_one(tx, letter_id, why=f"{_DISCARDED}by {by}: {reason}", now=now)
+
+
+def discarded(tx: Tx, subject: str, digest: str) -> str | None:
+    """Say who gave this very decision on a subject up, and why; ``None`` when nobody did."""
+    row = tx.conn.execute(select(dead_letter.c.digest, dead_letter.c.closed_why).where(
+        dead_letter.c.subject == subject).order_by(dead_letter.c.id.desc()).limit(1)).first()
+    if row is None or row.digest != digest or not (row.closed_why or "").startswith(_DISCARDED):
+        return None
+    return str(row.closed_why)
+
+
+def closed(tx: Tx, limit: int = 200) -> list[DeadLetter]:
+    """Closed dead letters, the latest first."""
+    return [_letter(tx, row) for row in tx.conn.execute(select(dead_letter).where(
+        dead_letter.c.closed_at.is_not(None)).order_by(
+        dead_letter.c.closed_at.desc(), dead_letter.c.id.desc()).limit(limit))]
 
 
 def opened(tx: Tx, subjects: Sequence[str] | None = None) -> list[DeadLetter]:
@@ -107,15 +147,27 @@ def override(tx: Tx, letter: DeadLetter, fields: Fields, *, by: str, reason: str
         override=tx.schema[letter.entity].encode(merged), override_by=by, override_reason=reason))
 
 
-def overrides(tx: Tx, subjects: Sequence[str]) -> dict[str, tuple[Fields, str]]:
-    """Latest override per subject, open or retried, with who and why in one line."""
-    found: dict[str, tuple[Fields, str]] = {}
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """Values a person set for a write.  ``instead_of``: the refused write, whose values they
+    replace; a value that has changed at its source since is not replaced any more.
+    """
+
+    fields: Fields
+    instead_of: Fields
+    why: str
+
+
+def overrides(tx: Tx, subjects: Sequence[str]) -> dict[str, list[Override]]:
+    """All overrides by subject, of closed letters too, in the order in which they were made."""
+    found: dict[str, list[Override]] = {}
     rows = tx.conn.execute(select(dead_letter).where(
         dead_letter.c.subject.in_(list(subjects)), dead_letter.c.override.is_not(None),
     ).order_by(dead_letter.c.id))
     for row in rows:
-        found[row.subject] = (tx.schema[row.entity].decode(row.override),
-                              f"set by {row.override_by}: {row.override_reason}")
+        schema = tx.schema[row.entity]
+        found.setdefault(row.subject, []).append(Override(
+            fields=schema.decode(row.override), instead_of=schema.decode(row.fields),
+            why=f"set by {row.override_by}: {row.override_reason}"))
     return found
 
 

@@ -18,7 +18,7 @@ from interlock.store.tables import approval, creation, outbox
 __all__ = [
     "OutboxWrite", "WriteState", "approve", "approved", "claim", "created", "creations_done",
     "earliest_due", "finish", "held", "is_done", "issue_references", "of_links", "pending", "put", "release", "release_if",
-    "mark_sending", "remove",
+    "mark_sending", "remove", "revive",
 ]
 
 
@@ -204,6 +204,15 @@ def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
             outbox.c.id.in_(ids), mine)).scalars())
         tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids), mine))
     return held
+
+
+def revive(tx: Tx, link_id: int, target: Side, now: datetime) -> bool:
+    """Let a dead write be tried again from scratch; false when there is none."""
+    return tx.conn.execute(update(outbox).where(
+        outbox.c.link_id == link_id, outbox.c.target == target,
+        outbox.c.state == WriteState.DEAD,
+    ).values(state=WriteState.READY, attempts=0, due_at=now, waits_for=None, lease=None,
+             lease_until=None)).rowcount == 1
 
 
 def earliest_due(tx: Tx) -> datetime | None:

@@ -10,7 +10,7 @@ import msgspec
 
 from interlock.connectors.base import EntityCapabilities, Outcome, Reason, Receipt
 from interlock.governance.rules import Side
-from interlock.model import ANYTHING, Record, WriteKind, agree
+from interlock.model import ANYTHING, Fields, Record, WriteKind, agree
 from interlock.store import dead_letters, history, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.dead_letters import DeadLetter
@@ -128,7 +128,7 @@ def _store_success(s: Settlement, w: OutboxWrite, receipt: Receipt, bundle: Bund
     if source is not None and w.bases:
         stored.bases.append((w.link_id, msgspec.structs.replace(
             source, base={**source.base, **w.bases}, base_map_version=w.map_version)))
-    stored.events += _events(s, w, receipt, record_id)
+    stored.events += _events(s, w, receipt, record_id, member.base)
     stored.subjects.append(_subject(w))
     name = "created" if w.kind is WriteKind.CREATE else (
         "unchanged" if receipt.outcome is Outcome.UNCHANGED else "updated")
@@ -136,7 +136,8 @@ def _store_success(s: Settlement, w: OutboxWrite, receipt: Receipt, bundle: Bund
     s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
 
 
-def _events(s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str) -> list[Event]:
+def _events(s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str, base: Fields
+            ) -> list[Event]:
     def _event(name: str, why: str, **more: object) -> Event:
         return msgspec.structs.replace(Event(
             at=s.at, event=name, entity=w.entity, why=why, link_id=w.link_id, side=s.side,
@@ -148,8 +149,11 @@ def _events(s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str) -> 
         events.append(_event("created", f"created as {w.reference}"))
     for name, value in w.fields.items():
         why = w.reasons.get(name, "")
-        events.append(_event("written", why, field=name, old=plain(w.expected.get(name)),
-                             new=plain(value)))
+        old = w.expected.get(name)
+        # the target showed what neither side had agreed on: somebody's edit gave way
+        overruled = old is not None and (name not in base or not agree(base[name], old))
+        events.append(_event("overruled" if overruled else "written", why, field=name,
+                             old=plain(old), new=plain(value)))
     return events
 
 

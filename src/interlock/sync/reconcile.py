@@ -402,14 +402,13 @@ def _write(  # noqa: PLR0917
 def _store(tx: Tx, pair: Pair, run: Run, due: Sequence[Bundle],
            existing: Mapping[tuple[int, Side], OutboxWrite], result: _Result) -> None:
     now = pair.clock()
-    writes = _with_overrides(tx, result.writes)
-    approved = outbox.approved(tx, [w.digest for w in writes if w.needs_approval])
+    # what was approved stays so when a person then mends a refused value
+    decided_on = _approved(tx, result.writes)
+    writes = _approved(tx, _with_overrides(tx, decided_on))
     decided = {(w.link_id, w.target) for w in writes}
     put, closed = [], []
     for w in writes:
         old = existing.get((w.link_id, w.target))
-        if w.digest in approved:
-            w = msgspec.structs.replace(w, needs_approval=False)  # noqa: PLW2901
         if old is not None and old.digest == w.digest:
             # the same decision again: patience, leases and dead letters go on counting
             w = msgspec.structs.replace(  # noqa: PLW2901
@@ -435,21 +434,35 @@ def _subject(w: OutboxWrite) -> str:
     return dead_letters.subject_of(w.link_id, w.target, w.entity, w.source_id)
 
 
+def _approved(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+    """Let writes go whose digest a person approved."""
+    digests = outbox.approved(tx, [w.digest for w in writes if w.needs_approval])
+    return [msgspec.structs.replace(w, needs_approval=False) if w.digest in digests else w
+            for w in writes]
+
+
 def _with_overrides(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
-    """Apply what a person set in a dead letter; the write then is another one."""
+    """Apply what a person set in a dead letter; the write then is another one.
+
+    An override replaces the very value that was refused: once the source shows another, that one
+    goes out.
+    """
     subjects = {_subject(w) for w in writes}
-    overrides = dead_letters.overrides(tx, sorted(subjects)) if subjects else {}
+    found = dead_letters.overrides(tx, sorted(subjects)) if subjects else {}
     out = []
     for w in writes:
-        found = overrides.get(_subject(w))
-        fields = {f: v for f, v in found[0].items() if f in w.fields or w.kind is WriteKind.CREATE
-                  } if found is not None else {}
-        if fields and found is not None:
-            changed = {**w.fields, **fields}
+        fields, reasons = dict(w.fields), dict(w.reasons)
+        for o in found.get(_subject(w), ()):
+            mended = {f: v for f, v in o.fields.items()
+                      if (f in fields or w.kind is WriteKind.CREATE)
+                      and fields.get(f) == o.instead_of.get(f)}
+            fields |= mended
+            reasons |= dict.fromkeys(mended, o.why)
+        if fields != w.fields:
             subject = w.record_id or f"{w.source_entity}:{w.source_id}:override"
             w = msgspec.structs.replace(  # noqa: PLW2901
-                w, fields=changed, reasons={**w.reasons, **dict.fromkeys(fields, found[1])},
-                digest=digest_of(tx, w.target, w.entity, w.kind, subject, changed, w.expected))
+                w, fields=fields, reasons=reasons,
+                digest=digest_of(tx, w.target, w.entity, w.kind, subject, fields, w.expected))
         out.append(w)
     return out
 

@@ -45,6 +45,8 @@ class Member:
     shown: dict[str, Value | None]
     seen: dict[str, Value | None] = field(default_factory=dict)
     base: dict[str, Value | None] = field(default_factory=dict)
+    assumed: set[str] = field(default_factory=set)
+    """Fields written without an answer and not looked at since."""
     unconfirmed: set[str] = field(default_factory=set)
     version: int = 0
     seen_version: int = -1
@@ -68,6 +70,8 @@ class Member:
         if version > self.seen_version:
             self.seen = {**self.seen, **fields}
             self.seen_version = version
+            self.unconfirmed |= self.assumed
+            self.assumed = set()
 
     def view(self) -> MemberView:
         return MemberView(
@@ -143,15 +147,13 @@ class World:
             else:
                 target.unconfirmed.add(name)
         else:
-            # assumed until it is read: an observation of the written value
             target.seen[name] = outcome.value
-            target.pending = True  # type: ignore[attr-defined]
+            target.assumed.add(name)
 
     def settle(self, rounds: int = 8) -> None:
         """Look and apply until nothing is decided any more."""
         for _ in range(rounds):
             before = len(self.written)
-            self._confirm()
             self.observe()
             decision = self.decide()
             self.apply(decision)
@@ -160,17 +162,6 @@ class World:
             ):
                 return
         raise AssertionError("the world does not come to rest")
-
-    def _confirm(self) -> None:
-        """Mark what was written without an answer as to be judged at this look."""
-        if self.answers:
-            return
-        for member in self.members.values():
-            if getattr(member, "pending", False):
-                member.unconfirmed |= {
-                    o.field for o in self.written if o.target and self[o.target] is member
-                }
-                member.pending = False  # type: ignore[attr-defined]
 
     def agree(self, name: str) -> bool:
         """Say whether both systems show the same, as far as both can tell."""

@@ -62,7 +62,9 @@ class Phone:
 class Website:
     """A web address; one without a scheme is refused by BottleCRM, so it gets ``https://``."""
 
-    facts: FieldFacts = field(default_factory=lambda: FieldFacts(max_length=200))
+    facts: FieldFacts = field(
+        default_factory=lambda: FieldFacts(max_length=200, ignores_scheme=True)
+    )
 
     def decode(self, raw: Any) -> str | None:
         """Strip."""

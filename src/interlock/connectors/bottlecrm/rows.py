@@ -50,8 +50,10 @@ def shape(entity: str, row: Mapping[str, Any], organization: Organization) -> di
         limit["credit_limit_currency"] = (
             limit["credit_limit_currency"] or row.get("currency") or organization.currency
         )
-    if entity == "quote" and _discounted(row):
-        raw.pop("line_items", None)
+    if entity == "quote":
+        raw["opportunity"] = row.get("opportunity") or {"id": None}
+        if _discounted(row):
+            raw.pop("line_items", None)
     return raw
 
 
@@ -65,7 +67,8 @@ def decode(
 ) -> Record:
     """Make a record of a row as it stands in a list or in a read by id."""
     problems: dict[str, str] = {}
-    if entity == "quote" and "line_items" in row and _discounted(row):
+    wants_lines = any(item.field == "lines" for item in mapping.fields)
+    if entity == "quote" and wants_lines and "line_items" in row and _discounted(row):
         problems["lines"] = "the estimate has a discount on the whole, which lines cannot carry"
     fields = mapping.decode(shape(entity, row, organization), problems)
     modified = Instant().decode(row.get(RESOURCES[entity].modified))

@@ -171,30 +171,27 @@ class TrytonClient:
         about: dict[str, Any] = {
             "system": "tryton", "operation": method, "code": str(answer.status),
         }  # fmt: skip
-        match answer.status:
-            case 401:
-                return self._needs_auth("Tryton does not accept the session")
-            case 403:
-                return NotPermittedError(f"Tryton does not offer {method} to this user", **about)
-            case 429:
-                until = answer.retry_after(self._clock())
-                return ThrottledError("Tryton asks to slow down", until=until, **about)
-            case 503:
-                # sent after five tries that met a lock, each rolled back
-                return TransientError("Tryton is overloaded or a record is locked", **about)
-            case 404 | 405 | 301 | 302 | 307 | 308:
-                return RejectedError(
-                    f"there is no Tryton database {self._settings.database!r} at this address "
-                    f"(HTTP {answer.status})", **about, fix=_NOT_TRYTON,
-                )  # fmt: skip
-            case 413:
-                return RejectedError("Tryton finds the call too large", **about)
-            case status if status >= 500 or status == 408:
-                if writes:
-                    return UnknownOutcomeError(f"Tryton failed with HTTP {status}", **about)
-                return TransientError(f"Tryton failed with HTTP {status}", **about)
-            case status:
-                return RejectedError(f"Tryton refuses {method} with HTTP {status}", **about)
+        status = answer.status
+        if status == 401:
+            return self._needs_auth("Tryton does not accept the session")
+        if status == 403:
+            return NotPermittedError(f"Tryton does not offer {method} to this user", **about)
+        if status == 429:
+            until = answer.retry_after(self._clock())
+            return ThrottledError("Tryton asks to slow down", until=until, **about)
+        if status == 503:
+            # sent after five tries that met a lock, each rolled back
+            return TransientError("Tryton is overloaded or a record is locked", **about)
+        if status >= 500 or status == 408:
+            kind = UnknownOutcomeError if writes else TransientError
+            return kind(f"Tryton failed with HTTP {status}", **about)
+        if status in (404, 405) or 300 <= status < 400:
+            database = self._settings.database
+            return RejectedError(
+                f"there is no Tryton database {database!r} at this address (HTTP {status})",
+                **about, fix=_NOT_TRYTON,
+            )  # fmt: skip
+        return RejectedError(f"Tryton refuses {method} with HTTP {status}", **about)
 
 
 _NOT_TRYTON = (

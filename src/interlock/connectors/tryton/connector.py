@@ -108,7 +108,8 @@ class TrytonConnector(Connector):
 
     async def lookup(self, entity: str, probe: Fields) -> Sequence[Record]:
         """Read what could be the same record."""
-        self._known(entity)
+        if not self.capabilities.entities[entity].lookup:
+            raise NotImplementedError(entity)
         return await self._reader.lookup(entity, probe)
 
     def _known(self, entity: str) -> None:
@@ -177,7 +178,7 @@ class TrytonConnector(Connector):
             )
         done = bool(values)
         if raw.get("state"):
-            done |= await self._orders.bring_to(row["id"], raw["state"], row["state"])
+            done |= await self._orders.bring_to(row["id"], raw["state"])
         outcome = Outcome.UPDATED if done else Outcome.UNCHANGED
         return await self._order_receipt(write, outcome, row["id"])
 
@@ -218,7 +219,7 @@ _NAMED = frozenset({"customer_payment_term.name", "payment_term.name", "currency
 
 def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Capabilities:
     shared: dict[str, Any] = {
-        "changes": FULL, "lookup": FULL, "page_size": settings.page_size,
+        "changes": FULL, "page_size": settings.page_size,
         "settle_time": settings.settle_time, "commit_delay": settings.commit_delay,
     }  # fmt: skip
     written: dict[str, Any] = {
@@ -229,16 +230,17 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
     for entity, item in maps.items():
         if entity == "product":
             entities[entity] = EntityCapabilities(
-                **shared, create=NOT_IMPLEMENTED, update=NOT_IMPLEMENTED, fields=item.facts()
-            )
+                **shared, lookup=FULL, create=NOT_IMPLEMENTED, update=NOT_IMPLEMENTED,
+                fields=item.facts(),
+            )  # fmt: skip
         elif entity == "order":
             entities[entity] = EntityCapabilities(
                 **written, reference=settings.order_key_field, drafts=True, batch_size=10,
-                fields=item.facts(),
+                lookup=NOT_IMPLEMENTED, fields=item.facts(),
             )  # fmt: skip
         else:
             entities[entity] = EntityCapabilities(
-                **written, reference="identifiers", batch_size=settings.batch_size,
+                **written, lookup=FULL, reference="identifiers", batch_size=settings.batch_size,
                 fields=item.facts(),
             )  # fmt: skip
     return Capabilities(

@@ -76,7 +76,7 @@ class PartyDesk:
                         receipts[write.id] = settled
                         continue
                 raw = self._reader.maps[entity].encode(write.fields)
-                raw = await self._resolved(entity, raw, write, layout, row)
+                raw = await self._resolved(entity, raw, layout, row)
                 values = party_values(raw, row, layout, reference=write.reference)
                 ready.append(_Write(write, values, row))
             except (CodecError, RefusedError) as error:
@@ -106,9 +106,8 @@ class PartyDesk:
         return conflicting(write, record, agreeing(write.expected, record, facts))
 
     async def _resolved(
-        self, entity: str, raw: Mapping[str, Any], write: WriteRequest, layout: Layout,
-        row: Row | None,
-    ) -> dict[str, Any]:  # fmt: skip
+        self, entity: str, raw: Mapping[str, Any], layout: Layout, row: Row | None
+    ) -> dict[str, Any]:
         """Replace names by ids; add what makes a new party a customer or a contact."""
         out = dict(raw)
         if "customer_payment_term" in raw:
@@ -119,15 +118,12 @@ class PartyDesk:
         for path, field in _ADDRESS_FIELDS.items():
             if raw.get(path):
                 out[path] = await self._address(raw[path], field)
+        if not raw.get("name", row is not None):
+            raise RefusedError("required", f"a {entity} needs a name", field="name")
         if entity == "contact":
             await self._relation(out, new=row is None)
-        elif row is None:
-            if not write.fields.get("name"):
-                raise RefusedError("required", "a customer needs a name", field="name")
-            if self._settings.customer_category is not None:
-                out["categories"] = [["add", [await self._category()]]]
-        elif "name" in raw and not raw["name"]:
-            raise RefusedError("required", "a customer needs a name", field="name")
+        elif row is None and self._settings.customer_category is not None:
+            out["categories"] = [["add", [await self._category()]]]
         return out
 
     async def _relation(self, out: dict[str, Any], *, new: bool) -> None:
@@ -137,13 +133,6 @@ class PartyDesk:
                 "required", "a contact needs its customer", field="customer",
                 fix="link the contact to an account",
             )  # fmt: skip
-        if "name:last" in out and not out["name:last"]:
-            raise RefusedError(
-                "required", "a contact needs a last name", field="last_name",
-                fix="fill it in; Tryton has one name, whose last word is the last name",
-            )  # fmt: skip
-        if new and "name:last" not in out:
-            raise RefusedError("required", "a contact needs a last name", field="last_name")
         if customer is not None:
             found = await self._reader.existing("customer", [str(customer)])
             if not found:

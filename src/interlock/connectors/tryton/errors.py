@@ -29,21 +29,26 @@ class MovedError(RejectedError):
 
 
 _PATTERNS = (
-    ("not_permitted", r"not allowed to (access|execute|search)", "give the user the right, or leave "
-     "the field out of the ownership map"),
-    ("locked", r"not allowed to modify", "change it in Tryton, or bring the record back into a "
-     "state in which it may be changed"),
-    ("locked", r'can not call "', "look at the order in Tryton: its state or what it lacks keeps "
-     "it from this step"),
-    ("required", r"A value is required", "fill it in"),
-    ("unknown_choice", r"is not one of the allowed options", ""),
-    ("too_long", r"\b(size|length|characters)\b.*\b(exceed|too long|limit)", "shorten it"),
-    ("duplicate", r"must be unique|already exists", "merge the two, or change one"),
-    ("not_found", r"that don't exist", "it was deleted in Tryton"),
-    ("rejected", r"credit limit", "have the customer pay, raise the limit, or let a user of the "
-     "group Account Credit Limit confirm the order"),
-    ("invalid_value", r"is not valid|digits in the value|according to its domain", ""),
-)  # fmt: skip
+    ("not_permitted", r"not allowed to (access|execute|search)"),
+    ("locked", r"not allowed to modify|can not call \""),
+    ("required", r"A value is required"),
+    ("unknown_choice", r"is not one of the allowed options"),
+    ("too_long", r"\b(size|length|characters)\b.*\b(exceed|too long|limit)"),
+    ("duplicate", r"must be unique|already exists"),
+    ("not_found", r"that don't exist"),
+    ("credit", r"credit limit"),
+    ("invalid_value", r"is not valid|digits in the value|according to its domain"),
+)
+_FIXES = {
+    "not_permitted": "give the user the right, or leave the field out of the ownership map",
+    "locked": "look at the record in Tryton: its state keeps it from this",
+    "required": "fill it in",
+    "too_long": "shorten it",
+    "duplicate": "merge the two, or change one",
+    "not_found": "it was deleted in Tryton",
+    "credit": "have the customer pay, raise the limit, or let a user of the group Account Credit "
+    "Limit confirm the order",
+}
 
 _FIELD = re.compile(r'field "([^"]+)"|access "[^"]+?\.([^".]+)"')
 # What Tryton quotes is a record's name or a value, except the names of fields and of models.
@@ -74,12 +79,16 @@ def refusal(error: Sequence[Any], operation: str, *secrets: str) -> RejectedErro
         return asked
     if kind == "UserError" and isinstance(details, list):
         message = str(details[0]) if details else ""
-        code, fix = _meaning(message)
+        code = _meaning(message)
         found = _FIELD.search(message)
         return RejectedError(
-            _told(details[:1], secrets), system="tryton", operation=operation, code=code,
-            field=next(filter(None, found.groups())) if found else None, fix=fix or None,
-        )  # fmt: skip
+            _told(details[:1], secrets),
+            system="tryton",
+            operation=operation,
+            code="rejected" if code == "credit" else code,
+            field=next(filter(None, found.groups())) if found else None,
+            fix=_FIXES.get(code),
+        )
     # [text, ""]: an unknown field or model, or a constraint of the database.  Permanent.
     return RejectedError(
         f"Tryton could not carry out {operation}: {_told([kind], secrets)}",
@@ -88,11 +97,11 @@ def refusal(error: Sequence[Any], operation: str, *secrets: str) -> RejectedErro
     )  # fmt: skip
 
 
-def _meaning(message: str) -> tuple[str, str]:
-    for code, pattern, fix in _PATTERNS:
+def _meaning(message: str) -> str:
+    for code, pattern in _PATTERNS:
         if re.search(pattern, message, re.IGNORECASE | re.DOTALL):
-            return code, fix
-    return "rejected", ""
+            return code
+    return "rejected"
 
 
 def _told(texts: Sequence[Any], secrets: Sequence[str]) -> str:

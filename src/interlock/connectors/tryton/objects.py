@@ -6,7 +6,7 @@ Some paths name a place among a record's rows rather than a field of its own:
 - ``contact_mechanisms:email``: the first active one of that type
 - ``identifiers:tax``, ``identifiers:other``: the tax id; the other system's id
 - ``relations:customer``, ``relations:role``: the customer a contact person belongs to, and as what
-- ``name:first``, ``name:last``: the two parts of a contact's name
+- ``sale:active``: neither a product nor its template is archived
 - ``key:other``, ``key:quote``: words in the text field of a sale that holds our keys
 
 ``parties`` and ``orders`` make these from rows and turn them into rows again.
@@ -69,6 +69,8 @@ def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
     head = path.partition(":")[0]
     if head == "key":
         return (key_field,)
+    if head == "sale":
+        return ("active", "template.active")
     if head not in PARTS:
         return (head,)
     stamped = ("_timestamp",) if head in _PARTY_PARTS or head == "lines" else ()
@@ -186,7 +188,7 @@ class SaleLines:
 
 def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
     """Give the maps of all entities."""
-    parts = ("street", "city", "region", "postcode", "country")
+    parts: tuple[str, ...] = ("street", "city", "region", "postcode", "country")
     if settings.regions == "off":
         parts = tuple(part for part in parts if part != "region")
     address = PostalAddress(settings.regions, FieldFacts(address_parts=parts))
@@ -222,8 +224,7 @@ def _contact(settings: TrytonSettings) -> ObjectMap:
     )
     return ObjectMap("contact", "party.party", (
         FieldMap("customer", "relations:customer", Pointer("customer"), required=True),
-        FieldMap("first_name", "name:first", Text()),
-        FieldMap("last_name", "name:last", Text(), required=True),
+        FieldMap("name", "name", Text(), required=True),
         FieldMap("email", "contact_mechanisms:email", Text()),
         FieldMap("phone", "contact_mechanisms:phone", Text()),
         FieldMap("role", "relations:role", role),
@@ -234,7 +235,7 @@ def _contact(settings: TrytonSettings) -> ObjectMap:
 _PRODUCT = ObjectMap("product", "product.product", (
     FieldMap("sku", "code", Text(), writable=False),
     FieldMap("name", "name", Text(), writable=False),
-    FieldMap("active", "active", Boolean(), writable=False),
+    FieldMap("active", "sale:active", Boolean(), writable=False),
 ))  # fmt: skip
 
 _STATUS = MappingProxyType({

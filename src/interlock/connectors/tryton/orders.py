@@ -235,11 +235,12 @@ class OrderDesk:
             values[self._key_field] = join_keys(keys, layout)
         return values
 
-    async def bring_to(self, order: int, wanted: str, state: str) -> bool:
+    async def bring_to(self, order: int, wanted: str) -> bool:
         """Confirm (``confirmed``) or cancel a sale; says whether anything was done.
 
         Each step is taken only from the state just read, so that repeating all of it is harmless.
         """
+        state = await self._state(order)
         if wanted == "draft":
             if state in ("draft", "quotation"):
                 return False

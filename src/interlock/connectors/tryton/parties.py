@@ -16,7 +16,6 @@ from hashlib import sha256
 from typing import Any
 
 from interlock.connectors.tryton.client import Row
-from interlock.connectors.tryton.names import join_name, split_name
 from interlock.connectors.tryton.taxids import is_tax_type
 
 __all__ = ["Layout", "party_raw", "party_reference", "party_values", "stamps", "version"]
@@ -58,8 +57,6 @@ def party_raw(row: Row, layout: Layout) -> dict[str, Any]:
         relation = _relation(row["relations."], layout.relation_types)
         raw["relations:customer"] = relation["to"] if relation else None
         raw["relations:role"] = relation["type."]["name"] if relation else None
-    if "name" in row:
-        raw["name:first"], raw["name:last"] = split_name(row["name"])
     if "credit_limit_amount" in row:
         raw["credit_limit_amount"] = {
             "amount": row["credit_limit_amount"], "currency": layout.currency,
@@ -164,17 +161,7 @@ def party_values(
     ``raw``: paths to values, names already looked up: a payment term is an id, an address has ids
     of country and subdivision, a relation's role is an id of a type.
     """
-    values: dict[str, Any] = {}
-    at_name: dict[str, Any] = {}
-    for path, value in raw.items():
-        head, _, place = path.partition(":")
-        if not place:
-            values[head] = value
-        elif head == "name":
-            at_name[place] = value
-    if at_name:
-        first, last = split_name(row["name"]) if row else (None, None)
-        values["name"] = join_name(at_name.get("first", first), at_name.get("last", last))
+    values = {path: value for path, value in raw.items() if ":" not in path}
     rows: Row = row or {}
     commands = {
         "addresses": _address_commands(_under(raw, "addresses"), rows.get("addresses.") or []),

@@ -228,7 +228,7 @@ class Reader:
             ]
             domain = [*await self.domain("order"), ["OR", *like]]
             for record in await self.read("order", await self._search("sale.sale", domain)):
-                if record.reference in part:
+                if record.reference is not None and record.reference in part:
                     found.setdefault(record.reference, []).append(Found(record=record))
         return found
 
@@ -270,9 +270,9 @@ class Reader:
         if MODELS[entity] == "party.party":
             columns += ["active", "replaced_by", *columns_of("identifiers:")]
         elif entity == "product":
-            columns += ["active", "template._timestamp", "template.active"]
+            columns += ["active", "replaced_by", "template._timestamp"]
         else:
-            columns += [key_field, "state"]
+            columns.append(key_field)
         for path in readable.paths:
             columns += columns_of(path, key_field)
         return list(dict.fromkeys(columns))
@@ -329,7 +329,10 @@ def _presence(row: Row) -> tuple[Presence, str | None]:
 def _product_raw(row: Row) -> dict[str, Any]:
     raw = {key.rstrip("."): value for key, value in row.items()}
     # a variant cannot be sold when its template is archived
-    raw["active"] = bool(row["active"] and (row.get("template.") or {}).get("active", True))
+    if "active" in row:
+        raw["sale:active"] = bool(
+            row["active"] and (row.get("template.") or {}).get("active", True)
+        )
     return raw
 
 
@@ -351,13 +354,10 @@ def _likeness(entity: str, probe: Fields) -> list[Any]:
     either: list[Any] = []
     text = {field: value for field, value in probe.items() if isinstance(value, str) and value}
     if entity == "product":
-        return [["code", "ilike", _literal(text["sku"])]] if "sku" in text else []
-    if entity == "order":
-        return [["reference", "ilike", _literal(text["po_number"])]] if "po_number" in text else []
+        named = {"sku": "code", "name": "name"}
+        return [[column, "ilike", _literal(text[f])] for f, column in named.items() if f in text]
     if name := text.get("name"):
         either.append(["name", "ilike", _literal(" ".join(name.split()))])
-    if last := text.get("last_name"):
-        either.append(["name", "ilike", f"%{_literal(last).replace(' ', '_')}"])
     if email := text.get("email"):
         either.append(_mechanism_where("email", _literal(email)))
     if host := _host(text.get("website", "")):

@@ -30,9 +30,10 @@ _TAX_TYPES = frozenset({
     *_OTHER_TYPES.values(), "au_acn", "ua_rntrc", "us_atin", "us_itin", "us_ptin", "us_ssn",
     "us_tin",
 })  # fmt: skip
-_EU = frozenset(
-    "AT BE BG CY CZ DE DK EE EL ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK XI".split()
-)
+_EU = frozenset({
+    "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "GR", "HR", "HU",
+    "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "XI",
+})  # fmt: skip
 _FACTS = FieldFacts(ignores_punctuation=True, ignores_case=True)
 
 

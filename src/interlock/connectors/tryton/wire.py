@@ -41,7 +41,8 @@ def from_wire(value: Any) -> Any:
         case "Decimal":
             return Decimal(value["decimal"])
         case "datetime":
-            return datetime(*(value[part] for part in (*_DATE, *_TIME)), tzinfo=UTC)
+            year, month, day, hour, minute, second, micro = (value[p] for p in (*_DATE, *_TIME))
+            return datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC)
         case "date":
             return date(*(value[part] for part in _DATE))
         case _:

@@ -18,7 +18,7 @@ from interlock.connectors.bottlecrm.codecs import (
     Website,
 )
 from interlock.mapping.codecs import CodecError
-from interlock.model import FieldFacts, Money, Ref
+from interlock.model import FieldFacts, Money, Ref, agree
 
 
 def item(**changes: Any) -> dict[str, Any]:
@@ -100,6 +100,12 @@ def test_a_phone_number_is_refused_rather_than_cut(number: str) -> None:
 def test_a_website_without_a_scheme_gets_one() -> None:
     assert Website().encode("acme.example") == "https://acme.example"
     assert Website().encode("http://acme.example") == "http://acme.example"
+
+
+def test_the_added_scheme_is_no_change_of_the_website() -> None:
+    shown = Website().decode(Website().encode("acme.example/"))
+    assert agree(shown, "acme.example", Website().facts)
+    assert not agree(shown, "acme.example.org", Website().facts)
 
 
 def test_a_sku_is_refused_rather_than_cut() -> None:
