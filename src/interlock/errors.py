@@ -85,8 +85,14 @@ class ConnectorError(InterlockError):
     """A system's answer, classified; never carries a body, a secret or a personal value."""
 
     def __init__(
-        self, message: str, *, system: str = "", operation: str = "", code: str | None = None,
-        field: str | None = None, fix: str | None = None,
+        self,
+        message: str,
+        *,
+        system: str = "",
+        operation: str = "",
+        code: str | None = None,
+        field: str | None = None,
+        fix: str | None = None,
     ) -> None:
         super().__init__(message, fix=fix)
         self.system = system
@@ -104,8 +110,12 @@ class ThrottledError(TransientError):
 
     def __init__(self, message: str, *, until: datetime | None = None, **kw: str | None) -> None:
         super().__init__(
-            message, system=kw.get("system") or "", operation=kw.get("operation") or "",
-            code=kw.get("code"), field=kw.get("field"), fix=kw.get("fix"),
+            message,
+            system=kw.get("system") or "",
+            operation=kw.get("operation") or "",
+            code=kw.get("code"),
+            field=kw.get("field"),
+            fix=kw.get("fix"),
         )
         self.until = until
 

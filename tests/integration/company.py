@@ -47,13 +47,27 @@ class Company:
         register(f"{key}-crm", self.crm)
         register(f"{key}-erp", self.erp)
         scaffold(
-            self.root, installation="test01", store=self.store_url,
-            crm=Answers(plugin=crm_plugin, name="crm",
-                        settings={"system": f"{key}-crm", **self.crm_settings}),
-            erp=Answers(plugin=erp_plugin, name="erp",
-                        settings={"system": f"{key}-erp", **self.erp_settings}))
-        self.write("interlock.yaml", {"go_live:": f"go_live: {self.go_live}",
-                                      "quiet_time:": f"  quiet_time: {self.quiet_time}"})
+            self.root,
+            installation="test01",
+            store=self.store_url,
+            crm=Answers(
+                plugin=crm_plugin,
+                name="crm",
+                settings={"system": f"{key}-crm", **self.crm_settings},
+            ),
+            erp=Answers(
+                plugin=erp_plugin,
+                name="erp",
+                settings={"system": f"{key}-erp", **self.erp_settings},
+            ),
+        )
+        self.write(
+            "interlock.yaml",
+            {
+                "go_live:": f"go_live: {self.go_live}",
+                "quiet_time:": f"  quiet_time: {self.quiet_time}",
+            },
+        )
         self.ids = itertools.count(1)
 
     def write(self, name: str, lines: dict[str, str]) -> None:

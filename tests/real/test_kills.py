@@ -71,41 +71,88 @@ def test_kills_during_delivery(tryton: TrytonServer, tmp_path: Path) -> None:
 
 
 def _seed(crm: MemorySystem) -> tuple[list[str], list[str]]:
-    accounts = [crm.add("customer", {
-        "Name": f"Kestrel Works {n:02d} Ltd", "Website": f"https://kestrel{n:02d}.example",
-        "Phone": f"+1 555 010 {n:04d}", "PaymentTerms": "Net 30",
-        "BillingAddress": {"BillingStreet": f"{n} Quay Street", "BillingCity": "Springfield",
-                           "BillingPostalCode": f"{10000 + n}", "BillingCountryCode": "US"},
-    }) for n in range(CUSTOMERS)]
-    products = [crm.add("product", {"ProductCode": f"W-{n:03d}", "Name": f"Widget {n:03d}"})
-                for n in range(1, 6)]
+    accounts = [
+        crm.add(
+            "customer",
+            {
+                "Name": f"Kestrel Works {n:02d} Ltd",
+                "Website": f"https://kestrel{n:02d}.example",
+                "Phone": f"+1 555 010 {n:04d}",
+                "PaymentTerms": "Net 30",
+                "BillingAddress": {
+                    "BillingStreet": f"{n} Quay Street",
+                    "BillingCity": "Springfield",
+                    "BillingPostalCode": f"{10000 + n}",
+                    "BillingCountryCode": "US",
+                },
+            },
+        )
+        for n in range(CUSTOMERS)
+    ]
+    products = [
+        crm.add("product", {"ProductCode": f"W-{n:03d}", "Name": f"Widget {n:03d}"})
+        for n in range(1, 6)
+    ]
     deals = []
     for n in range(DEALS):
-        lines = [{"Id": f"{n}-{k}", "Product2Id": products[k], "ProductCode": f"W-{k + 1:03d}",
-                  "Quantity": str(k + 1), "UnitPrice": f"{10 * (k + 1)}.50"} for k in range(3)]
+        lines = [
+            {
+                "Id": f"{n}-{k}",
+                "Product2Id": products[k],
+                "ProductCode": f"W-{k + 1:03d}",
+                "Quantity": str(k + 1),
+                "UnitPrice": f"{10 * (k + 1)}.50",
+            }
+            for k in range(3)
+        ]
         amount = sum(Decimal(line["Quantity"]) * Decimal(line["UnitPrice"]) for line in lines)
-        deal = crm.add("deal", {"Name": f"Deal {n:02d}", "AccountId": accounts[n], "Lines": lines,
-                                "Amount": {"Amount": str(amount), "CurrencyIsoCode": "USD"}})
+        deal = crm.add(
+            "deal",
+            {
+                "Name": f"Deal {n:02d}",
+                "AccountId": accounts[n],
+                "Lines": lines,
+                "Amount": {"Amount": str(amount), "CurrencyIsoCode": "USD"},
+            },
+        )
         crm.edit("deal", deal, {"StageName": "Closed Won"})
         deals.append(deal)
     return accounts, deals
 
 
 def _project(root: Path, crm_file: Path, erp_url: str, tryton: TrytonServer) -> Path:
-    scaffold(root, installation="kill01",
-             crm=Answers(plugin=crm_plugin, name="crm",
-                         settings={"path": str(crm_file), "batch_size": 3}),
-             erp=Answers(plugin=tryton_plugin, name="erp", settings={
-                 "url": erp_url, "database": tryton.database, "login": tryton.login,
-                 "password": tryton.password, "batch_size": 3, "timeout": 4.0,
-                 "settle_time": f"PT{SETTLE}S", "commit_delay": "PT2S"}))
+    scaffold(
+        root,
+        installation="kill01",
+        crm=Answers(
+            plugin=crm_plugin, name="crm", settings={"path": str(crm_file), "batch_size": 3}
+        ),
+        erp=Answers(
+            plugin=tryton_plugin,
+            name="erp",
+            settings={
+                "url": erp_url,
+                "database": tryton.database,
+                "login": tryton.login,
+                "password": tryton.password,
+                "batch_size": 3,
+                "timeout": 4.0,
+                "settle_time": f"PT{SETTLE}S",
+                "commit_delay": "PT2S",
+            },
+        ),
+    )
     file = root / "interlock.yaml"
     live = (datetime.now(UTC) - timedelta(days=1)).isoformat(timespec="seconds")
     text = file.read_text()
     text = "\n".join(
-        f"go_live: {live}" if line.lstrip("# ").startswith("go_live:")
-        else "  quiet_time: 0s" if line.strip().startswith("quiet_time:") else line
-        for line in text.splitlines())
+        f"go_live: {live}"
+        if line.lstrip("# ").startswith("go_live:")
+        else "  quiet_time: 0s"
+        if line.strip().startswith("quiet_time:")
+        else line
+        for line in text.splitlines()
+    )
     file.write_text(text + "\n")
     return root
 
@@ -113,7 +160,11 @@ def _project(root: Path, crm_file: Path, erp_url: str, tryton: TrytonServer) -> 
 def _interlock(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "interlock", *words, "--project", str(project)],
-        capture_output=True, text=True, timeout=240, check=False)
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
 
 
 def _fault(attempt: int) -> Fault | None:
@@ -136,7 +187,10 @@ def _run_and_kill(project: Path, proxy: FaultProxy, luck: random.Random, kind: s
     wanted = before + luck.choice((1, 1, 2, 3))
     process = subprocess.Popen(
         [sys.executable, "-m", "interlock", "sync", "--once", "--project", str(project)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     deadline = time.monotonic() + 60
     while process.poll() is None and _writes(proxy) < wanted and time.monotonic() < deadline:
         time.sleep(0.005)
@@ -167,8 +221,16 @@ def _finish(project: Path) -> None:
 def _verify(tryton: TrytonServer, crm: MemorySystem, accounts: list[str], deals: list[str]) -> None:
     """Ask Tryton itself."""
     rpc = tryton.rpc()
-    parties = rpc.model("party.party", "search_read", [["name", "like", "Kestrel Works %"]],
-                        0, None, None, ["name", "identifiers.code", "phone"], active_test=False)
+    parties = rpc.model(
+        "party.party",
+        "search_read",
+        [["name", "like", "Kestrel Works %"]],
+        0,
+        None,
+        None,
+        ["name", "identifiers.code", "phone"],
+        active_test=False,
+    )
     names = Counter(p["name"] for p in parties)
     assert names == Counter(f"Kestrel Works {n:02d} Ltd" for n in range(CUSTOMERS))
     by_account = {}
@@ -182,8 +244,15 @@ def _verify(tryton: TrytonServer, crm: MemorySystem, accounts: list[str], deals:
         assert shown is not None
         assert shown["ErpId__c"] == str(by_account[account]["id"])
         assert shown["Phone"] == by_account[account]["phone"]
-    sales = rpc.model("sale.sale", "search_read", [], 0, None, None,
-                      ["description", "number", "state", "untaxed_amount", "lines"])
+    sales = rpc.model(
+        "sale.sale",
+        "search_read",
+        [],
+        0,
+        None,
+        None,
+        ["description", "number", "state", "untaxed_amount", "lines"],
+    )
     assert len(sales) == DEALS
     for deal in deals:
         mine = [s for s in sales if deal in (s["description"] or "")]
@@ -193,5 +262,4 @@ def _verify(tryton: TrytonServer, crm: MemorySystem, accounts: list[str], deals:
         shown = crm.get("deal", deal)
         assert shown is not None
         assert shown["OrderNumber__c"] == mine[0]["number"]
-        assert Decimal(shown["Amount"]["Amount"]) == Decimal(
-            mine[0]["untaxed_amount"]["decimal"])
+        assert Decimal(shown["Amount"]["Amount"]) == Decimal(mine[0]["untaxed_amount"]["decimal"])

@@ -21,9 +21,25 @@ from interlock.mapping.overrides import MappingOverrides
 from interlock.model import FieldFacts, Fields, Record, WriteKind
 
 __all__ = [
-    "Capabilities", "Capability", "CheckReport", "Connector", "ConnectorContext", "EntityCapabilities",
-    "Finding", "Found", "Kind", "Level", "Outcome", "Page", "Plugin", "Provisioned", "Reason",
-    "Receipt", "Severity", "WriteKind", "WriteRequest",
+    "Capabilities",
+    "Capability",
+    "CheckReport",
+    "Connector",
+    "ConnectorContext",
+    "EntityCapabilities",
+    "Finding",
+    "Found",
+    "Kind",
+    "Level",
+    "Outcome",
+    "Page",
+    "Plugin",
+    "Provisioned",
+    "Reason",
+    "Receipt",
+    "Severity",
+    "WriteKind",
+    "WriteRequest",
 ]
 
 

@@ -24,8 +24,16 @@ from interlock.governance.rules import (
 )
 from interlock.model import ANYTHING, FieldFacts, Value, agree, project
 
-__all__ = ["Action", "Decision", "MemberView", "OpenKind", "Outcome", "merge", "merge_field",
-           "respelled"]
+__all__ = [
+    "Action",
+    "Decision",
+    "MemberView",
+    "OpenKind",
+    "Outcome",
+    "merge",
+    "merge_field",
+    "respelled",
+]
 
 
 class _Missing:
@@ -151,8 +159,9 @@ def respelled(written: Value | None, shown: Value | None) -> bool:
     return bool(left) and left == "".join(c for c in shown.casefold() if c.isalnum())
 
 
-def merge(rules: EntityRules, crm: MemberView, erp: MemberView,
-          fields: Iterable[str] | None = None) -> Decision:
+def merge(
+    rules: EntityRules, crm: MemberView, erp: MemberView, fields: Iterable[str] | None = None
+) -> Decision:
     """Decide every field of a link, or only ``fields``; fields at rest are left out."""
     only = None if fields is None else frozenset(fields)
     outcomes = []
@@ -195,8 +204,9 @@ def _settled(rule: FieldRule, one: _Cell, two: _Cell) -> Outcome | None:
     return _settle(rule, "both sides show the same")
 
 
-def _confirmed(rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | None, *,
-               same: bool) -> Outcome | None:
+def _confirmed(
+    rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | None, *, same: bool
+) -> Outcome | None:
     """Add what the first look after a write showed."""
     rebase = frozenset(s for s, c in cells.items() if c.not_taken or c.respelt)
     if not rebase:
@@ -205,11 +215,17 @@ def _confirmed(rule: FieldRule, cells: Mapping[Side, _Cell], outcome: Outcome | 
         return msgspec.structs.replace(outcome, rebase=outcome.rebase | rebase)
     missed = next((s for s, c in cells.items() if c.not_taken), None)
     if missed is None or same:
-        return Outcome(field=rule.field, action=Action.SETTLE, rebase=rebase,
-                       why="taken in another spelling")
-    return Outcome(field=rule.field, action=Action.OPEN, kind=OpenKind.NOT_TAKEN, rebase=rebase,
-                   target=missed, why=f"the {missed.value.upper()} shows another value than was "
-                   "written; not written again")
+        return Outcome(
+            field=rule.field, action=Action.SETTLE, rebase=rebase, why="taken in another spelling"
+        )
+    return Outcome(
+        field=rule.field,
+        action=Action.OPEN,
+        kind=OpenKind.NOT_TAKEN,
+        rebase=rebase,
+        target=missed,
+        why=f"the {missed.value.upper()} shows another value than was written; not written again",
+    )
 
 
 def _first_link(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome:
@@ -219,13 +235,25 @@ def _first_link(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome:
             return _write(rule, cells, side, "the filled side fills the blank", first_link=True)
     if rule.ownership.side is not None:
         owner = rule.ownership.side
-        return _write(rule, cells, owner.other, f"first link: {owner.value.upper()} owns the field",
-                      first_link=True, overruled=True)
+        return _write(
+            rule,
+            cells,
+            owner.other,
+            f"first link: {owner.value.upper()} owns the field",
+            first_link=True,
+            overruled=True,
+        )
     if rule.first_link is FirstLink.CONFLICT:
         return _open(rule, OpenKind.CONFLICT, "both sides are filled and no rule says who is right")
     winner = Side(rule.first_link.value)
-    return _write(rule, cells, winner.other, f"first link: {winner.value.upper()}'s value is taken",
-                  first_link=True, overruled=True)
+    return _write(
+        rule,
+        cells,
+        winner.other,
+        f"first link: {winner.value.upper()}'s value is taken",
+        first_link=True,
+        overruled=True,
+    )
 
 
 def _changed(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome | None:
@@ -237,26 +265,36 @@ def _changed(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome | None:
     return _shared(rule, cells, changed)
 
 
-def _owned(rule: FieldRule, cells: Mapping[Side, _Cell], owner: Side, changed: list[Side]
-           ) -> Outcome:
+def _owned(
+    rule: FieldRule, cells: Mapping[Side, _Cell], owner: Side, changed: list[Side]
+) -> Outcome:
     name = owner.value.upper()
     if owner in changed:
-        return _write(rule, cells, owner.other, f"{name} owns the field",
-                      overruled=owner.other in changed)
+        return _write(
+            rule, cells, owner.other, f"{name} owns the field", overruled=owner.other in changed
+        )
     if rule.on_foreign_edit is OnForeignEdit.FLAG:
-        return _open(rule, OpenKind.FLAGGED, f"edited in the {owner.other.value.upper()}, "
-                     f"but {name} owns the field", rebase=frozenset({owner.other}))
+        return _open(
+            rule,
+            OpenKind.FLAGGED,
+            f"edited in the {owner.other.value.upper()}, but {name} owns the field",
+            rebase=frozenset({owner.other}),
+        )
     if cells[owner].blank:
         # writing the blank back would erase a value although nobody on the owning side did
-        return _open(rule, OpenKind.FLAGGED, f"filled in the {owner.other.value.upper()}, "
-                     f"but {name} owns the field and has no value",
-                     rebase=frozenset({owner.other}))
+        return _open(
+            rule,
+            OpenKind.FLAGGED,
+            f"filled in the {owner.other.value.upper()}, "
+            f"but {name} owns the field and has no value",
+            rebase=frozenset({owner.other}),
+        )
     return _write(rule, cells, owner.other, f"put back: {name} owns the field", overruled=True)
 
 
 def _shared(rule: FieldRule, cells: Mapping[Side, _Cell], changed: list[Side]) -> Outcome:
     if len(changed) == 1:
-        side, = changed
+        (side,) = changed
         if cells[side].blank and not rule.may_blank:
             return _write(rule, cells, side, "a blank does not erase a value", overruled=True)
         return _write(rule, cells, side.other, f"changed in the {side.value.upper()}")
@@ -266,8 +304,13 @@ def _shared(rule: FieldRule, cells: Mapping[Side, _Cell], changed: list[Side]) -
     winner = _winner(rule, cells)
     if winner is None:
         return _open(rule, OpenKind.CONFLICT, "changed on both sides")
-    return _write(rule, cells, winner.other, f"changed on both sides, {winner.value.upper()} wins",
-                  overruled=True)
+    return _write(
+        rule,
+        cells,
+        winner.other,
+        f"changed on both sides, {winner.value.upper()} wins",
+        overruled=True,
+    )
 
 
 def _winner(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Side | None:
@@ -280,19 +323,34 @@ def _winner(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Side | None:
     return None
 
 
-def _write(rule: FieldRule, cells: Mapping[Side, _Cell], target: Side, why: str, *,
-           first_link: bool = False, overruled: bool = False) -> Outcome:
+def _write(
+    rule: FieldRule,
+    cells: Mapping[Side, _Cell],
+    target: Side,
+    why: str,
+    *,
+    first_link: bool = False,
+    overruled: bool = False,
+) -> Outcome:
     if not cells[target].facts.writable:
-        return _open(rule, OpenKind.READ_ONLY,
-                     f"{why}, but the {target.value.upper()} does not let us write it")
+        return _open(
+            rule,
+            OpenKind.READ_ONLY,
+            f"{why}, but the {target.value.upper()} does not let us write it",
+        )
     return Outcome(
-        field=rule.field, action=Action.WRITE, why=why, target=target,
+        field=rule.field,
+        action=Action.WRITE,
+        why=why,
+        target=target,
         value=cells[target.other].value,  # type: ignore[arg-type]
         expected=cells[target].value,  # type: ignore[arg-type]
-        first_link=first_link, overruled=overruled and cells[target].value is not None,
+        first_link=first_link,
+        overruled=overruled and cells[target].value is not None,
     )
 
 
-def _open(rule: FieldRule, kind: OpenKind, why: str, rebase: frozenset[Side] = frozenset()
-          ) -> Outcome:
+def _open(
+    rule: FieldRule, kind: OpenKind, why: str, rebase: frozenset[Side] = frozenset()
+) -> Outcome:
     return Outcome(field=rule.field, action=Action.OPEN, kind=kind, why=why, rebase=rebase)

@@ -10,8 +10,17 @@ import msgspec
 from interlock.model import ENTITIES, Value
 
 __all__ = [
-    "ConflictRule", "CreatePolicy", "EntityRules", "FieldRule", "FirstLink", "OnCreate",
-    "OnForeignEdit", "Ownership", "OwnershipMap", "Side", "CROSS_REFERENCE",
+    "ConflictRule",
+    "CreatePolicy",
+    "EntityRules",
+    "FieldRule",
+    "FirstLink",
+    "OnCreate",
+    "OnForeignEdit",
+    "Ownership",
+    "OwnershipMap",
+    "Side",
+    "CROSS_REFERENCE",
 ]
 
 CROSS_REFERENCE = "other_id"

@@ -19,7 +19,15 @@ from interlock.errors import InterlockError
 from interlock.model import FieldFacts, Value, project
 
 __all__ = [
-    "Boolean", "Choice", "Codec", "CodecError", "Date", "Instant", "Narrowed", "Number", "Text",
+    "Boolean",
+    "Choice",
+    "Codec",
+    "CodecError",
+    "Date",
+    "Instant",
+    "Narrowed",
+    "Number",
+    "Text",
     "ValueMap",
 ]
 
@@ -200,8 +208,10 @@ class Choice:
                 return value
         if self.open_ended:
             return code
-        raise CodecError(f"{code!r} is not one of {', '.join(self.values)}",
-                         fix="add it to the field's values in the mapping file")
+        raise CodecError(
+            f"{code!r} is not one of {', '.join(self.values)}",
+            fix="add it to the field's values in the mapping file",
+        )
 
     def encode(self, value: Value | None) -> Any:
         """Translate back."""
@@ -212,9 +222,11 @@ class Choice:
                 return key
         if self.open_ended:
             return value
-        raise CodecError(f"{value!r} has no counterpart; known are "
-                         f"{', '.join(sorted(set(self.values.values())))}",
-                         fix="add it to the field's values in the mapping file")
+        raise CodecError(
+            f"{value!r} has no counterpart; known are "
+            f"{', '.join(sorted(set(self.values.values())))}",
+            fix="add it to the field's values in the mapping file",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +251,10 @@ class ValueMap:
         for theirs, ours in self.pairs:
             if _as_code(theirs) == wanted:
                 return ours
-        raise CodecError(f"{raw!r} is not among the field's values",
-                         fix="add it to the field's values in the mapping file")
+        raise CodecError(
+            f"{raw!r} is not among the field's values",
+            fix="add it to the field's values in the mapping file",
+        )
 
     def encode(self, value: Value | None) -> Any:
         """Translate back, in the type the mapping file gives the vendor's value."""
@@ -249,8 +263,10 @@ class ValueMap:
         for theirs, ours in self.pairs:
             if ours == value and isinstance(ours, bool) is isinstance(value, bool):
                 return theirs
-        raise CodecError(f"{value!r} is not among the field's values",
-                         fix="add it to the field's values in the mapping file")
+        raise CodecError(
+            f"{value!r} is not among the field's values",
+            fix="add it to the field's values in the mapping file",
+        )
 
 
 def _as_code(value: object) -> str:
@@ -269,8 +285,11 @@ class Narrowed:
     def facts(self) -> FieldFacts:
         """The inner codec's facts, with the smaller limits."""
         held = self.codec.facts
-        return replace(held, max_length=_smaller(held.max_length, self.max_length),
-                       decimals=_smaller(held.decimals, self.decimals))
+        return replace(
+            held,
+            max_length=_smaller(held.max_length, self.max_length),
+            decimals=_smaller(held.decimals, self.decimals),
+        )
 
     def decode(self, raw: Any) -> Value | None:
         """Read as the inner codec does."""
@@ -278,8 +297,9 @@ class Narrowed:
 
     def encode(self, value: Value | None) -> Any:
         """Cut and round before the inner codec writes."""
-        limits = FieldFacts(max_length=self.max_length, decimals=self.decimals,
-                            collapses_space=False)
+        limits = FieldFacts(
+            max_length=self.max_length, decimals=self.decimals, collapses_space=False
+        )
         return self.codec.encode(project(value, limits))
 
 

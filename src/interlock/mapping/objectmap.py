@@ -108,8 +108,9 @@ class ObjectMap:
 
     def limited_to(self, wanted: Collection[str]) -> ObjectMap:
         """Keep only the fields the ownership map lets through."""
-        return ObjectMap(self.entity, self.object,
-                         tuple(f for f in self.fields if f.field in wanted))
+        return ObjectMap(
+            self.entity, self.object, tuple(f for f in self.fields if f.field in wanted)
+        )
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -120,9 +121,14 @@ class ObjectMap:
         """What the vendor can hold, per model field."""
         from msgspec.structs import replace
 
-        return {f.field: replace(f.codec.facts, writable=f.writable and f.codec.facts.writable,
-                                 required=f.required or f.codec.facts.required)
-                for f in self.fields}
+        return {
+            f.field: replace(
+                f.codec.facts,
+                writable=f.writable and f.codec.facts.writable,
+                required=f.required or f.codec.facts.required,
+            )
+            for f in self.fields
+        }
 
     def decode(self, raw: Mapping[str, Any], problems: dict[str, str] | None = None) -> Fields:
         """Read a vendor's object; a path that is not there leaves the field unknown.

@@ -42,9 +42,12 @@ _APOSTROPHES = str.maketrans({"'": None, "’": None, "`": None, "´": None, "&"
 _INITIALS = re.compile(r"(?<=\b\w)\.(?=\w\b|[ \n]|$)")
 _OTHER = re.compile(r"[^\w\n]+|_+")
 _FORM_MARKS = re.compile("|".join(FORM_MARKS))
+# "井野60" is a place and a number; after a Latin letter the digits belong to the word
+_NUMBER_IN_WORD = re.compile(r"(?<![a-z0-9])\d+(?![a-z0-9])")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 # the list that ships with the package: no download, no cache folder
-_domains = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+_SUFFIXES = frozenset(tldextract.TLDExtract(
+    suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True).tlds)
 
 
 def fold_column(values: Sequence[str | None]) -> list[str]:
@@ -101,6 +104,8 @@ def split_street(folded: str) -> tuple[str, list[str]]:
     named: list[str] = []
     numbers: list[str] = []
     skip = False
+    if not folded.isascii():
+        folded = _NUMBER_IN_WORD.sub(r" \g<0> ", folded)
     for word in folded.split():
         if skip:
             skip = False
@@ -141,11 +146,16 @@ def name_key(name: str | None) -> str:
     return core_name(fold_column([name])[0]) if name else ""
 
 
-@lru_cache(maxsize=65536)
-def _suffix_length(tail: str) -> int:
-    """How many labels of the last three are a public suffix, wherever the list says so."""
-    found = _domains(f"a.b.{tail}", include_psl_private_domains=True)
-    return found.suffix.count(".") + 1 if found.suffix else 0
+def _suffix_length(labels: Sequence[str]) -> int:
+    """How many labels at the end are a public suffix: the longest rule of the list decides."""
+    for count in range(min(5, len(labels)), 0, -1):
+        tail = ".".join(labels[-count:])
+        if "!" + tail in _SUFFIXES:
+            return count - 1
+        if tail in _SUFFIXES or (count > 1 and "*." + tail.partition(".")[2] in _SUFFIXES):
+            return count
+    # the list ends in the rule "*": an ending it does not name (".example", ".local") is one label
+    return int(len(labels[-1]) > 1 and labels[-1].isalpha())
 
 
 def split_site(website: str | None) -> tuple[str, str]:
@@ -162,7 +172,7 @@ def split_site(website: str | None) -> tuple[str, str]:
     if "." not in host or " " in host:
         return "", ""
     labels = host.split(".")
-    count = _suffix_length(".".join(labels[-3:]))
+    count = _suffix_length(labels)
     if not count or len(labels) <= count or len(host) > 253:
         return "", ""
     domain = ".".join(labels[-count - 1:])

@@ -63,7 +63,7 @@ FORM_MARKS = (
 )
 """Forms of scripts that put no space between words."""
 
-LINKING_WORDS = frozenset("and und et y e i og och en ve the of de".split())
+LINKING_WORDS = frozenset("and und et y e i og och en ve the of de z".split())
 """Words that join; none of them ends a name."""
 
 STREET_WORDS = {

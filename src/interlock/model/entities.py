@@ -16,8 +16,16 @@ from msgspec import UNSET, UnsetType
 from interlock.model.values import Address, Line, Money, Ref
 
 __all__ = [
-    "Contact", "ContactRole", "Customer", "Deal", "Entity", "Order", "OrderStatus", "Product",
-    "Quote", "StageKind",
+    "Contact",
+    "ContactRole",
+    "Customer",
+    "Deal",
+    "Entity",
+    "Order",
+    "OrderStatus",
+    "Product",
+    "Quote",
+    "StageKind",
 ]
 
 
@@ -53,77 +61,77 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Customer(Entity, frozen=True):
     """A company that buys: the CRM's account, the ERP's customer."""
 
-    name: str | None | UnsetType = UNSET
-    website: str | None | UnsetType = UNSET
-    email: str | None | UnsetType = UNSET
-    phone: str | None | UnsetType = UNSET
-    tax_id: str | None | UnsetType = UNSET
-    billing_address: Address | None | UnsetType = UNSET
-    shipping_address: Address | None | UnsetType = UNSET
-    payment_terms: str | None | UnsetType = UNSET
-    credit_limit: Money | None | UnsetType = UNSET
-    other_id: str | None | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    website: str | UnsetType | None = UNSET
+    email: str | UnsetType | None = UNSET
+    phone: str | UnsetType | None = UNSET
+    tax_id: str | UnsetType | None = UNSET
+    billing_address: Address | UnsetType | None = UNSET
+    shipping_address: Address | UnsetType | None = UNSET
+    payment_terms: str | UnsetType | None = UNSET
+    credit_limit: Money | UnsetType | None = UNSET
+    other_id: str | UnsetType | None = UNSET
     """The record's id in the other system, as this system shows it (the cross-reference)."""
 
 
 class Contact(Entity, frozen=True):
     """A person at a customer."""
 
-    customer: Ref | None | UnsetType = UNSET
-    name: str | None | UnsetType = UNSET
+    customer: Ref | UnsetType | None = UNSET
+    name: str | UnsetType | None = UNSET
     """The full name; systems that keep it in parts join and split it in their connector."""
-    email: str | None | UnsetType = UNSET
-    phone: str | None | UnsetType = UNSET
-    role: str | None | UnsetType = UNSET
-    other_id: str | None | UnsetType = UNSET
+    email: str | UnsetType | None = UNSET
+    phone: str | UnsetType | None = UNSET
+    role: str | UnsetType | None = UNSET
+    other_id: str | UnsetType | None = UNSET
 
 
 class Product(Entity, frozen=True):
     """Something sold; ``sku`` is the key both systems share."""
 
-    sku: str | None | UnsetType = UNSET
-    name: str | None | UnsetType = UNSET
-    active: bool | None | UnsetType = UNSET
+    sku: str | UnsetType | None = UNSET
+    name: str | UnsetType | None = UNSET
+    active: bool | UnsetType | None = UNSET
 
 
 class Deal(Entity, frozen=True):
     """An opportunity; read for Interlock's decisions, and the place of the order's number."""
 
-    name: str | None | UnsetType = UNSET
-    customer: Ref | None | UnsetType = UNSET
-    stage: str | None | UnsetType = UNSET
-    stage_kind: str | None | UnsetType = UNSET
-    won_at: datetime | None | UnsetType = UNSET
-    amount: Money | None | UnsetType = UNSET
-    po_number: str | None | UnsetType = UNSET
-    lines: tuple[Line, ...] | None | UnsetType = UNSET
-    order_number: str | None | UnsetType = UNSET
-    order_status: str | None | UnsetType = UNSET
-    other_id: str | None | UnsetType = UNSET
+    name: str | UnsetType | None = UNSET
+    customer: Ref | UnsetType | None = UNSET
+    stage: str | UnsetType | None = UNSET
+    stage_kind: str | UnsetType | None = UNSET
+    won_at: datetime | UnsetType | None = UNSET
+    amount: Money | UnsetType | None = UNSET
+    po_number: str | UnsetType | None = UNSET
+    lines: tuple[Line, ...] | UnsetType | None = UNSET
+    order_number: str | UnsetType | None = UNSET
+    order_status: str | UnsetType | None = UNSET
+    other_id: str | UnsetType | None = UNSET
 
 
 class Quote(Entity, frozen=True):
     """An offer made on a deal; an accepted one is what the customer agreed to."""
 
-    deal: Ref | None | UnsetType = UNSET
-    number: str | None | UnsetType = UNSET
-    accepted: bool | None | UnsetType = UNSET
-    currency: str | None | UnsetType = UNSET
-    lines: tuple[Line, ...] | None | UnsetType = UNSET
+    deal: Ref | UnsetType | None = UNSET
+    number: str | UnsetType | None = UNSET
+    accepted: bool | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+    lines: tuple[Line, ...] | UnsetType | None = UNSET
 
 
 class Order(Entity, frozen=True):
     """A sales order in the ERP, made from a won deal."""
 
-    customer: Ref | None | UnsetType = UNSET
-    number: str | None | UnsetType = UNSET
-    status: str | None | UnsetType = UNSET
-    currency: str | None | UnsetType = UNSET
-    payment_terms: str | None | UnsetType = UNSET
-    po_number: str | None | UnsetType = UNSET
-    quote_number: str | None | UnsetType = UNSET
-    billing_address: Address | None | UnsetType = UNSET
-    shipping_address: Address | None | UnsetType = UNSET
-    lines: tuple[Line, ...] | None | UnsetType = UNSET
-    net_total: Decimal | None | UnsetType = UNSET
-    other_id: str | None | UnsetType = UNSET
+    customer: Ref | UnsetType | None = UNSET
+    number: str | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+    payment_terms: str | UnsetType | None = UNSET
+    po_number: str | UnsetType | None = UNSET
+    quote_number: str | UnsetType | None = UNSET
+    billing_address: Address | UnsetType | None = UNSET
+    shipping_address: Address | UnsetType | None = UNSET
+    lines: tuple[Line, ...] | UnsetType | None = UNSET
+    net_total: Decimal | UnsetType | None = UNSET
+    other_id: str | UnsetType | None = UNSET

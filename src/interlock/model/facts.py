@@ -41,20 +41,23 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 ANYTHING = FieldFacts()
 
-_SCHEME = re.compile(r"\Ahttps?://", re.IGNORECASE)
+_SCHEME = re.compile(r"\A(?:https?://\s*)+", re.IGNORECASE)
 
 
 def _text(value: str, facts: FieldFacts) -> str | None:
+    if facts.ignores_case:
+        # before the cut: folding may lengthen a text (ß becomes ss)
+        value = value.casefold()
     if facts.collapses_space:
         value = "\n".join(" ".join(line.split()) for line in value.strip().splitlines())
     if facts.ignores_scheme:
-        value = _SCHEME.sub("", value).rstrip("/")
+        value = _SCHEME.sub("", value)
     if facts.ignores_punctuation:
         value = "".join(c for c in value if c.isalnum())
     if facts.max_length is not None:
         value = value[: facts.max_length].rstrip()
-    if facts.ignores_case:
-        value = value.casefold()
+    if facts.ignores_scheme:
+        value = value.rstrip("/ ")
     return value or None
 
 
@@ -76,12 +79,15 @@ def _address(value: Address, facts: FieldFacts) -> Address | None:
 
 def _line(line: Line, facts: FieldFacts) -> Line:
     return msgspec.structs.replace(
-        line, quantity=_decimal(line.quantity, ANYTHING),
-        unit_price=_decimal(line.unit_price, facts), net=None, description=None,
+        line,
+        quantity=_decimal(line.quantity, ANYTHING),
+        unit_price=_decimal(line.unit_price, facts),
+        net=None,
+        description=None,
     )
 
 
-def project(value: Value | None, facts: FieldFacts) -> Value | None:  # noqa: PLR0911
+def project(value: Value | None, facts: FieldFacts) -> Value | None:
     """Reduce a value to what a system with these facts can tell apart; blank text is ``None``."""
     match value:
         case None | bool():

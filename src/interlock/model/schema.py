@@ -16,21 +16,34 @@ from interlock.model.values import Fields, Value
 
 __all__ = ["CUSTOM_TYPES", "ENTITIES", "EntitySchema", "Schema"]
 
-ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType({
-    "customer": Customer, "contact": Contact, "product": Product,
-    "deal": Deal, "quote": Quote, "order": Order,
-})
+ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
+    {
+        "customer": Customer,
+        "contact": Contact,
+        "product": Product,
+        "deal": Deal,
+        "quote": Quote,
+        "order": Order,
+    }
+)
 
-CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType({
-    "text": str, "number": Decimal, "boolean": bool, "date": date, "datetime": datetime,
-})
+CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType(
+    {
+        "text": str,
+        "number": Decimal,
+        "boolean": bool,
+        "date": date,
+        "datetime": datetime,
+    }
+)
 """Types a custom field may declare in a mapping file."""
 
 
 def _without_unset(annotation: Any) -> Any:
     """Strip ``UnsetType`` and ``None`` from a struct field's annotation."""
-    args = [a for a in typing.get_args(annotation)
-            if a is not msgspec.UnsetType and a is not type(None)]
+    args = [
+        a for a in typing.get_args(annotation) if a is not msgspec.UnsetType and a is not type(None)
+    ]
     if not args:
         return annotation
     return args[0] if len(args) == 1 else typing.Union[tuple(args)]  # noqa: UP007

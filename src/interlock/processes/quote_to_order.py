@@ -88,12 +88,19 @@ class QuoteToOrder:
                 note_failure(pair.crm, run, error, "deal")
 
     def _won_or_ordered(self, tx: Tx) -> list[observations.Observation]:
-        rows = tx.conn.execute(select(record).where(
-            record.c.side == Side.CRM, record.c.entity == "deal",
-            record.c.presence == Presence.PRESENT).order_by(record.c.id))
+        rows = tx.conn.execute(
+            select(record)
+            .where(
+                record.c.side == Side.CRM,
+                record.c.entity == "deal",
+                record.c.presence == Presence.PRESENT,
+            )
+            .order_by(record.c.id)
+        )
         seen = [observations.from_row(tx, row) for row in rows]
-        return [o for o in seen if o.link_id is not None
-                or o.fields.get("stage_kind") == StageKind.WON]
+        return [
+            o for o in seen if o.link_id is not None or o.fields.get("stage_kind") == StageKind.WON
+        ]
 
     def _sort(self, tx: Tx, won: Sequence[observations.Observation], run: Run) -> list[str]:
         """Note deals that are none of our business; return those to look at closely."""
@@ -109,8 +116,9 @@ class QuoteToOrder:
             if why is None:
                 close.append(deal.id)
             elif case is None or (case.state, case.why) != why:
-                noted.append(Case(process=PROCESS, source_id=deal.id, state=why[0], why=why[1],
-                                  at=now))
+                noted.append(
+                    Case(process=PROCESS, source_id=deal.id, state=why[0], why=why[1], at=now)
+                )
         cases.put(tx, noted)
         run.counts["deals_won"] += len(won)
         return close
@@ -128,8 +136,9 @@ class QuoteToOrder:
             return "ignored", "won before go-live"
         return None
 
-    def _amended(self, deal: observations.Observation, case: Case | None, now: datetime
-                 ) -> list[Case]:
+    def _amended(
+        self, deal: observations.Observation, case: Case | None, now: datetime
+    ) -> list[Case]:
         """An ordered deal that changes afterwards is shown, never written to the order."""
         if case is None or case.snapshot is None or case.state not in ("ordered", "changed"):
             return []
@@ -163,79 +172,154 @@ class QuoteToOrder:
             return None
 
         def _ids(tx: Tx) -> list[str]:
-            rows = tx.conn.execute(select(record).where(
-                record.c.side == Side.CRM, record.c.entity == "quote",
-                record.c.presence == Presence.PRESENT))
-            return [row.id for row in rows
-                    if tx.schema["quote"].decode(row.fields).get("deal") == Ref("deal", deal_id)]
+            rows = tx.conn.execute(
+                select(record).where(
+                    record.c.side == Side.CRM,
+                    record.c.entity == "quote",
+                    record.c.presence == Presence.PRESENT,
+                )
+            )
+            return [
+                row.id
+                for row in rows
+                if tx.schema["quote"].decode(row.fields).get("deal") == Ref("deal", deal_id)
+            ]
 
         ids = await pair.store.call(_ids)
         fetched = await fetch_now(pair, Side.CRM, "quote", ids, run) if ids else {}
         accepted = [q for q in fetched.values() if q.fields.get("accepted") is True]
-        return max(accepted, key=lambda q: (q.modified or datetime.min.replace(
-            tzinfo=self.pair.clock().tzinfo), q.id)) if accepted else None
+        return (
+            max(
+                accepted,
+                key=lambda q: (
+                    q.modified or datetime.min.replace(tzinfo=self.pair.clock().tzinfo),
+                    q.id,
+                ),
+            )
+            if accepted
+            else None
+        )
 
     def _decide(self, tx: Tx, deal: Record, quote: Record | None, run: Run) -> None:
         now = self.pair.clock()
         case = cases.load(tx, PROCESS, [deal.id]).get(deal.id) or Case(
-            process=PROCESS, source_id=deal.id, state="settling", why="", at=now)
+            process=PROCESS, source_id=deal.id, state="settling", why="", at=now
+        )
         seen = _digest(tx, deal, quote)
         if case.seen_hash != seen:
             quiet_since = _last_change(deal, quote)
-            case = msgspec.structs.replace(case, seen_hash=seen, stable_since=min(
-                quiet_since, now) if quiet_since is not None else now)
+            case = msgspec.structs.replace(
+                case,
+                seen_hash=seen,
+                stable_since=min(quiet_since, now) if quiet_since is not None else now,
+            )
         assert case.stable_since is not None
         rest = case.stable_since + self.settings.quiet_time - now
         if rest > timedelta(0):
             run.counts["settling"] += 1
-            cases.put(tx, [msgspec.structs.replace(
-                case, state="settling", at=now,
-                why=f"waits {self.settings.quiet_time} without a change, until "
-                    f"{(now + rest).isoformat(timespec='seconds')}")])
+            cases.put(
+                tx,
+                [
+                    msgspec.structs.replace(
+                        case,
+                        state="settling",
+                        at=now,
+                        why=f"waits {self.settings.quiet_time} without a change, until "
+                        f"{(now + rest).isoformat(timespec='seconds')}",
+                    )
+                ],
+            )
             return
         given_up = dead_letters.discarded(tx, _subject(deal.id), seen.hex())
         if given_up is not None:
             # an order entered by hand may stand behind it: none is made until the deal changes
-            cases.put(tx, [msgspec.structs.replace(
-                case, state="ignored", why=f"given up until the deal changes: {given_up}", fix="",
-                at=now)])
+            cases.put(
+                tx,
+                [
+                    msgspec.structs.replace(
+                        case,
+                        state="ignored",
+                        why=f"given up until the deal changes: {given_up}",
+                        fix="",
+                        at=now,
+                    )
+                ],
+            )
             return
         outcome = self._draft(tx, deal, quote)
         if isinstance(outcome, Refusal):
             self._refuse(tx, deal, case, outcome, run)
             return
         dead_letters.close(tx, [_subject(deal.id)], why="the deal can be ordered now", now=now)
-        link_id = links.create(tx, LINK_ENTITY, [(Side.CRM, "deal", deal.id)], origin="process",
-                               evidence="won deal", now=now)
+        link_id = links.create(
+            tx,
+            LINK_ENTITY,
+            [(Side.CRM, "deal", deal.id)],
+            origin="process",
+            evidence="won deal",
+            now=now,
+        )
         amount = deal.fields["amount"]
         assert isinstance(amount, Money)
-        cases.put(tx, [msgspec.structs.replace(
-            case, state="ordered", why="order decided", fix="", at=now, link_id=link_id,
-            snapshot=_pack(tx, outcome, amount.amount))])
-        history.add(tx, [Event(
-            at=now, event="won", entity="deal", link_id=link_id, side=Side.CRM,
-            record_id=deal.id, run_id=run.id,
-            why="won deal, from its accepted quote" if quote is not None
-            else "won deal, from its lines")])
+        cases.put(
+            tx,
+            [
+                msgspec.structs.replace(
+                    case,
+                    state="ordered",
+                    why="order decided",
+                    fix="",
+                    at=now,
+                    link_id=link_id,
+                    snapshot=_pack(tx, outcome, amount.amount),
+                )
+            ],
+        )
+        history.add(
+            tx,
+            [
+                Event(
+                    at=now,
+                    event="won",
+                    entity="deal",
+                    link_id=link_id,
+                    side=Side.CRM,
+                    record_id=deal.id,
+                    run_id=run.id,
+                    why="won deal, from its accepted quote"
+                    if quote is not None
+                    else "won deal, from its lines",
+                )
+            ],
+        )
 
     def _draft(self, tx: Tx, deal: Record, quote: Record | None) -> Draft | Refusal:
         pair = self.pair
         caps = pair.erp.entity("order")
         assert caps is not None
         account = deal.fields.get("customer")
-        customer_link = links.members_of(tx, Side.CRM, [("customer", account.id)]).get(
-            ("customer", account.id)) if isinstance(account, Ref) else None
+        customer_link = (
+            links.members_of(tx, Side.CRM, [("customer", account.id)]).get(("customer", account.id))
+            if isinstance(account, Ref)
+            else None
+        )
         fields = quote.fields if quote is not None else deal.fields
         lines = fields.get("lines")
-        wanted = [line.product.id for line in lines if line.product is not None] \
-            if isinstance(lines, tuple) else []
+        wanted = (
+            [line.product.id for line in lines if line.product is not None]
+            if isinstance(lines, tuple)
+            else []
+        )
         return draft_order(
-            dict(deal.fields), dict(quote.fields) if quote is not None else None,
+            dict(deal.fields),
+            dict(quote.fields) if quote is not None else None,
             products=links.partners(tx, Side.CRM, "product", wanted),
             by_sku=self._skus(tx),
             customer=Ref("customer", f"@{customer_link}") if customer_link is not None else None,
-            customer_fields=self._customer(tx, customer_link), facts=caps.fields,
-            tolerance=self.settings.tolerance)
+            customer_fields=self._customer(tx, customer_link),
+            facts=caps.fields,
+            tolerance=self.settings.tolerance,
+        )
 
     def _customer(self, tx: Tx, link_id: int | None) -> Fields:
         """The customer as the ERP shows it, else as the CRM does."""
@@ -249,9 +333,13 @@ class QuoteToOrder:
         return out
 
     def _skus(self, tx: Tx) -> dict[str, str]:
-        rows = tx.conn.execute(select(record).where(
-            record.c.side == Side.ERP, record.c.entity == "product",
-            record.c.presence == Presence.PRESENT))
+        rows = tx.conn.execute(
+            select(record).where(
+                record.c.side == Side.ERP,
+                record.c.entity == "product",
+                record.c.presence == Presence.PRESENT,
+            )
+        )
         found = {}
         for row in rows:
             fields = tx.schema["product"].decode(row.fields)
@@ -263,17 +351,36 @@ class QuoteToOrder:
     def _refuse(self, tx: Tx, deal: Record, case: Case, refusal: Refusal, run: Run) -> None:
         now = self.pair.clock()
         state = "waiting" if refusal.waits else "refused"
-        cases.put(tx, [msgspec.structs.replace(
-            case, state=state, why=refusal.message, fix=refusal.fix, at=now)])
+        cases.put(
+            tx,
+            [
+                msgspec.structs.replace(
+                    case, state=state, why=refusal.message, fix=refusal.fix, at=now
+                )
+            ],
+        )
         run.counts[f"deals_{state}"] += 1
         if refusal.waits:
             return
         name = deal.fields.get("name")
-        dead_letters.put(tx, DeadLetter(
-            subject=_subject(deal.id), target=Side.ERP, entity="order", kind=WriteKind.CREATE,
-            source_entity="deal", source_id=deal.id, cause=refusal.code, field=refusal.field,
-            message=f"deal {name!r}: {refusal.message}", fix=refusal.fix, fields={},
-            digest=case.seen_hash.hex() if case.seen_hash else "", at=now))
+        dead_letters.put(
+            tx,
+            DeadLetter(
+                subject=_subject(deal.id),
+                target=Side.ERP,
+                entity="order",
+                kind=WriteKind.CREATE,
+                source_entity="deal",
+                source_id=deal.id,
+                cause=refusal.code,
+                field=refusal.field,
+                message=f"deal {name!r}: {refusal.message}",
+                fix=refusal.fix,
+                fields={},
+                digest=case.seen_hash.hex() if case.seen_hash else "",
+                at=now,
+            ),
+        )
 
     # ── deciding ─────────────────────────────────────────────────────────────────────────────
 
@@ -300,14 +407,24 @@ class QuoteToOrder:
             fields = tx.schema["order"].decode(snapshot.fields)
             if "other_id" in caps.fields and caps.fields["other_id"].writable:
                 fields["other_id"] = case.source_id
-            return Intent(target=Side.ERP, entity="order", kind=WriteKind.CREATE, fields=fields,
-                          why="won deal", revision=case.revision)
+            return Intent(
+                target=Side.ERP,
+                entity="order",
+                kind=WriteKind.CREATE,
+                fields=fields,
+                why="won deal",
+                revision=case.revision,
+            )
         order = bundle.seen.get(Side.ERP)
         if order is None or not caps.drafts:
             return None
         if order.fields.get("status") != OrderStatus.DRAFT:
-            dead_letters.close(tx, [_subject(case.source_id)], now=self.pair.clock(),
-                               why="the order is no longer a draft")
+            dead_letters.close(
+                tx,
+                [_subject(case.source_id)],
+                now=self.pair.clock(),
+                why="the order is no longer a draft",
+            )
             return None
         total = order.fields.get("net_total")
         expected = Decimal(snapshot.net_total)
@@ -316,27 +433,47 @@ class QuoteToOrder:
         if abs(total - expected) > self.settings.tolerance:
             self._wrong_total(tx, bundle, case, total, expected)
             return None
-        dead_letters.close(tx, [_subject(case.source_id)], why="the total is right now",
-                           now=self.pair.clock())
+        dead_letters.close(
+            tx, [_subject(case.source_id)], why="the total is right now", now=self.pair.clock()
+        )
         if not self.settings.confirm:
             return None
-        return Intent(target=Side.ERP, entity="order", kind=WriteKind.UPDATE,
-                      record_id=order.id, fields={"status": OrderStatus.OPEN.value},
-                      why=f"the ERP's net total {total} is the deal's")
+        return Intent(
+            target=Side.ERP,
+            entity="order",
+            kind=WriteKind.UPDATE,
+            record_id=order.id,
+            fields={"status": OrderStatus.OPEN.value},
+            why=f"the ERP's net total {total} is the deal's",
+        )
 
-    def _wrong_total(self, tx: Tx, bundle: Bundle, case: Case, total: Decimal, expected: Decimal
-                     ) -> None:
+    def _wrong_total(
+        self, tx: Tx, bundle: Bundle, case: Case, total: Decimal, expected: Decimal
+    ) -> None:
         order = bundle.seen[Side.ERP]
         if dead_letters.discarded(tx, _subject(case.source_id), str(total)) is not None:
             return
-        dead_letters.put(tx, DeadLetter(
-            subject=_subject(case.source_id), link_id=bundle.link.id, target=Side.ERP,
-            entity="order", kind=WriteKind.UPDATE, record_id=order.id, source_entity="deal",
-            source_id=case.source_id, cause="wrong_total", field="net_total",
-            message=f"the ERP computes a net total of {total} instead of {expected}; "
-                    f"the order was left as a draft",
-            fix="correct prices or discounts of the draft in the ERP", fields={},
-            digest=str(total), at=self.pair.clock()))
+        dead_letters.put(
+            tx,
+            DeadLetter(
+                subject=_subject(case.source_id),
+                link_id=bundle.link.id,
+                target=Side.ERP,
+                entity="order",
+                kind=WriteKind.UPDATE,
+                record_id=order.id,
+                source_entity="deal",
+                source_id=case.source_id,
+                cause="wrong_total",
+                field="net_total",
+                message=f"the ERP computes a net total of {total} instead of {expected}; "
+                f"the order was left as a draft",
+                fix="correct prices or discounts of the draft in the ERP",
+                fields={},
+                digest=str(total),
+                at=self.pair.clock(),
+            ),
+        )
 
 
 def _subject(deal_id: str) -> str:
@@ -353,8 +490,10 @@ def _last_change(deal: Record, quote: Record | None) -> datetime | None:
 def _digest(tx: Tx, deal: Record, quote: Record | None) -> bytes:
     """Digest what the order is made of; what Interlock itself writes on the deal is left out."""
     own = {"order_number", "order_status", "other_id"}
-    digest = hashlib.blake2b(tx.schema["deal"].encode(
-        {f: v for f, v in deal.fields.items() if f not in own}), digest_size=16)
+    digest = hashlib.blake2b(
+        tx.schema["deal"].encode({f: v for f, v in deal.fields.items() if f not in own}),
+        digest_size=16,
+    )
     if quote is not None:
         digest.update(tx.schema["quote"].encode(quote.fields))
     return digest.digest()
@@ -369,9 +508,13 @@ class _Snapshot(msgspec.Struct):
 
 
 def _pack(tx: Tx, draft: Draft, amount: Decimal) -> bytes:
-    return msgspec.msgpack.encode(_Snapshot(
-        fields=tx.schema["order"].encode(draft.fields), net_total=str(draft.net_total),
-        amount=str(amount)))
+    return msgspec.msgpack.encode(
+        _Snapshot(
+            fields=tx.schema["order"].encode(draft.fields),
+            net_total=str(draft.net_total),
+            amount=str(amount),
+        )
+    )
 
 
 def _unpack(data: bytes) -> _Snapshot:

@@ -45,14 +45,22 @@ def net_of(line: Line) -> Decimal:
 
 def order_total(lines: tuple[Line, ...]) -> Decimal:
     """The net total the target will come to: each line rounded to the cent, then summed."""
-    return sum(((line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP)
-                for line in lines), Decimal(0))
+    return sum(
+        ((line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP) for line in lines),
+        Decimal(0),
+    )
 
 
-def draft_order(  # noqa: C901, PLR0911, PLR0912
-    deal: Fields, quote: Fields | None, *, products: Mapping[str, str],
-    by_sku: Mapping[str, str], customer: Ref | None, customer_fields: Fields,
-    facts: Mapping[str, FieldFacts], tolerance: Decimal,
+def draft_order(  # noqa: PLR0911
+    deal: Fields,
+    quote: Fields | None,
+    *,
+    products: Mapping[str, str],
+    by_sku: Mapping[str, str],
+    customer: Ref | None,
+    customer_fields: Fields,
+    facts: Mapping[str, FieldFacts],
+    tolerance: Decimal,
 ) -> Draft | Refusal:
     """Make the order of a won deal, or say why not.
 
@@ -63,29 +71,47 @@ def draft_order(  # noqa: C901, PLR0911, PLR0912
     if deal.get("stage_kind") != StageKind.WON:
         return Refusal(code="not_won", message="the deal is not won", waits=True)
     if customer is None:
-        return Refusal(code="no_customer", field="customer", waits=True,
-                       message="the deal's customer is not linked yet",
-                       fix="see `interlock plan` for what the customer waits for")
+        return Refusal(
+            code="no_customer",
+            field="customer",
+            waits=True,
+            message="the deal's customer is not linked yet",
+            fix="see `interlock plan` for what the customer waits for",
+        )
     lines = (quote or deal).get("lines")
     source = "accepted quote" if quote is not None else "deal"
     if not isinstance(lines, tuple) or not lines:
-        return Refusal(code="no_lines", field="lines", message=f"the {source} has no lines",
-                       fix="add the products sold to the deal")
+        return Refusal(
+            code="no_lines",
+            field="lines",
+            message=f"the {source} has no lines",
+            fix="add the products sold to the deal",
+        )
     amount = deal.get("amount")
     if not isinstance(amount, Money):
-        return Refusal(code="no_amount", field="amount", message="the deal has no amount",
-                       fix="fill in amount and currency of the deal")
+        return Refusal(
+            code="no_amount",
+            field="amount",
+            message="the deal has no amount",
+            fix="fill in amount and currency of the deal",
+        )
     currency = (quote or {}).get("currency") or amount.currency
     if currency != amount.currency:
-        return Refusal(code="currency", field="amount",
-                       message=f"the quote is in {currency}, the deal in {amount.currency}",
-                       fix="bring quote and deal to one currency")
+        return Refusal(
+            code="currency",
+            field="amount",
+            message=f"the quote is in {currency}, the deal in {amount.currency}",
+            fix="bring quote and deal to one currency",
+        )
     offered = sum((net_of(line) for line in lines), Decimal(0))
     if abs(offered - amount.amount) > tolerance:
-        return Refusal(code="torn", field="amount", waits=True,
-                       message=f"the lines of the {source} add up to {offered}, "
-                               f"the deal says {amount.amount}",
-                       fix="correct the lines or the amount of the deal")
+        return Refusal(
+            code="torn",
+            field="amount",
+            waits=True,
+            message=f"the lines of the {source} add up to {offered}, the deal says {amount.amount}",
+            fix="correct the lines or the amount of the deal",
+        )
     ordered: list[Line] = []
     for number, line in enumerate(lines, 1):
         resolved = _resolve(number, line, products, by_sku)
@@ -94,31 +120,42 @@ def draft_order(  # noqa: C901, PLR0911, PLR0912
         ordered.append(_projected(resolved, facts))
     total = order_total(tuple(ordered))
     if abs(total - offered) > tolerance:
-        return Refusal(code="rounding", field="lines",
-                       message=f"with the ERP's decimals the lines come to {total} "
-                               f"instead of {offered}",
-                       fix="change quantities or unit prices so that they can be held exactly")
+        return Refusal(
+            code="rounding",
+            field="lines",
+            message=f"with the ERP's decimals the lines come to {total} instead of {offered}",
+            fix="change quantities or unit prices so that they can be held exactly",
+        )
     fields: Fields = {
-        "customer": customer, "currency": currency, "lines": tuple(ordered),
-        **_optional(deal, quote, customer_fields, facts)}
+        "customer": customer,
+        "currency": currency,
+        "lines": tuple(ordered),
+        **_optional(deal, quote, customer_fields, facts),
+    }
     return Draft(fields=fields, net_total=total, currency=str(currency))
 
 
-def _resolve(number: int, line: Line, products: Mapping[str, str], by_sku: Mapping[str, str]
-             ) -> Line | Refusal:
+def _resolve(
+    number: int, line: Line, products: Mapping[str, str], by_sku: Mapping[str, str]
+) -> Line | Refusal:
     erp_id = products.get(line.product.id) if line.product is not None else None
     if erp_id is None and line.sku:
         erp_id = by_sku.get(line.sku.strip().casefold())
     if erp_id is None:
         name = line.sku or line.description or line.key
         return Refusal(
-            code="unknown_product", field="lines",
+            code="unknown_product",
+            field="lines",
             message=f"line {number} ({name}) has no product in the ERP",
-            fix="create the product there with the same SKU, or correct the line")
+            fix="create the product there with the same SKU, or correct the line",
+        )
     if line.quantity <= 0:
-        return Refusal(code="quantity", field="lines",
-                       message=f"line {number} ({line.sku or line.key}) has quantity "
-                               f"{line.quantity}", fix="correct the quantity")
+        return Refusal(
+            code="quantity",
+            field="lines",
+            message=f"line {number} ({line.sku or line.key}) has quantity {line.quantity}",
+            fix="correct the quantity",
+        )
     return msgspec.structs.replace(line, product=Ref("product", erp_id))
 
 
@@ -135,8 +172,9 @@ def _projected(line: Line, facts: Mapping[str, FieldFacts]) -> Line:
     return msgspec.structs.replace(line, unit_price=rounded, net=None)
 
 
-def _optional(deal: Fields, quote: Fields | None, customer: Fields,
-              facts: Mapping[str, FieldFacts]) -> Fields:
+def _optional(
+    deal: Fields, quote: Fields | None, customer: Fields, facts: Mapping[str, FieldFacts]
+) -> Fields:
     """Header fields the ERP can hold and somebody filled."""
     found: dict[str, Value | None] = {
         "po_number": deal.get("po_number"),
@@ -145,5 +183,4 @@ def _optional(deal: Fields, quote: Fields | None, customer: Fields,
         "billing_address": customer.get("billing_address"),
         "shipping_address": customer.get("shipping_address"),
     }
-    return {f: v for f, v in found.items()
-            if v is not None and f in facts and facts[f].writable}
+    return {f: v for f, v in found.items() if v is not None and f in facts and facts[f].writable}

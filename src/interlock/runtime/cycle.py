@@ -31,8 +31,14 @@ class Process(Intents, Protocol):
 
 
 async def run_cycle(
-    pair: Pair, processes: Sequence[Process], run: Run, *, write: bool = True, full: bool = False,
-    wait: timedelta = timedelta(0), sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    pair: Pair,
+    processes: Sequence[Process],
+    run: Run,
+    *,
+    write: bool = True,
+    full: bool = False,
+    wait: timedelta = timedelta(0),
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Bring both systems into agreement as far as is possible now.
 

@@ -94,9 +94,14 @@ def _make(tx: Tx, pair: Pair, run: Run) -> Plan:
     plans.save_plan(tx, plan_id, [w.digest for w in pending if w.needs_approval], now)
     counts = links.counts(tx)
     return Plan(
-        id=plan_id, at=now, writes=_shown(tx, pair, pending), calls=_calls(pair, pending),
+        id=plan_id,
+        at=now,
+        writes=_shown(tx, pair, pending),
+        calls=_calls(pair, pending),
         linked={e: c["linked"] for e, c in counts.items() if c.get("linked")},
-        waiting=_waiting(tx, pair, counts), problems=tuple(run.problems))
+        waiting=_waiting(tx, pair, counts),
+        problems=tuple(run.problems),
+    )
 
 
 def _shown(tx: Tx, pair: Pair, pending: Sequence[OutboxWrite]) -> list[PlannedWrite]:
@@ -104,15 +109,35 @@ def _shown(tx: Tx, pair: Pair, pending: Sequence[OutboxWrite]) -> list[PlannedWr
     shown = []
     for w in pending:
         bundle = bundles[w.link_id]
-        label = next((text for side in Side if side in bundle.seen
-                      and (text := label_of(bundle.seen[side].fields))), "")
-        shown.append(PlannedWrite(
-            system=pair.side(w.target).name, entity=w.entity, kind=w.kind,
-            record=w.record_id or f"for {pair.side(w.target.other).name} {w.source_id}",
-            label=label, needs_approval=w.needs_approval, waits_for=w.waits_for, state=w.state,
-            fields=[FieldChange(field=f, old=history.plain(w.expected.get(f)),
-                                new=history.plain(v), why=w.reasons.get(f, ""))
-                    for f, v in sorted(w.fields.items())]))
+        label = next(
+            (
+                text
+                for side in Side
+                if side in bundle.seen and (text := label_of(bundle.seen[side].fields))
+            ),
+            "",
+        )
+        shown.append(
+            PlannedWrite(
+                system=pair.side(w.target).name,
+                entity=w.entity,
+                kind=w.kind,
+                record=w.record_id or f"for {pair.side(w.target.other).name} {w.source_id}",
+                label=label,
+                needs_approval=w.needs_approval,
+                waits_for=w.waits_for,
+                state=w.state,
+                fields=[
+                    FieldChange(
+                        field=f,
+                        old=history.plain(w.expected.get(f)),
+                        new=history.plain(v),
+                        why=w.reasons.get(f, ""),
+                    )
+                    for f, v in sorted(w.fields.items())
+                ],
+            )
+        )
     return shown
 
 
@@ -140,36 +165,67 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
         if entity == "deal":
             continue
         states = counts.get(entity, {})
-        if not all(observations.count(tx, side, entity) or _complete(tx, side, entity)
-                   for side in Side):
-            found.append(Waiting(
-                subject=entity, count=sum(v for k, v in states.items() if ":" in k),
-                why="both lists must be read in full before anything is matched or created",
-                fix="let a sync run to its end"))
+        if not all(
+            observations.count(tx, side, entity) or _complete(tx, side, entity) for side in Side
+        ):
+            found.append(
+                Waiting(
+                    subject=entity,
+                    count=sum(v for k, v in states.items() if ":" in k),
+                    why="both lists must be read in full before anything is matched or created",
+                    fix="let a sync run to its end",
+                )
+            )
             continue
         for side in Side:
             name = pair.side(side).name
             if n := states.get(f"{side.value}:suggested"):
-                found.append(Waiting(
-                    subject=f"{name} {entity}", count=n,
-                    why="unmatched: something in common with a record of the other side, but not "
+                found.append(
+                    Waiting(
+                        subject=f"{name} {entity}",
+                        count=n,
+                        why="unmatched: something in common with a record of the other side, but not "
                         "enough to link them",
-                    fix="make tax id, or name, domain and postal code the same on both sides"))
+                        fix="make tax id, or name, domain and postal code the same on both sides",
+                    )
+                )
             if n := states.get(f"{side.value}:born here"):
-                found.append(Waiting(
-                    subject=f"{name} {entity}", count=n,
-                    why=f"only in {name}; the ownership map does not create it on the other side",
-                    fix="nothing, or set `create` in ownership.yaml"))
+                found.append(
+                    Waiting(
+                        subject=f"{name} {entity}",
+                        count=n,
+                        why=f"only in {name}; the ownership map does not create it on the other side",
+                        fix="nothing, or set `create` in ownership.yaml",
+                    )
+                )
             if n := states.get(f"{side.value}:parked"):
-                found.append(Waiting(subject=f"{name} {entity}", count=n,
-                                     why="its link was undone", fix="nothing"))
+                found.append(
+                    Waiting(
+                        subject=f"{name} {entity}",
+                        count=n,
+                        why="its link was undone",
+                        fix="nothing",
+                    )
+                )
     found += _deals(tx)
     if dead := dead_letters.count_open(tx):
-        found.append(Waiting(subject="dead letters", count=dead, why="could not be done",
-                             fix="interlock dead-letters list"))
+        found.append(
+            Waiting(
+                subject="dead letters",
+                count=dead,
+                why="could not be done",
+                fix="interlock dead-letters list",
+            )
+        )
     if unlike := sum(len(f) for f in links.open_fields(tx).values()):
-        found.append(Waiting(subject="fields", count=unlike, why="open: shown, not written",
-                             fix="interlock status"))
+        found.append(
+            Waiting(
+                subject="fields",
+                count=unlike,
+                why="open: shown, not written",
+                fix="interlock status",
+            )
+        )
     return found
 
 
@@ -184,8 +240,10 @@ def _deals(tx: Tx) -> list[Waiting]:
     for case in cases.load(tx, "quote_to_order").values():
         if case.state in ("ignored", "waiting", "settling", "changed"):
             groups[case.state, case.why, case.fix] += 1
-    return [Waiting(subject="won deals", count=n, why=why, fix=fix or "nothing")
-            for (_, why, fix), n in sorted(groups.items())]
+    return [
+        Waiting(subject="won deals", count=n, why=why, fix=fix or "nothing")
+        for (_, why, fix), n in sorted(groups.items())
+    ]
 
 
 def approve(store: Store, plan_id: str | None, *, by: str, now: datetime) -> Approval:
@@ -196,7 +254,8 @@ def approve(store: Store, plan_id: str | None, *, by: str, now: datetime) -> App
         if row is None:
             raise ConfigurationError(
                 f"there is no plan {plan_id}" if plan_id else "there is no plan yet",
-                fix="run `interlock plan` and look at it first")
+                fix="run `interlock plan` and look at it first",
+            )
         new = set(row.digests) - outbox.approved(tx, row.digests)
         released = outbox.approve(tx, row.digests, plan_id=row.id, by=by, now=now)
         plans.mark_approved(tx, row.id, now)

@@ -46,38 +46,67 @@ def open_store(project: Project) -> Store:
     return Store.open(project.store_url, project.schema)
 
 
-def _make_pair(project: Project, store: Store, *, clock: Callable[[], datetime] = _now,
-              new_id: Callable[[], str] = _new_id) -> Pair:
+def _make_pair(
+    project: Project,
+    store: Store,
+    *,
+    clock: Callable[[], datetime] = _now,
+    new_id: Callable[[], str] = _new_id,
+) -> Pair:
     """Build both connections; does no I/O."""
     connections = {}
     for side in Side:
         config = project.connection(side)
         context = ConnectorContext(
-            connection=config.name, installation=project.installation, clock=clock,
-            wanted=project.ownership.wanted(), other=project.connection(side.other).name,
-            overrides=project.overrides[config.name])
+            connection=config.name,
+            installation=project.installation,
+            clock=clock,
+            wanted=project.ownership.wanted(),
+            other=project.connection(side.other).name,
+            overrides=project.overrides[config.name],
+        )
         connections[side] = Connection(
-            side=side, name=config.name, connector=config.plugin.connect(config.settings, context))
+            side=side, name=config.name, connector=config.plugin.connect(config.settings, context)
+        )
     return Pair(
-        crm=connections[Side.CRM], erp=connections[Side.ERP], store=store,
-        ownership=project.ownership, map_version=project.map_version,
-        installation=project.installation, clock=clock, new_id=new_id,
-        views={("deal", "order"): order_as_deal}, counterpart={("deal", Side.ERP): "order"})
+        crm=connections[Side.CRM],
+        erp=connections[Side.ERP],
+        store=store,
+        ownership=project.ownership,
+        map_version=project.map_version,
+        installation=project.installation,
+        clock=clock,
+        new_id=new_id,
+        views={("deal", "order"): order_as_deal},
+        counterpart={("deal", Side.ERP): "order"},
+    )
 
 
-def make_session(project: Project, store: Store, *, clock: Callable[[], datetime] = _now,
-                 new_id: Callable[[], str] = _new_id) -> Session:
+def make_session(
+    project: Project,
+    store: Store,
+    *,
+    clock: Callable[[], datetime] = _now,
+    new_id: Callable[[], str] = _new_id,
+) -> Session:
     """Put a session together; does no I/O."""
     pair = _make_pair(project, store, clock=clock, new_id=new_id)
-    orders = QuoteToOrder(pair, OrderSettings(
-        go_live=project.go_live, quiet_time=project.orders.quiet_time,
-        tolerance=project.orders.price_tolerance, confirm=project.orders.confirm))
+    orders = QuoteToOrder(
+        pair,
+        OrderSettings(
+            go_live=project.go_live,
+            quiet_time=project.orders.quiet_time,
+            tolerance=project.orders.price_tolerance,
+            confirm=project.orders.confirm,
+        ),
+    )
     return Session(project, pair, (orders,))
 
 
 @asynccontextmanager
-async def connect(project: Project, *, clock: Callable[[], datetime] = _now,
-                  new_id: Callable[[], str] = _new_id) -> AsyncIterator[Session]:
+async def connect(
+    project: Project, *, clock: Callable[[], datetime] = _now, new_id: Callable[[], str] = _new_id
+) -> AsyncIterator[Session]:
     """Open store and connections, and close them again whatever happens."""
     async with AsyncExitStack() as stack:
         store = open_store(project)

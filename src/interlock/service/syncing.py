@@ -46,29 +46,45 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
         return self.created + self.updated
 
 
-async def sync_once(session: Session, *, tick: Tick = lambda *_: None, full: bool = False,
-                    wait: timedelta = timedelta(minutes=3)) -> SyncReport:
+async def sync_once(
+    session: Session,
+    *,
+    tick: Tick = lambda *_: None,
+    full: bool = False,
+    wait: timedelta = timedelta(minutes=3),
+) -> SyncReport:
     """Run one cycle to the end."""
     pair = session.pair
     run = Run(id=pair.new_id(), tick=tick)
     started = pair.clock()
-    await pair.store.call(plans.save_run, RunRow(
-        id=run.id, started_at=started, ended_at=None, counts={}))
+    await pair.store.call(
+        plans.save_run, RunRow(id=run.id, started_at=started, ended_at=None, counts={})
+    )
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
 
     def _finish(tx: Tx) -> SyncReport:
         pending = outbox.pending(tx)
-        plans.save_run(tx, RunRow(id=run.id, started_at=started, ended_at=pair.clock(),
-                                  counts=run.counts))
+        plans.save_run(
+            tx, RunRow(id=run.id, started_at=started, ended_at=pair.clock(), counts=run.counts)
+        )
         return SyncReport(
-            run_id=run.id, read=run.counts["read"], created=run.counts["created"],
-            updated=run.counts["updated"], linked=run.counts["linked"],
-            waiting=sum(w.state in (WriteState.WAITING, WriteState.READY)
-                        and not w.needs_approval for w in pending),
+            run_id=run.id,
+            read=run.counts["read"],
+            created=run.counts["created"],
+            updated=run.counts["updated"],
+            linked=run.counts["linked"],
+            waiting=sum(
+                w.state in (WriteState.WAITING, WriteState.READY) and not w.needs_approval
+                for w in pending
+            ),
             to_approve=sum(w.needs_approval for w in pending),
-            in_doubt=sum(w.state in (WriteState.IN_DOUBT, WriteState.SENDING,
-                                     WriteState.UNCERTAIN) for w in pending),
-            dead_letters=dead_letters.count_open(tx), counts=dict(run.counts),
-            problems=tuple(run.problems))
+            in_doubt=sum(
+                w.state in (WriteState.IN_DOUBT, WriteState.SENDING, WriteState.UNCERTAIN)
+                for w in pending
+            ),
+            dead_letters=dead_letters.count_open(tx),
+            counts=dict(run.counts),
+            problems=tuple(run.problems),
+        )
 
     return await pair.store.call(_finish)

@@ -41,28 +41,33 @@ class Tx:
         self.conn = conn
         self.schema = schema
 
-    def upsert(self, table: Table, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
-               ) -> None:
+    def upsert(
+        self, table: Table, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
+    ) -> None:
         """Insert rows, or replace the columns given (but ``keep``) where the key exists."""
         if not rows:
             return
         keys = [c.name for c in table.primary_key]
         statement = self.insert(table)
-        update = {c: statement.excluded[c] for c in rows[0]  # type: ignore[attr-defined]
-                  if c not in keys and c not in keep}
+        update = {
+            c: statement.excluded[c]
+            for c in rows[0]  # type: ignore[attr-defined]
+            if c not in keys and c not in keep
+        }
         if update:
             statement = statement.on_conflict_do_update(  # type: ignore[attr-defined]
-                index_elements=keys, set_=update)
+                index_elements=keys, set_=update
+            )
         else:
             statement = statement.on_conflict_do_nothing(  # type: ignore[attr-defined]
-                index_elements=keys)
+                index_elements=keys
+            )
         self.conn.execute(statement, rows)
 
     def insert_new(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows whose key is not there yet."""
         if rows:
-            self.conn.execute(
-                self.insert(table).on_conflict_do_nothing(), rows)  # type: ignore[attr-defined]
+            self.conn.execute(self.insert(table).on_conflict_do_nothing(), rows)  # type: ignore[attr-defined]
 
     def insert(self, table: Table) -> Insert:
         """Make an insert of the dialect in use."""
@@ -74,7 +79,7 @@ class Tx:
 def chunks(items: list[T], size: int = CHUNK) -> Iterator[list[T]]:
     """Cut a list into pieces."""
     for start in range(0, len(items), size):
-        yield items[start:start + size]
+        yield items[start : start + size]
 
 
 class Store:
@@ -85,8 +90,11 @@ class Store:
         self.engine = engine
         self.schema = schema
         self.where = where
-        self._thread = None if inline else ThreadPoolExecutor(
-            max_workers=1, thread_name_prefix="interlock-store")
+        self._thread = (
+            None
+            if inline
+            else ThreadPoolExecutor(max_workers=1, thread_name_prefix="interlock-store")
+        )
 
     @classmethod
     def open(cls, url: str, schema: Schema, *, migrate: bool = True) -> Store:
@@ -97,31 +105,39 @@ class Store:
         parsed = make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        where = parsed.database if parsed.drivername.startswith("sqlite") else parsed.render_as_string()
+        where = (
+            parsed.database if parsed.drivername.startswith("sqlite") else parsed.render_as_string()
+        )
         where = where or "memory"
         if parsed.drivername.startswith("sqlite"):
             _check_file(parsed.database)
         elif not parsed.drivername.startswith("postgresql"):
-            raise ConfigurationError(f"store: {parsed.drivername} is not supported",
-                                     fix="use sqlite:///FILE or postgresql://…")
+            raise ConfigurationError(
+                f"store: {parsed.drivername} is not supported",
+                fix="use sqlite:///FILE or postgresql://…",
+            )
         try:
             engine = _engine(parsed)
         except ImportError as error:
             raise ConfigurationError(
                 "store: PostgreSQL needs the psycopg library",
-                fix="pip install 'interlock[postgres]'") from error
+                fix="pip install 'interlock[postgres]'",
+            ) from error
         try:
             if migrate:
                 _migrate(engine, where)
         except OperationalError as error:
             engine.dispose()
-            raise StoreError(f"{where}: cannot open the store: {_plain(error)}",
-                             fix="check that the path or server exists and can be written") from None
+            raise StoreError(
+                f"{where}: cannot open the store: {_plain(error)}",
+                fix="check that the path or server exists and can be written",
+            ) from None
         except DatabaseError as error:
             engine.dispose()
             raise StoreError(
                 f"{where}: the store is damaged ({_plain(error)})",
-                fix="restore it from a backup; keep the damaged file until that is done") from None
+                fix="restore it from a backup; keep the damaged file until that is done",
+            ) from None
         except BaseException:
             engine.dispose()
             raise
@@ -144,7 +160,8 @@ class Store:
             if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
                 raise StoreError(
                     f"{self.where}: the store is damaged ({_plain(error)})",
-                    fix="stop, and restore it from a backup; keep the damaged file") from None
+                    fix="stop, and restore it from a backup; keep the damaged file",
+                ) from None
             raise
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
@@ -161,7 +178,8 @@ class Store:
             return self.run(work, *args, **kw)
         loop = asyncio.get_running_loop()
         return await asyncio.shield(
-            loop.run_in_executor(self._thread, lambda: self.run(work, *args, **kw)))
+            loop.run_in_executor(self._thread, lambda: self.run(work, *args, **kw))
+        )
 
     def close(self) -> None:
         """End the thread and the connections."""
@@ -172,16 +190,23 @@ class Store:
 
 def _engine(url: Any) -> Engine:
     if not url.drivername.startswith("sqlite"):
-        return create_engine(url, pool_size=4, max_overflow=4, pool_pre_ping=True,
-                             insertmanyvalues_page_size=500)
+        return create_engine(
+            url, pool_size=4, max_overflow=4, pool_pre_ping=True, insertmanyvalues_page_size=500
+        )
     memory = {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
     engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **memory)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _: object) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                       "busy_timeout=30000", "cache_size=-65536", "temp_store=MEMORY"):
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+            "cache_size=-65536",
+            "temp_store=MEMORY",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -204,8 +229,10 @@ def _check_file(name: str | None) -> None:
     with path.open("rb") as file:
         head = file.read(100)
     if not head.startswith(b"SQLite format 3\0"):
-        raise StoreError(f"{name}: this is not an Interlock store",
-                         fix="correct `store:` in interlock.yaml, or restore the file from a backup")
+        raise StoreError(
+            f"{name}: this is not an Interlock store",
+            fix="correct `store:` in interlock.yaml, or restore the file from a backup",
+        )
     page = int.from_bytes(head[16:18], "big")
     pages = int.from_bytes(head[28:32], "big")
     expected = (65536 if page == 1 else page) * pages
@@ -215,7 +242,8 @@ def _check_file(name: str | None) -> None:
     if path.stat().st_size < expected and not (wal.exists() and wal.stat().st_size):
         raise StoreError(
             f"{name}: the store is cut short ({path.stat().st_size:,} of {expected:,} bytes)",
-            fix="restore it from a backup; keep the damaged file until that is done")
+            fix="restore it from a backup; keep the damaged file until that is done",
+        )
 
 
 def _config(engine: Engine) -> Config:
@@ -240,7 +268,8 @@ def _migrate(engine: Engine, where: str) -> None:
         if known is None:
             raise StoreError(
                 f"{where}: the store was written by a newer version of Interlock",
-                fix="install that version or a later one; nothing was changed")
+                fix="install that version or a later one; nothing was changed",
+            )
     command.upgrade(config, "head")
 
 
@@ -251,4 +280,3 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
 
 def _plain(error: DatabaseError) -> str:
     return str(error.orig).splitlines()[0] if error.orig else "unknown error"
-

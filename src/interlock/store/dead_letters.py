@@ -15,8 +15,21 @@ from interlock.store.database import Tx
 from interlock.store.tables import dead_letter
 
 __all__ = [
-    "DeadLetter", "Override", "close", "close_one", "closed", "count_open", "discard", "discarded",
-    "get", "opened", "override", "overrides", "put", "subject_of",
+    "DeadLetter",
+    "Override",
+    "close",
+    "close_of_link",
+    "close_one",
+    "closed",
+    "count_open",
+    "discard",
+    "discarded",
+    "get",
+    "opened",
+    "override",
+    "overrides",
+    "put",
+    "subject_of",
 ]
 
 _DISCARDED = "discarded "
@@ -66,14 +79,25 @@ def put(tx: Tx, letter: DeadLetter) -> bool:
     """
     schema = tx.schema[letter.entity]
     values: dict[str, Any] = {
-        "link_id": letter.link_id, "target": letter.target, "entity": letter.entity,
-        "kind": letter.kind, "record_id": letter.record_id,
-        "source_entity": letter.source_entity, "source_id": letter.source_id,
-        "cause": letter.cause, "field": letter.field, "message": letter.message,
-        "fix": letter.fix, "fields": schema.encode(letter.fields), "digest": letter.digest,
+        "link_id": letter.link_id,
+        "target": letter.target,
+        "entity": letter.entity,
+        "kind": letter.kind,
+        "record_id": letter.record_id,
+        "source_entity": letter.source_entity,
+        "source_id": letter.source_id,
+        "cause": letter.cause,
+        "field": letter.field,
+        "message": letter.message,
+        "fix": letter.fix,
+        "fields": schema.encode(letter.fields),
+        "digest": letter.digest,
     }
-    found = tx.conn.execute(select(dead_letter.c.id, dead_letter.c.override).where(
-        dead_letter.c.subject == letter.subject, dead_letter.c.closed_at.is_(None))).first()
+    found = tx.conn.execute(
+        select(dead_letter.c.id, dead_letter.c.override).where(
+            dead_letter.c.subject == letter.subject, dead_letter.c.closed_at.is_(None)
+        )
+    ).first()
     if found is not None and found.override is not None:
         close_one(tx, found.id, why="edited, and refused again", now=letter.at)
     elif found is not None:
@@ -87,16 +111,42 @@ def close(tx: Tx, subjects: Sequence[str], *, why: str, now: datetime) -> int:
     """Close the open dead letters of these subjects."""
     if not subjects:
         return 0
-    return int(tx.conn.execute(update(dead_letter).where(
-        dead_letter.c.subject.in_(list(subjects)), dead_letter.c.closed_at.is_(None),
-    ).values(closed_at=now, closed_why=why)).rowcount)
+    return int(
+        tx.conn.execute(
+            update(dead_letter)
+            .where(
+                dead_letter.c.subject.in_(list(subjects)),
+                dead_letter.c.closed_at.is_(None),
+            )
+            .values(closed_at=now, closed_why=why)
+        ).rowcount
+    )
 
 
 def close_one(tx: Tx, letter_id: int, *, why: str, now: datetime) -> None:
     """Close one open dead letter."""
-    tx.conn.execute(update(dead_letter).where(
-        dead_letter.c.id == letter_id, dead_letter.c.closed_at.is_(None),
-    ).values(closed_at=now, closed_why=why[:_WHY_LENGTH]))
+    tx.conn.execute(
+        update(dead_letter)
+        .where(
+            dead_letter.c.id == letter_id,
+            dead_letter.c.closed_at.is_(None),
+        )
+        .values(closed_at=now, closed_why=why[:_WHY_LENGTH])
+    )
+
+
+def close_of_link(tx: Tx, link_id: int, *, why: str, now: datetime) -> int:
+    """Close the open dead letters of a link."""
+    return int(
+        tx.conn.execute(
+            update(dead_letter)
+            .where(
+                dead_letter.c.link_id == link_id,
+                dead_letter.c.closed_at.is_(None),
+            )
+            .values(closed_at=now, closed_why=why[:_WHY_LENGTH])
+        ).rowcount
+    )
 
 
 def discard(tx: Tx, letter_id: int, *, by: str, reason: str, now: datetime) -> None:
@@ -106,8 +156,12 @@ def discard(tx: Tx, letter_id: int, *, by: str, reason: str, now: datetime) -> N
 
 def discarded(tx: Tx, subject: str, digest: str) -> str | None:
     """Say who gave this very decision on a subject up, and why; ``None`` when nobody did."""
-    row = tx.conn.execute(select(dead_letter.c.digest, dead_letter.c.closed_why).where(
-        dead_letter.c.subject == subject).order_by(dead_letter.c.id.desc()).limit(1)).first()
+    row = tx.conn.execute(
+        select(dead_letter.c.digest, dead_letter.c.closed_why)
+        .where(dead_letter.c.subject == subject)
+        .order_by(dead_letter.c.id.desc())
+        .limit(1)
+    ).first()
     if row is None or row.digest != digest or not (row.closed_why or "").startswith(_DISCARDED):
         return None
     return str(row.closed_why)
@@ -115,9 +169,15 @@ def discarded(tx: Tx, subject: str, digest: str) -> str | None:
 
 def closed(tx: Tx, limit: int = 200) -> list[DeadLetter]:
     """Closed dead letters, the latest first."""
-    return [_letter(tx, row) for row in tx.conn.execute(select(dead_letter).where(
-        dead_letter.c.closed_at.is_not(None)).order_by(
-        dead_letter.c.closed_at.desc(), dead_letter.c.id.desc()).limit(limit))]
+    return [
+        _letter(tx, row)
+        for row in tx.conn.execute(
+            select(dead_letter)
+            .where(dead_letter.c.closed_at.is_not(None))
+            .order_by(dead_letter.c.closed_at.desc(), dead_letter.c.id.desc())
+            .limit(limit)
+        )
+    ]
 
 
 def opened(tx: Tx, subjects: Sequence[str] | None = None) -> list[DeadLetter]:
@@ -130,8 +190,11 @@ def opened(tx: Tx, subjects: Sequence[str] | None = None) -> list[DeadLetter]:
 
 def count_open(tx: Tx) -> int:
     """How many are open."""
-    return int(tx.conn.execute(select(func.count()).select_from(dead_letter).where(
-        dead_letter.c.closed_at.is_(None))).scalar_one())
+    return int(
+        tx.conn.execute(
+            select(func.count()).select_from(dead_letter).where(dead_letter.c.closed_at.is_(None))
+        ).scalar_one()
+    )
 
 
 def get(tx: Tx, letter_id: int) -> DeadLetter | None:
@@ -143,8 +206,13 @@ def get(tx: Tx, letter_id: int) -> DeadLetter | None:
 def override(tx: Tx, letter: DeadLetter, fields: Fields, *, by: str, reason: str) -> None:
     """Record a person's values for single fields of the write; kept after the letter closes."""
     merged = {**(letter.override or {}), **fields}
-    tx.conn.execute(update(dead_letter).where(dead_letter.c.id == letter.id).values(
-        override=tx.schema[letter.entity].encode(merged), override_by=by, override_reason=reason))
+    tx.conn.execute(
+        update(dead_letter)
+        .where(dead_letter.c.id == letter.id)
+        .values(
+            override=tx.schema[letter.entity].encode(merged), override_by=by, override_reason=reason
+        )
+    )
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,24 +228,48 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 def overrides(tx: Tx, subjects: Sequence[str]) -> dict[str, list[Override]]:
     """All overrides by subject, of closed letters too, in the order in which they were made."""
     found: dict[str, list[Override]] = {}
-    rows = tx.conn.execute(select(dead_letter).where(
-        dead_letter.c.subject.in_(list(subjects)), dead_letter.c.override.is_not(None),
-    ).order_by(dead_letter.c.id))
+    rows = tx.conn.execute(
+        select(dead_letter)
+        .where(
+            dead_letter.c.subject.in_(list(subjects)),
+            dead_letter.c.override.is_not(None),
+        )
+        .order_by(dead_letter.c.id)
+    )
     for row in rows:
         schema = tx.schema[row.entity]
-        found.setdefault(row.subject, []).append(Override(
-            fields=schema.decode(row.override), instead_of=schema.decode(row.fields),
-            why=f"set by {row.override_by}: {row.override_reason}"))
+        found.setdefault(row.subject, []).append(
+            Override(
+                fields=schema.decode(row.override),
+                instead_of=schema.decode(row.fields),
+                why=f"set by {row.override_by}: {row.override_reason}",
+            )
+        )
     return found
 
 
 def _letter(tx: Tx, row: Any) -> DeadLetter:
     schema = tx.schema[row.entity]
     return DeadLetter(
-        id=row.id, subject=row.subject, link_id=row.link_id, target=Side(row.target),
-        entity=row.entity, kind=WriteKind(row.kind), record_id=row.record_id,
-        source_entity=row.source_entity, source_id=row.source_id, cause=row.cause,
-        field=row.field, message=row.message, fix=row.fix, fields=schema.decode(row.fields),
+        id=row.id,
+        subject=row.subject,
+        link_id=row.link_id,
+        target=Side(row.target),
+        entity=row.entity,
+        kind=WriteKind(row.kind),
+        record_id=row.record_id,
+        source_entity=row.source_entity,
+        source_id=row.source_id,
+        cause=row.cause,
+        field=row.field,
+        message=row.message,
+        fix=row.fix,
+        fields=schema.decode(row.fields),
         override=schema.decode(row.override) if row.override else None,
-        override_by=row.override_by, override_reason=row.override_reason, digest=row.digest,
-        at=row.at, closed_at=row.closed_at, closed_why=row.closed_why)
+        override_by=row.override_by,
+        override_reason=row.override_reason,
+        digest=row.digest,
+        at=row.at,
+        closed_at=row.closed_at,
+        closed_why=row.closed_why,
+    )

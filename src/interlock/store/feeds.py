@@ -35,14 +35,20 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 def get(tx: Tx, side: Side, entity: str) -> Feed:
     """Read a feed; a fresh one when there is none."""
-    row = tx.conn.execute(select(feed).where(
-        feed.c.side == side, feed.c.entity == entity)).first()
+    row = tx.conn.execute(select(feed).where(feed.c.side == side, feed.c.entity == entity)).first()
     if row is None:
         return Feed(side=side, entity=entity)
-    return Feed(side=Side(row.side), entity=row.entity, cursor=row.cursor,
-                sweep_cursor=row.sweep_cursor, sweep_no=row.sweep_no,
-                sweep_started=row.sweep_started, complete_at=row.complete_at,
-                map_version=row.map_version, shortfall=row.shortfall)
+    return Feed(
+        side=Side(row.side),
+        entity=row.entity,
+        cursor=row.cursor,
+        sweep_cursor=row.sweep_cursor,
+        sweep_no=row.sweep_no,
+        sweep_started=row.sweep_started,
+        complete_at=row.complete_at,
+        map_version=row.map_version,
+        shortfall=row.shortfall,
+    )
 
 
 def put(tx: Tx, state: Feed) -> None:
@@ -52,8 +58,9 @@ def put(tx: Tx, state: Feed) -> None:
 
 def all_complete(tx: Tx, entity: str) -> bool:
     """Say whether both sides of an entity were observed in full at least once."""
-    rows = tx.conn.execute(select(feed.c.side).where(
-        feed.c.entity == entity, feed.c.complete_at.is_not(None))).scalars()
+    rows = tx.conn.execute(
+        select(feed.c.side).where(feed.c.entity == entity, feed.c.complete_at.is_not(None))
+    ).scalars()
     return len(set(rows)) == len(Side)
 
 

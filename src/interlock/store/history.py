@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 
 from interlock.governance.rules import Side
 from interlock.model import Value
 from interlock.store.database import Tx
 from interlock.store.tables import history
 
-__all__ = ["Event", "add", "of_link", "of_record"]
+__all__ = ["Event", "about", "add", "of_link", "of_record", "plain"]
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 
@@ -49,12 +49,28 @@ def plain(value: Value | None) -> object:
 def add(tx: Tx, events: Sequence[Event]) -> None:
     """Append events."""
     if events:
-        tx.conn.execute(history.insert(), [{
-            "at": e.at, "link_id": e.link_id, "side": e.side, "entity": e.entity,
-            "record_id": e.record_id, "event": e.event, "field": e.field,
-            "old": _encode(e.old), "new": _encode(e.new), "why": e.why,
-            "map_version": e.map_version, "write_id": e.write_id, "request_id": e.request_id,
-            "run_id": e.run_id} for e in events])
+        tx.conn.execute(
+            history.insert(),
+            [
+                {
+                    "at": e.at,
+                    "link_id": e.link_id,
+                    "side": e.side,
+                    "entity": e.entity,
+                    "record_id": e.record_id,
+                    "event": e.event,
+                    "field": e.field,
+                    "old": _encode(e.old),
+                    "new": _encode(e.new),
+                    "why": e.why,
+                    "map_version": e.map_version,
+                    "write_id": e.write_id,
+                    "request_id": e.request_id,
+                    "run_id": e.run_id,
+                }
+                for e in events
+            ],
+        )
 
 
 def of_link(tx: Tx, link_id: int, field: str | None = None, limit: int = 200) -> list[Event]:
@@ -67,16 +83,53 @@ def of_link(tx: Tx, link_id: int, field: str | None = None, limit: int = 200) ->
 
 def of_record(tx: Tx, side: Side, entity: str, record_id: str, limit: int = 200) -> list[Event]:
     """Events of one record, newest first."""
-    return _read(tx, select(history).where(
-        history.c.side == side, history.c.entity == entity, history.c.record_id == record_id,
-    ).order_by(history.c.id.desc()).limit(limit))
+    return _read(
+        tx,
+        select(history)
+        .where(
+            history.c.side == side,
+            history.c.entity == entity,
+            history.c.record_id == record_id,
+        )
+        .order_by(history.c.id.desc())
+        .limit(limit),
+    )
+
+
+def about(
+    tx: Tx, link_id: int | None, records: Sequence[tuple[Side, str, str]], limit: int = 2000
+) -> list[Event]:
+    """Events of a link and of its records given as (side, entity, id), newest first."""
+    same = [
+        and_(history.c.side == side, history.c.entity == entity, history.c.record_id == i)
+        for side, entity, i in records
+    ]
+    if link_id is not None:
+        same.append(history.c.link_id == link_id)
+    return (
+        _read(tx, select(history).where(or_(*same)).order_by(history.c.id.desc()).limit(limit))
+        if same
+        else []
+    )
 
 
 def _read(tx: Tx, query: object) -> list[Event]:
-    return [Event(
-        at=row.at, event=row.event, entity=row.entity, why=row.why, link_id=row.link_id,
-        side=Side(row.side) if row.side else None, record_id=row.record_id, field=row.field,
-        old=msgspec.msgpack.decode(row.old) if row.old else None,
-        new=msgspec.msgpack.decode(row.new) if row.new else None, map_version=row.map_version,
-        write_id=row.write_id, request_id=row.request_id, run_id=row.run_id,
-    ) for row in tx.conn.execute(query)]  # type: ignore[call-overload]
+    return [
+        Event(
+            at=row.at,
+            event=row.event,
+            entity=row.entity,
+            why=row.why,
+            link_id=row.link_id,
+            side=Side(row.side) if row.side else None,
+            record_id=row.record_id,
+            field=row.field,
+            old=msgspec.msgpack.decode(row.old) if row.old else None,
+            new=msgspec.msgpack.decode(row.new) if row.new else None,
+            map_version=row.map_version,
+            write_id=row.write_id,
+            request_id=row.request_id,
+            run_id=row.run_id,
+        )
+        for row in tx.conn.execute(query)
+    ]  # type: ignore[call-overload]

@@ -25,9 +25,30 @@ from interlock.store.tables import (
 )
 
 __all__ = [
-    "Bundle", "LinkInfo", "Member", "attach", "bundles", "counts", "create", "dissolve", "due", "forget_link", "half",
-    "live_members", "members_of", "open_fields", "partners", "raise_revision", "refuse", "refused", "save_bases",
-    "save_open", "set_reconciled", "suggest", "suggestions",
+    "Bundle",
+    "LinkInfo",
+    "Member",
+    "attach",
+    "bundles",
+    "counts",
+    "create",
+    "dissolve",
+    "due",
+    "forget_link",
+    "half",
+    "live_members",
+    "members_of",
+    "open_fields",
+    "partners",
+    "raise_revision",
+    "refuse",
+    "refused",
+    "save_bases",
+    "save_open",
+    "some",
+    "set_reconciled",
+    "suggest",
+    "suggestions",
 ]
 
 
@@ -67,25 +88,53 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _info(row: Any) -> LinkInfo:
-    return LinkInfo(id=row.id, entity=row.entity, rev=row.rev, reconciled_rev=row.reconciled_rev,
-                    origin=row.origin, evidence=row.evidence, created_at=row.created_at)
+    return LinkInfo(
+        id=row.id,
+        entity=row.entity,
+        rev=row.rev,
+        reconciled_rev=row.reconciled_rev,
+        origin=row.origin,
+        evidence=row.evidence,
+        created_at=row.created_at,
+    )
 
 
 def _member(tx: Tx, row: Any) -> Member:
     return Member(
-        side=Side(row.side), entity=row.entity, id=row.id,
-        base=tx.schema[row.entity].decode(row.base), base_map_version=row.base_map_version,
-        unconfirmed=frozenset(msgspec.msgpack.decode(row.unconfirmed)) if row.unconfirmed
-        else frozenset(), unconfirmed_since=row.unconfirmed_since,
+        side=Side(row.side),
+        entity=row.entity,
+        id=row.id,
+        base=tx.schema[row.entity].decode(row.base),
+        base_map_version=row.base_map_version,
+        unconfirmed=frozenset(msgspec.msgpack.decode(row.unconfirmed))
+        if row.unconfirmed
+        else frozenset(),
+        unconfirmed_since=row.unconfirmed_since,
     )
 
 
-def create(tx: Tx, entity: str, members: Sequence[tuple[Side, str, str]], *, origin: str,
-           evidence: str, now: datetime) -> int:
+def create(
+    tx: Tx,
+    entity: str,
+    members: Sequence[tuple[Side, str, str]],
+    *,
+    origin: str,
+    evidence: str,
+    now: datetime,
+) -> int:
     """Make a link of one or two records given as (side, entity, id); due for reconciling."""
-    link_id = int(tx.conn.execute(link.insert().values(
-        entity=entity, rev=1, reconciled_rev=0, origin=origin, evidence=evidence, created_at=now,
-    )).inserted_primary_key[0])  # type: ignore[index]
+    link_id = int(
+        tx.conn.execute(
+            link.insert().values(
+                entity=entity,
+                rev=1,
+                reconciled_rev=0,
+                origin=origin,
+                evidence=evidence,
+                created_at=now,
+            )
+        ).inserted_primary_key[0]
+    )  # type: ignore[index]
     attach(tx, [(link_id, *m) for m in members])
     return link_id
 
@@ -94,23 +143,43 @@ def attach(tx: Tx, members: Sequence[tuple[int, Side, str, str]]) -> None:
     """Add records, given as (link id, side, entity, id), to links and raise their revisions."""
     if not members:
         return
-    tx.conn.execute(member.insert(), [
-        {"link_id": link_id, "side": side, "entity": entity, "id": record_id,
-         "base": tx.schema[entity].encode({}), "base_map_version": ""}
-        for link_id, side, entity, record_id in members])
     tx.conn.execute(
-        update(record).where(record.c.side == bindparam("m_side"),
-                             record.c.entity == bindparam("m_entity"),
-                             record.c.id == bindparam("m_id")).values(
-            link_id=bindparam("m_link"), unlinked=None),
-        [{"m_side": side, "m_entity": entity, "m_id": record_id, "m_link": link_id}
-         for link_id, side, entity, record_id in members])
+        member.insert(),
+        [
+            {
+                "link_id": link_id,
+                "side": side,
+                "entity": entity,
+                "id": record_id,
+                "base": tx.schema[entity].encode({}),
+                "base_map_version": "",
+            }
+            for link_id, side, entity, record_id in members
+        ],
+    )
+    tx.conn.execute(
+        update(record)
+        .where(
+            record.c.side == bindparam("m_side"),
+            record.c.entity == bindparam("m_entity"),
+            record.c.id == bindparam("m_id"),
+        )
+        .values(link_id=bindparam("m_link"), unlinked=None),
+        [
+            {"m_side": side, "m_entity": entity, "m_id": record_id, "m_link": link_id}
+            for link_id, side, entity, record_id in members
+        ],
+    )
     raise_revision(tx, {m[0] for m in members})
     for side, column in ((Side.CRM, suggestion.c.crm_id), (Side.ERP, suggestion.c.erp_id)):
         gone = [{"s_entity": e, "s_id": i} for _, s, e, i in members if s is side]
         if gone:
-            tx.conn.execute(delete(suggestion).where(
-                suggestion.c.entity == bindparam("s_entity"), column == bindparam("s_id")), gone)
+            tx.conn.execute(
+                delete(suggestion).where(
+                    suggestion.c.entity == bindparam("s_entity"), column == bindparam("s_id")
+                ),
+                gone,
+            )
 
 
 def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
@@ -119,9 +188,14 @@ def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
     A link with a write in ``sending``, or whose outcome is not known yet, is left out (rule 11).
     """
     sending = select(outbox.c.link_id).where(
-        outbox.c.state.in_(("sending", "in doubt", "uncertain")))
-    query = select(link).where(link.c.rev > link.c.reconciled_rev, link.c.id > after,
-                               link.c.id.not_in(sending)).order_by(link.c.id).limit(limit)
+        outbox.c.state.in_(("sending", "in doubt", "uncertain"))
+    )
+    query = (
+        select(link)
+        .where(link.c.rev > link.c.reconciled_rev, link.c.id > after, link.c.id.not_in(sending))
+        .order_by(link.c.id)
+        .limit(limit)
+    )
     if entity is not None:
         query = query.where(link.c.entity == entity)
     return _bundle(tx, [_info(row) for row in tx.conn.execute(query)])
@@ -129,8 +203,11 @@ def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
 
 def bundles(tx: Tx, ids: Sequence[int]) -> dict[int, Bundle]:
     """Load links by id."""
-    infos = [_info(row) for part in chunks(list(ids))
-             for row in tx.conn.execute(select(link).where(link.c.id.in_(part)))]
+    infos = [
+        _info(row)
+        for part in chunks(list(ids))
+        for row in tx.conn.execute(select(link).where(link.c.id.in_(part)))
+    ]
     return {b.link.id: b for b in _bundle(tx, infos)}
 
 
@@ -153,8 +230,11 @@ def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tupl
     found = {}
     for entity, ids in wanted.items():
         for part in chunks(sorted(set(ids))):
-            for row in tx.conn.execute(select(member.c.id, member.c.link_id).where(
-                    member.c.side == side, member.c.entity == entity, member.c.id.in_(part))):
+            for row in tx.conn.execute(
+                select(member.c.id, member.c.link_id).where(
+                    member.c.side == side, member.c.entity == entity, member.c.id.in_(part)
+                )
+            ):
                 found[entity, row.id] = row.link_id
     return found
 
@@ -163,11 +243,23 @@ def live_members(tx: Tx, side: Side, links: Iterable[int]) -> dict[int, tuple[st
     """Link id -> (entity, record id) of the member on one side, where it is present."""
     found = {}
     for part in chunks(sorted(set(links))):
-        for row in tx.conn.execute(select(member.c.link_id, member.c.entity, member.c.id).join(
-                record, and_(record.c.side == member.c.side, record.c.entity == member.c.entity,
-                             record.c.id == member.c.id)).where(
-                member.c.link_id.in_(part), member.c.side == side,
-                record.c.presence == "present", record.c.absent_since.is_(None))):
+        for row in tx.conn.execute(
+            select(member.c.link_id, member.c.entity, member.c.id)
+            .join(
+                record,
+                and_(
+                    record.c.side == member.c.side,
+                    record.c.entity == member.c.entity,
+                    record.c.id == member.c.id,
+                ),
+            )
+            .where(
+                member.c.link_id.in_(part),
+                member.c.side == side,
+                record.c.presence == "present",
+                record.c.absent_since.is_(None),
+            )
+        ):
             found[row.link_id] = (row.entity, row.id)
     return found
 
@@ -177,9 +269,11 @@ def partners(tx: Tx, side: Side, entity: str, ids: Sequence[str]) -> dict[str, s
     other = member.alias()
     found = {}
     for part in chunks(list(ids)):
-        for row in tx.conn.execute(select(member.c.id, other.c.id.label("partner")).join(
-                other, and_(other.c.link_id == member.c.link_id, other.c.side != member.c.side)
-        ).where(member.c.side == side, member.c.entity == entity, member.c.id.in_(part))):
+        for row in tx.conn.execute(
+            select(member.c.id, other.c.id.label("partner"))
+            .join(other, and_(other.c.link_id == member.c.link_id, other.c.side != member.c.side))
+            .where(member.c.side == side, member.c.entity == entity, member.c.id.in_(part))
+        ):
             found[row.id] = row.partner
     return found
 
@@ -187,40 +281,71 @@ def partners(tx: Tx, side: Side, entity: str, ids: Sequence[str]) -> dict[str, s
 def save_bases(tx: Tx, rows: Sequence[tuple[int, Member]]) -> None:
     """Replace the base and the unconfirmed fields of members."""
     if rows:
-        tx.conn.execute(update(member).where(
-            member.c.link_id == bindparam("m_link"), member.c.side == bindparam("m_side"),
-        ), [{"m_link": link_id, "m_side": m.side, "base": tx.schema[m.entity].encode(m.base),
-             "base_map_version": m.base_map_version,
-             "unconfirmed": msgspec.msgpack.encode(sorted(m.unconfirmed)) if m.unconfirmed
-             else None, "unconfirmed_since": m.unconfirmed_since} for link_id, m in rows])
+        tx.conn.execute(
+            update(member).where(
+                member.c.link_id == bindparam("m_link"),
+                member.c.side == bindparam("m_side"),
+            ),
+            [
+                {
+                    "m_link": link_id,
+                    "m_side": m.side,
+                    "base": tx.schema[m.entity].encode(m.base),
+                    "base_map_version": m.base_map_version,
+                    "unconfirmed": msgspec.msgpack.encode(sorted(m.unconfirmed))
+                    if m.unconfirmed
+                    else None,
+                    "unconfirmed_since": m.unconfirmed_since,
+                }
+                for link_id, m in rows
+            ],
+        )
 
 
 def set_reconciled(tx: Tx, revs: Sequence[tuple[int, int]]) -> None:
     """Note the revision reconcile read, unless a later one was noted (compare-and-set)."""
     if revs:
-        tx.conn.execute(update(link).where(
-            link.c.id == bindparam("l_id"), link.c.reconciled_rev < bindparam("l_rev"),
-        ).values(reconciled_rev=bindparam("l_rev")),
-            [{"l_id": link_id, "l_rev": rev} for link_id, rev in revs])
+        tx.conn.execute(
+            update(link)
+            .where(
+                link.c.id == bindparam("l_id"),
+                link.c.reconciled_rev < bindparam("l_rev"),
+            )
+            .values(reconciled_rev=bindparam("l_rev")),
+            [{"l_id": link_id, "l_rev": rev} for link_id, rev in revs],
+        )
 
 
-def save_open(tx: Tx, link_id: int, opened: Mapping[str, tuple[str, str]],
-              keep: frozenset[str], now: datetime) -> None:
+def save_open(
+    tx: Tx, link_id: int, opened: Mapping[str, tuple[str, str]], keep: frozenset[str], now: datetime
+) -> None:
     """Replace a link's open fields: field -> (kind, why); ``keep`` stay as they are."""
-    tx.conn.execute(delete(open_field).where(
-        open_field.c.link_id == link_id, open_field.c.field.not_in([*opened, *keep])))
-    tx.upsert(open_field, [{"link_id": link_id, "field": f, "kind": kind, "why": why, "at": now}
-                           for f, (kind, why) in opened.items()], keep=("at",))
+    tx.conn.execute(
+        delete(open_field).where(
+            open_field.c.link_id == link_id, open_field.c.field.not_in([*opened, *keep])
+        )
+    )
+    tx.upsert(
+        open_field,
+        [
+            {"link_id": link_id, "field": f, "kind": kind, "why": why, "at": now}
+            for f, (kind, why) in opened.items()
+        ],
+        keep=("at",),
+    )
 
 
-def open_fields(tx: Tx, links: Sequence[int] | None = None) -> dict[int, dict[str, tuple[str, str]]]:
+def open_fields(
+    tx: Tx, links: Sequence[int] | None = None
+) -> dict[int, dict[str, tuple[str, str]]]:
     """Link id -> field -> (kind, why)."""
     query = select(open_field)
     found: dict[int, dict[str, tuple[str, str]]] = {}
     parts = [None] if links is None else list(chunks(list(links)))
     for part in parts:
-        rows = tx.conn.execute(query if part is None else query.where(
-            open_field.c.link_id.in_(part)))
+        rows = tx.conn.execute(
+            query if part is None else query.where(open_field.c.link_id.in_(part))
+        )
         for row in rows:
             found.setdefault(row.link_id, {})[row.field] = (row.kind, row.why)
     return found
@@ -230,12 +355,19 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
     """Undo a link: both records are parked, the pair is never linked again by itself."""
     bundle = bundles(tx, [link_id])[link_id]
     if len(bundle.members) == 2:
-        refuse(tx, bundle.link.entity, bundle.members[Side.CRM].id, bundle.members[Side.ERP].id,
-               reason=reason, now=now)
+        refuse(
+            tx,
+            bundle.link.entity,
+            bundle.members[Side.CRM].id,
+            bundle.members[Side.ERP].id,
+            reason=reason,
+            now=now,
+        )
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
-    tx.conn.execute(update(record).where(record.c.link_id == link_id).values(
-        link_id=None, unlinked="parked"))
+    tx.conn.execute(
+        update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked="parked")
+    )
     tx.conn.execute(delete(member).where(member.c.link_id == link_id))
     tx.conn.execute(delete(link).where(link.c.id == link_id))
 
@@ -243,12 +375,18 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
 def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
     """(side, record id) -> link id of links whose other side is not there and not on its way."""
     on_its_way = select(outbox.c.link_id).where(
-        outbox.c.state.in_(("sending", "in doubt", "uncertain")))
+        outbox.c.state.in_(("sending", "in doubt", "uncertain"))
+    )
     both = select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1)
-    rows = tx.conn.execute(select(member.c.side, member.c.id, member.c.link_id).join(
-        link, link.c.id == member.c.link_id).where(
-        link.c.entity == entity, member.c.link_id.not_in(both),
-        member.c.link_id.not_in(on_its_way)))
+    rows = tx.conn.execute(
+        select(member.c.side, member.c.id, member.c.link_id)
+        .join(link, link.c.id == member.c.link_id)
+        .where(
+            link.c.entity == entity,
+            member.c.link_id.not_in(both),
+            member.c.link_id.not_in(on_its_way),
+        )
+    )
     return {(Side(row.side), row.id): row.link_id for row in rows}
 
 
@@ -258,60 +396,94 @@ def dissolve(tx: Tx, link_id: int | None) -> None:
         return
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
-    tx.conn.execute(update(record).where(record.c.link_id == link_id).values(
-        link_id=None, unlinked=None))
+    tx.conn.execute(
+        update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked=None)
+    )
     tx.conn.execute(delete(member).where(member.c.link_id == link_id))
     tx.conn.execute(delete(link).where(link.c.id == link_id))
 
 
 def refuse(tx: Tx, entity: str, crm_id: str, erp_id: str, *, reason: str, now: datetime) -> None:
     """Store a lasting "not the same"."""
-    tx.upsert(refused_pair, [{"entity": entity, "crm_id": crm_id, "erp_id": erp_id, "at": now,
-                              "reason": reason}])
-    tx.conn.execute(delete(suggestion).where(
-        suggestion.c.entity == entity, suggestion.c.crm_id == crm_id,
-        suggestion.c.erp_id == erp_id))
+    tx.upsert(
+        refused_pair,
+        [{"entity": entity, "crm_id": crm_id, "erp_id": erp_id, "at": now, "reason": reason}],
+    )
+    tx.conn.execute(
+        delete(suggestion).where(
+            suggestion.c.entity == entity,
+            suggestion.c.crm_id == crm_id,
+            suggestion.c.erp_id == erp_id,
+        )
+    )
 
 
 def refused(tx: Tx, entity: str) -> set[tuple[str, str]]:
     """All (crm id, erp id) that were said not to be the same."""
-    rows = tx.conn.execute(select(refused_pair.c.crm_id, refused_pair.c.erp_id).where(
-        refused_pair.c.entity == entity))
+    rows = tx.conn.execute(
+        select(refused_pair.c.crm_id, refused_pair.c.erp_id).where(refused_pair.c.entity == entity)
+    )
     return {(row.crm_id, row.erp_id) for row in rows}
 
 
 def suggest(tx: Tx, entity: str, pairs: Sequence[tuple[str, str, str]], now: datetime) -> None:
     """Replace the suggestions of an entity by (crm id, erp id, evidence)."""
     tx.conn.execute(delete(suggestion).where(suggestion.c.entity == entity))
-    tx.insert_new(suggestion, [{"entity": entity, "crm_id": c, "erp_id": e, "evidence": why,
-                                "at": now} for c, e, why in pairs])
+    tx.insert_new(
+        suggestion,
+        [
+            {"entity": entity, "crm_id": c, "erp_id": e, "evidence": why, "at": now}
+            for c, e, why in pairs
+        ],
+    )
 
 
 def suggestions(tx: Tx, entity: str) -> list[tuple[str, str, str]]:
     """Suggested pairs as (crm id, erp id, evidence)."""
-    rows = tx.conn.execute(select(suggestion).where(suggestion.c.entity == entity).order_by(
-        suggestion.c.crm_id, suggestion.c.erp_id))
+    rows = tx.conn.execute(
+        select(suggestion)
+        .where(suggestion.c.entity == entity)
+        .order_by(suggestion.c.crm_id, suggestion.c.erp_id)
+    )
     return [(row.crm_id, row.erp_id, row.evidence) for row in rows]
+
+
+def some(tx: Tx, entity: str | None, limit: int | None) -> tuple[list[Bundle], int]:
+    """The first links, in id order, and how many there are in all."""
+    query = select(link).order_by(link.c.id)
+    total = select(func.count()).select_from(link)
+    if entity is not None:
+        query, total = query.where(link.c.entity == entity), total.where(link.c.entity == entity)
+    infos = [_info(row) for row in tx.conn.execute(query.limit(limit))]
+    return _bundle(tx, infos), int(tx.conn.execute(total).scalar_one())
 
 
 def counts(tx: Tx) -> dict[str, dict[str, int]]:
     """Per entity: links, those with one member only, unlinked records per side and state."""
     out: dict[str, dict[str, int]] = {}
     sides = select(member.c.link_id, func.count().label("n")).group_by(member.c.link_id).subquery()
-    for row in tx.conn.execute(select(link.c.entity, sides.c.n, func.count()).join(
-            sides, sides.c.link_id == link.c.id).group_by(link.c.entity, sides.c.n)):
+    for row in tx.conn.execute(
+        select(link.c.entity, sides.c.n, func.count())
+        .join(sides, sides.c.link_id == link.c.id)
+        .group_by(link.c.entity, sides.c.n)
+    ):
         name = "linked" if row[1] == 2 else "half"
         out.setdefault(row[0], {})[name] = row[2]
-    for row in tx.conn.execute(select(
-            record.c.entity, record.c.side, record.c.unlinked, func.count()).where(
-            record.c.link_id.is_(None), or_(record.c.presence == "present")).group_by(
-            record.c.entity, record.c.side, record.c.unlinked)):
+    for row in tx.conn.execute(
+        select(record.c.entity, record.c.side, record.c.unlinked, func.count())
+        .where(record.c.link_id.is_(None), or_(record.c.presence == "present"))
+        .group_by(record.c.entity, record.c.side, record.c.unlinked)
+    ):
         out.setdefault(row[0], {})[f"{row[1]}:{row[2] or 'new'}"] = row[3]
     return out
 
 
 def creation_of(tx: Tx, target: Side, entity: str, record_id: str) -> Any:
     """The creation that made a record, if Interlock made it."""
-    return tx.conn.execute(select(creation).where(
-        creation.c.target == target, creation.c.entity == entity,
-        creation.c.record_id == record_id)).first()
+    return tx.conn.execute(
+        select(creation).where(
+            creation.c.target == target,
+            creation.c.entity == entity,
+            creation.c.record_id == record_id,
+        )
+    ).first()

@@ -16,8 +16,19 @@ from interlock.store.database import Tx, chunks
 from interlock.store.tables import link, record
 
 __all__ = [
-    "Observation", "PageResult", "absent", "content_hash", "count", "due_refetch", "load",
-    "mark_refetch", "note_absent", "raise_revision", "save_page", "some_present", "unlinked",
+    "Observation",
+    "PageResult",
+    "absent",
+    "content_hash",
+    "count",
+    "due_refetch",
+    "load",
+    "mark_refetch",
+    "note_absent",
+    "raise_revision",
+    "save_page",
+    "some_present",
+    "unlinked",
 ]
 
 
@@ -67,10 +78,18 @@ def _problems(item: Record) -> bytes | None:
     return msgspec.msgpack.encode(dict(item.problems)) if item.problems else None
 
 
-def save_page(  # noqa: C901
-    tx: Tx, side: Side, entity: str, records: Sequence[Record], *, read_from: datetime,
-    map_version: str, sweep: int = 0, read_lag: timedelta = timedelta(0),
-    comparable_versions: bool = False, own_write: bool = False,
+def save_page(
+    tx: Tx,
+    side: Side,
+    entity: str,
+    records: Sequence[Record],
+    *,
+    read_from: datetime,
+    map_version: str,
+    sweep: int = 0,
+    read_lag: timedelta = timedelta(0),
+    comparable_versions: bool = False,
+    own_write: bool = False,
 ) -> PageResult:
     """Store what a read saw, newer only (rule 7), and raise the revision of links it concerns.
 
@@ -79,9 +98,15 @@ def save_page(  # noqa: C901
     """
     schema = tx.schema[entity]
     by_id = {r.id: r for r in records}
-    known = {row.id: row for part in chunks(list(by_id))
-             for row in tx.conn.execute(select(record).where(
-                 record.c.side == side, record.c.entity == entity, record.c.id.in_(part)))}
+    known = {
+        row.id: row
+        for part in chunks(list(by_id))
+        for row in tx.conn.execute(
+            select(record).where(
+                record.c.side == side, record.c.entity == entity, record.c.id.in_(part)
+            )
+        )
+    }
     inserts: list[dict[str, Any]] = []
     updates: list[dict[str, Any]] = []
     same: list[str] = []
@@ -92,8 +117,16 @@ def save_page(  # noqa: C901
         values = _values(schema, item, old)
         values |= {"instant": read_from, "map_version": map_version}
         if old is None:
-            inserts.append(values | {"side": side, "entity": entity, "id": item.id, "sweep": sweep,
-                                     "first_seen": read_from})
+            inserts.append(
+                values
+                | {
+                    "side": side,
+                    "entity": entity,
+                    "id": item.id,
+                    "sweep": sweep,
+                    "first_seen": read_from,
+                }
+            )
             continue
         unchanged = values["hash"] == old.hash and old.absent_since is None
         if unchanged and old.version == item.version and old.problems == values["problems"]:
@@ -113,8 +146,12 @@ def save_page(  # noqa: C901
         mark_refetch(tx, side, entity, dropped, read_from + read_lag)
     raise_revision(tx, links)
     changed = tuple(u["r_id"] for u in updates if known[u["r_id"]].hash != u["hash"])
-    return PageResult(new=tuple(i["id"] for i in inserts), changed=changed,
-                      same=len(same) + len(updates) - len(changed), dropped=tuple(dropped))
+    return PageResult(
+        new=tuple(i["id"] for i in inserts),
+        changed=changed,
+        same=len(same) + len(updates) - len(changed),
+        dropped=tuple(dropped),
+    )
 
 
 def _values(schema: EntitySchema, item: Record, old: Any) -> dict[str, Any]:
@@ -131,33 +168,48 @@ def _values(schema: EntitySchema, item: Record, old: Any) -> dict[str, Any]:
     return {
         "fields": packed,
         "hash": content_hash(packed, item.presence.value, item.reference, merged),
-        "version": item.version, "modified": item.modified, "presence": item.presence.value,
-        "merged_into": merged, "reference": item.reference, "absent_since": None,
-        "refetch_at": None, "refetch_tries": 0, "problems": _problems(item),
+        "version": item.version,
+        "modified": item.modified,
+        "presence": item.presence.value,
+        "merged_into": merged,
+        "reference": item.reference,
+        "absent_since": None,
+        "refetch_at": None,
+        "refetch_tries": 0,
+        "problems": _problems(item),
     }
 
 
-def _is_newer(old: Any, item: Record, read_from: datetime, lag: timedelta, comparable: bool
-              ) -> bool:
-    if comparable and old.version is not None and item.version is not None \
-            and old.version != item.version:
+def _is_newer(
+    old: Any, item: Record, read_from: datetime, lag: timedelta, comparable: bool
+) -> bool:
+    if (
+        comparable
+        and old.version is not None
+        and item.version is not None
+        and old.version != item.version
+    ):
         return bool(item.version > old.version)
     return bool(read_from > old.instant + lag)
 
 
-def _write(tx: Tx, side: Side, entity: str, inserts: list[dict[str, Any]],
-           updates: list[dict[str, Any]]) -> None:
+def _write(
+    tx: Tx, side: Side, entity: str, inserts: list[dict[str, Any]], updates: list[dict[str, Any]]
+) -> None:
     if inserts:
         tx.conn.execute(record.insert(), inserts)
     if updates:
         tx.conn.execute(
-            update(record).where(record.c.side == side, record.c.entity == entity,
-                                 record.c.id == bindparam("r_id")),
-            updates)
+            update(record).where(
+                record.c.side == side, record.c.entity == entity, record.c.id == bindparam("r_id")
+            ),
+            updates,
+        )
 
 
-def _touch(tx: Tx, side: Side, entity: str, ids: list[str], instant: datetime | None, sweep: int
-           ) -> None:
+def _touch(
+    tx: Tx, side: Side, entity: str, ids: list[str], instant: datetime | None, sweep: int
+) -> None:
     values: dict[str, Any] = {"absent_since": None}
     if instant is not None:
         values |= {"refetch_at": None, "refetch_tries": 0}
@@ -167,8 +219,9 @@ def _touch(tx: Tx, side: Side, entity: str, ids: list[str], instant: datetime | 
         where = (record.c.side == side, record.c.entity == entity, record.c.id.in_(part))
         tx.conn.execute(update(record).where(*where).values(**values))
         if instant is not None:
-            tx.conn.execute(update(record).where(*where, record.c.instant < instant)
-                            .values(instant=instant))
+            tx.conn.execute(
+                update(record).where(*where, record.c.instant < instant).values(instant=instant)
+            )
 
 
 def raise_revision(tx: Tx, links: Iterable[int]) -> None:
@@ -180,31 +233,55 @@ def raise_revision(tx: Tx, links: Iterable[int]) -> None:
 def mark_refetch(tx: Tx, side: Side, entity: str, ids: Sequence[str], at: datetime) -> None:
     """Ask for records to be fetched by id from ``at`` on."""
     for part in chunks(list(ids)):
-        tx.conn.execute(update(record).where(
-            record.c.side == side, record.c.entity == entity, record.c.id.in_(part),
-        ).values(refetch_at=at))
+        tx.conn.execute(
+            update(record)
+            .where(
+                record.c.side == side,
+                record.c.entity == entity,
+                record.c.id.in_(part),
+            )
+            .values(refetch_at=at)
+        )
 
 
 def due_refetch(tx: Tx, side: Side, entity: str, now: datetime, limit: int) -> list[str]:
     """Ids due to be fetched."""
-    rows = tx.conn.execute(select(record.c.id).where(
-        record.c.side == side, record.c.entity == entity, record.c.refetch_at <= now,
-    ).order_by(record.c.refetch_at).limit(limit))
+    rows = tx.conn.execute(
+        select(record.c.id)
+        .where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.refetch_at <= now,
+        )
+        .order_by(record.c.refetch_at)
+        .limit(limit)
+    )
     return list(rows.scalars())
 
 
 def absent(tx: Tx, side: Side, entity: str, sweep: int, started: datetime) -> list[str]:
     """Ids a finished sweep did not show although they were there when it started."""
-    rows = tx.conn.execute(select(record.c.id).where(
-        record.c.side == side, record.c.entity == entity, record.c.sweep < sweep,
-        record.c.first_seen < started, record.c.instant < started,
-        record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)),
-    ))
+    rows = tx.conn.execute(
+        select(record.c.id).where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.sweep < sweep,
+            record.c.first_seen < started,
+            record.c.instant < started,
+            record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)),
+        )
+    )
     return list(rows.scalars())
 
 
-def note_absent(  # noqa: PLR0917
-    tx: Tx, side: Side, entity: str, ids: Sequence[str], now: datetime, *, rights_proven: bool,
+def note_absent(
+    tx: Tx,
+    side: Side,
+    entity: str,
+    ids: Sequence[str],
+    now: datetime,
+    *,
+    rights_proven: bool,
     patience: timedelta,
 ) -> list[str]:
     """Note that a fetch by id did not show these; return those that are now held to be gone.
@@ -215,16 +292,28 @@ def note_absent(  # noqa: PLR0917
     gone: list[str] = []
     links: set[int] = set()
     for part in chunks(list(ids)):
-        for row in tx.conn.execute(select(record).where(
-                record.c.side == side, record.c.entity == entity, record.c.id.in_(part))).all():
+        for row in tx.conn.execute(
+            select(record).where(
+                record.c.side == side, record.c.entity == entity, record.c.id.in_(part)
+            )
+        ).all():
             where = (record.c.side == side, record.c.entity == entity, record.c.id == row.id)
             if row.absent_since is None:
-                tx.conn.execute(update(record).where(*where).values(
-                    absent_since=now, refetch_at=now + patience))
+                tx.conn.execute(
+                    update(record).where(*where).values(absent_since=now, refetch_at=now + patience)
+                )
             elif rights_proven and now >= row.absent_since + patience:
-                tx.conn.execute(update(record).where(*where).values(
-                    presence=Presence.GONE, refetch_at=None,
-                    hash=content_hash(row.fields, Presence.GONE, row.reference, row.merged_into)))
+                tx.conn.execute(
+                    update(record)
+                    .where(*where)
+                    .values(
+                        presence=Presence.GONE,
+                        refetch_at=None,
+                        hash=content_hash(
+                            row.fields, Presence.GONE, row.reference, row.merged_into
+                        ),
+                    )
+                )
                 gone.append(row.id)
             else:
                 tx.conn.execute(update(record).where(*where).values(refetch_at=now + patience))
@@ -239,17 +328,27 @@ def load(tx: Tx, side: Side, entity: str, ids: Sequence[str]) -> dict[str, Obser
     """Observations by record id."""
     found = {}
     for part in chunks(list(ids)):
-        for row in tx.conn.execute(select(record).where(
-                record.c.side == side, record.c.entity == entity, record.c.id.in_(part))):
+        for row in tx.conn.execute(
+            select(record).where(
+                record.c.side == side, record.c.entity == entity, record.c.id.in_(part)
+            )
+        ):
             found[row.id] = from_row(tx, row)
     return found
 
 
 def unlinked(tx: Tx, side: Side, entity: str) -> list[Observation]:
     """Present records without a link."""
-    rows = tx.conn.execute(select(record).where(
-        record.c.side == side, record.c.entity == entity, record.c.link_id.is_(None),
-        record.c.presence == Presence.PRESENT).order_by(record.c.id))
+    rows = tx.conn.execute(
+        select(record)
+        .where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.link_id.is_(None),
+            record.c.presence == Presence.PRESENT,
+        )
+        .order_by(record.c.id)
+    )
     return [from_row(tx, row) for row in rows]
 
 
@@ -257,19 +356,36 @@ def count(tx: Tx, side: Side, entity: str) -> int:
     """How many records are known and not gone."""
     from sqlalchemy import func
 
-    return int(tx.conn.execute(select(func.count()).select_from(record).where(
-        record.c.side == side, record.c.entity == entity,
-        record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)))).scalar_one())
+    return int(
+        tx.conn.execute(
+            select(func.count())
+            .select_from(record)
+            .where(
+                record.c.side == side,
+                record.c.entity == entity,
+                record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)),
+            )
+        ).scalar_one()
+    )
 
 
 def from_row(tx: Tx, row: Any) -> Observation:
     """Unpack a row of ``record``."""
     return Observation(
-        side=Side(row.side), entity=row.entity, id=row.id,
-        fields=tx.schema[row.entity].decode(row.fields), version=row.version,
-        modified=row.modified, instant=row.instant, presence=Presence(row.presence),
-        merged_into=row.merged_into, reference=row.reference, map_version=row.map_version,
-        first_seen=row.first_seen, absent_since=row.absent_since, link_id=row.link_id,
+        side=Side(row.side),
+        entity=row.entity,
+        id=row.id,
+        fields=tx.schema[row.entity].decode(row.fields),
+        version=row.version,
+        modified=row.modified,
+        instant=row.instant,
+        presence=Presence(row.presence),
+        merged_into=row.merged_into,
+        reference=row.reference,
+        map_version=row.map_version,
+        first_seen=row.first_seen,
+        absent_since=row.absent_since,
+        link_id=row.link_id,
         unlinked=row.unlinked,
         problems=msgspec.msgpack.decode(row.problems) if row.problems else {},
     )
@@ -277,7 +393,14 @@ def from_row(tx: Tx, row: Any) -> Observation:
 
 def some_present(tx: Tx, side: Side, entity: str, but: Sequence[str]) -> str | None:
     """The id of a record that was there at the last look, other than the given ones."""
-    rows = tx.conn.execute(select(record.c.id).where(
-        record.c.side == side, record.c.entity == entity, record.c.presence == Presence.PRESENT,
-        record.c.absent_since.is_(None)).limit(len(but) + 1)).scalars()
+    rows = tx.conn.execute(
+        select(record.c.id)
+        .where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.presence == Presence.PRESENT,
+            record.c.absent_since.is_(None),
+        )
+        .limit(len(but) + 1)
+    ).scalars()
     return next((i for i in rows if i not in but), None)

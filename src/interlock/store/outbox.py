@@ -16,9 +16,26 @@ from interlock.store.database import Tx, chunks
 from interlock.store.tables import approval, creation, outbox
 
 __all__ = [
-    "OutboxWrite", "WriteState", "approve", "approved", "claim", "created", "creations_done",
-    "earliest_due", "finish", "held", "is_done", "issue_references", "of_links", "pending", "put", "release", "release_if",
-    "mark_sending", "remove", "revive",
+    "OutboxWrite",
+    "WriteState",
+    "approve",
+    "approved",
+    "claim",
+    "created",
+    "creations_done",
+    "earliest_due",
+    "finish",
+    "held",
+    "is_done",
+    "issue_references",
+    "of_links",
+    "pending",
+    "put",
+    "release",
+    "release_if",
+    "mark_sending",
+    "remove",
+    "revive",
 ]
 
 
@@ -75,15 +92,34 @@ def _row(tx: Tx, w: OutboxWrite) -> dict[str, Any]:
     schema = tx.schema[w.entity]
     source = tx.schema[w.source_entity or w.entity]
     return {
-        "id": w.id, "link_id": w.link_id, "target": w.target, "entity": w.entity, "kind": w.kind,
-        "record_id": w.record_id, "source_entity": w.source_entity, "source_id": w.source_id,
-        "fields": schema.encode(w.fields), "expected": schema.encode(w.expected),
-        "bases": source.encode(w.bases), "reasons": msgspec.msgpack.encode(dict(w.reasons)),
-        "version": w.version, "reference": w.reference, "revision": w.revision, "rev": w.rev,
-        "map_version": w.map_version, "priority": w.priority, "state": w.state,
-        "needs_approval": w.needs_approval, "digest": w.digest, "waits_for": w.waits_for,
-        "attempts": w.attempts, "due_at": w.due_at, "created_at": w.created_at,
-        "sent_at": w.sent_at, "lease": w.lease, "lease_until": w.lease_until,
+        "id": w.id,
+        "link_id": w.link_id,
+        "target": w.target,
+        "entity": w.entity,
+        "kind": w.kind,
+        "record_id": w.record_id,
+        "source_entity": w.source_entity,
+        "source_id": w.source_id,
+        "fields": schema.encode(w.fields),
+        "expected": schema.encode(w.expected),
+        "bases": source.encode(w.bases),
+        "reasons": msgspec.msgpack.encode(dict(w.reasons)),
+        "version": w.version,
+        "reference": w.reference,
+        "revision": w.revision,
+        "rev": w.rev,
+        "map_version": w.map_version,
+        "priority": w.priority,
+        "state": w.state,
+        "needs_approval": w.needs_approval,
+        "digest": w.digest,
+        "waits_for": w.waits_for,
+        "attempts": w.attempts,
+        "due_at": w.due_at,
+        "created_at": w.created_at,
+        "sent_at": w.sent_at,
+        "lease": w.lease,
+        "lease_until": w.lease_until,
     }
 
 
@@ -91,15 +127,33 @@ def _write(tx: Tx, row: Any) -> OutboxWrite:
     schema = tx.schema[row.entity]
     source = tx.schema[row.source_entity or row.entity]
     return OutboxWrite(
-        id=row.id, link_id=row.link_id, target=Side(row.target), entity=row.entity,
-        kind=WriteKind(row.kind), record_id=row.record_id, source_entity=row.source_entity,
-        source_id=row.source_id, fields=schema.decode(row.fields),
-        expected=schema.decode(row.expected), bases=source.decode(row.bases),
-        reasons=msgspec.msgpack.decode(row.reasons), version=row.version,
-        reference=row.reference, revision=row.revision, rev=row.rev, map_version=row.map_version,
-        priority=row.priority, state=WriteState(row.state), needs_approval=row.needs_approval,
-        digest=row.digest, waits_for=row.waits_for, attempts=row.attempts, due_at=row.due_at,
-        created_at=row.created_at, sent_at=row.sent_at, lease=row.lease,
+        id=row.id,
+        link_id=row.link_id,
+        target=Side(row.target),
+        entity=row.entity,
+        kind=WriteKind(row.kind),
+        record_id=row.record_id,
+        source_entity=row.source_entity,
+        source_id=row.source_id,
+        fields=schema.decode(row.fields),
+        expected=schema.decode(row.expected),
+        bases=source.decode(row.bases),
+        reasons=msgspec.msgpack.decode(row.reasons),
+        version=row.version,
+        reference=row.reference,
+        revision=row.revision,
+        rev=row.rev,
+        map_version=row.map_version,
+        priority=row.priority,
+        state=WriteState(row.state),
+        needs_approval=row.needs_approval,
+        digest=row.digest,
+        waits_for=row.waits_for,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        created_at=row.created_at,
+        sent_at=row.sent_at,
+        lease=row.lease,
         lease_until=row.lease_until,
     )
 
@@ -110,9 +164,13 @@ def put(tx: Tx, writes: Sequence[OutboxWrite]) -> None:
         targets = {(w.link_id, w.target) for w in writes if w.link_id in part}
         for target in {t for _, t in targets}:
             ids = [link_id for link_id, t in targets if t is target]
-            tx.conn.execute(delete(outbox).where(
-                outbox.c.link_id.in_(ids), outbox.c.target == target,
-                outbox.c.state != WriteState.SENDING))
+            tx.conn.execute(
+                delete(outbox).where(
+                    outbox.c.link_id.in_(ids),
+                    outbox.c.target == target,
+                    outbox.c.state != WriteState.SENDING,
+                )
+            )
     if writes:
         tx.conn.execute(outbox.insert(), [_row(tx, w) for w in writes])
 
@@ -140,32 +198,55 @@ def pending(tx: Tx, *states: WriteState) -> list[OutboxWrite]:
     return [_write(tx, row) for row in tx.conn.execute(query)]
 
 
-def claim(tx: Tx, target: Side, entity: str, *, now: datetime, lease: str, lease_for: timedelta,
-          limit: int) -> list[OutboxWrite]:
+def claim(
+    tx: Tx,
+    target: Side,
+    entity: str,
+    *,
+    now: datetime,
+    lease: str,
+    lease_for: timedelta,
+    limit: int,
+) -> list[OutboxWrite]:
     """Take due writes for one target and entity under a lease (rule 17).
 
     Ready and waiting ones that are due, those in doubt whose time has come, and those left in
     ``sending`` by a process that died, once their lease has run out.
     """
     free = or_(outbox.c.lease.is_(None), outbox.c.lease_until <= now)
-    query = select(outbox).where(
-        outbox.c.target == target, outbox.c.entity == entity, free, outbox.c.due_at <= now,
-        outbox.c.needs_approval.is_(False),
-        outbox.c.state.in_((WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT,
-                            WriteState.SENDING)),
-    ).order_by(outbox.c.priority, outbox.c.created_at, outbox.c.link_id).limit(limit)
+    query = (
+        select(outbox)
+        .where(
+            outbox.c.target == target,
+            outbox.c.entity == entity,
+            free,
+            outbox.c.due_at <= now,
+            outbox.c.needs_approval.is_(False),
+            outbox.c.state.in_(
+                (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
+            ),
+        )
+        .order_by(outbox.c.priority, outbox.c.created_at, outbox.c.link_id)
+        .limit(limit)
+    )
     if tx.conn.dialect.name == "postgresql":
         query = query.with_for_update(skip_locked=True)
     rows = tx.conn.execute(query).all()
     for part in chunks([row.id for row in rows]):
-        tx.conn.execute(update(outbox).where(outbox.c.id.in_(part)).values(
-            lease=lease, lease_until=now + lease_for))
-    return [msgspec.structs.replace(_write(tx, row), lease=lease, lease_until=now + lease_for)
-            for row in rows]
+        tx.conn.execute(
+            update(outbox)
+            .where(outbox.c.id.in_(part))
+            .values(lease=lease, lease_until=now + lease_for)
+        )
+    return [
+        msgspec.structs.replace(_write(tx, row), lease=lease, lease_until=now + lease_for)
+        for row in rows
+    ]
 
 
-def mark_sending(tx: Tx, writes: Sequence[OutboxWrite], *, now: datetime, until: datetime
-                 ) -> list[OutboxWrite]:
+def mark_sending(
+    tx: Tx, writes: Sequence[OutboxWrite], *, now: datetime, until: datetime
+) -> list[OutboxWrite]:
     """Turn claimed writes into ``sending`` under a lease up to ``until``.
 
     Returns those whose lease was still ours; fields and revision are stored as they will be sent.
@@ -174,23 +255,43 @@ def mark_sending(tx: Tx, writes: Sequence[OutboxWrite], *, now: datetime, until:
     lease = writes[0].lease
     held: set[str] = set()
     for part in chunks(ids):
-        held |= set(tx.conn.execute(select(outbox.c.id).where(
-            outbox.c.id.in_(part), outbox.c.lease == lease)).scalars())
-    sending = [msgspec.structs.replace(w, state=WriteState.SENDING, sent_at=now, waits_for=None,
-                                       lease_until=until) for w in writes if w.id in held]
+        held |= set(
+            tx.conn.execute(
+                select(outbox.c.id).where(outbox.c.id.in_(part), outbox.c.lease == lease)
+            ).scalars()
+        )
+    sending = [
+        msgspec.structs.replace(
+            w, state=WriteState.SENDING, sent_at=now, waits_for=None, lease_until=until
+        )
+        for w in writes
+        if w.id in held
+    ]
     if sending:
-        tx.conn.execute(update(outbox).where(outbox.c.id == bindparam("w_id")), [
-            {"w_id": w.id, "state": w.state, "sent_at": now, "waits_for": None,
-             "lease_until": until, "rev": w.rev,
-             "fields": tx.schema[w.entity].encode(w.fields)} for w in sending])
+        tx.conn.execute(
+            update(outbox).where(outbox.c.id == bindparam("w_id")),
+            [
+                {
+                    "w_id": w.id,
+                    "state": w.state,
+                    "sent_at": now,
+                    "waits_for": None,
+                    "lease_until": until,
+                    "rev": w.rev,
+                    "fields": tx.schema[w.entity].encode(w.fields),
+                }
+                for w in sending
+            ],
+        )
     return sending
 
 
 def release(tx: Tx, w: OutboxWrite, **changes: Any) -> bool:
     """Give a claimed write back with changes; false when its lease was lost."""
     values = changes | {"lease": None, "lease_until": None}
-    result = tx.conn.execute(update(outbox).where(
-        outbox.c.id == w.id, outbox.c.lease == w.lease).values(**values))
+    result = tx.conn.execute(
+        update(outbox).where(outbox.c.id == w.id, outbox.c.lease == w.lease).values(**values)
+    )
     return result.rowcount == 1
 
 
@@ -200,68 +301,117 @@ def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
     for part in chunks(list(writes)):
         ids = [w.id for w in part]
         mine = outbox.c.lease.in_({w.lease for w in part})
-        held |= set(tx.conn.execute(select(outbox.c.id).where(
-            outbox.c.id.in_(ids), mine)).scalars())
+        held |= set(
+            tx.conn.execute(select(outbox.c.id).where(outbox.c.id.in_(ids), mine)).scalars()
+        )
         tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids), mine))
     return held
 
 
 def revive(tx: Tx, link_id: int, target: Side, now: datetime) -> bool:
     """Let a dead write be tried again from scratch; false when there is none."""
-    return tx.conn.execute(update(outbox).where(
-        outbox.c.link_id == link_id, outbox.c.target == target,
-        outbox.c.state == WriteState.DEAD,
-    ).values(state=WriteState.READY, attempts=0, due_at=now, waits_for=None, lease=None,
-             lease_until=None)).rowcount == 1
+    return (
+        tx.conn.execute(
+            update(outbox)
+            .where(
+                outbox.c.link_id == link_id,
+                outbox.c.target == target,
+                outbox.c.state == WriteState.DEAD,
+            )
+            .values(
+                state=WriteState.READY,
+                attempts=0,
+                due_at=now,
+                waits_for=None,
+                lease=None,
+                lease_until=None,
+            )
+        ).rowcount
+        == 1
+    )
 
 
 def earliest_due(tx: Tx) -> datetime | None:
     """When the next write may be looked at again."""
-    return tx.conn.execute(select(func.min(
-        func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
-        outbox.c.needs_approval.is_(False), outbox.c.state.in_((
-            WriteState.IN_DOUBT, WriteState.SENDING)))).scalar_one_or_none()
+    return tx.conn.execute(
+        select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
+            outbox.c.needs_approval.is_(False),
+            outbox.c.state.in_((WriteState.IN_DOUBT, WriteState.SENDING)),
+        )
+    ).scalar_one_or_none()
 
 
 def issue_references(tx: Tx, writes: Sequence[OutboxWrite], now: datetime) -> None:
     """Record the references of creates before they are first sent."""
-    tx.insert_new(creation, [{
-        "reference": w.reference, "target": w.target, "entity": w.entity,
-        "source_entity": w.source_entity, "source_id": w.source_id, "revision": w.revision,
-        "issued_at": now} for w in writes if w.kind is WriteKind.CREATE])
+    tx.insert_new(
+        creation,
+        [
+            {
+                "reference": w.reference,
+                "target": w.target,
+                "entity": w.entity,
+                "source_entity": w.source_entity,
+                "source_id": w.source_id,
+                "revision": w.revision,
+                "issued_at": now,
+            }
+            for w in writes
+            if w.kind is WriteKind.CREATE
+        ],
+    )
 
 
 def creations_done(tx: Tx, made: Sequence[tuple[str, str]], now: datetime) -> None:
     """Record that creates succeeded, as (reference, record id); they are never done again."""
     if made:
-        tx.conn.execute(update(creation).where(
-            creation.c.reference == bindparam("c_ref"), creation.c.done_at.is_(None),
-        ).values(record_id=bindparam("c_id"), done_at=now),
-            [{"c_ref": reference, "c_id": record_id} for reference, record_id in made])
+        tx.conn.execute(
+            update(creation)
+            .where(
+                creation.c.reference == bindparam("c_ref"),
+                creation.c.done_at.is_(None),
+            )
+            .values(record_id=bindparam("c_id"), done_at=now),
+            [{"c_ref": reference, "c_id": record_id} for reference, record_id in made],
+        )
 
 
-def created(tx: Tx, target: Side, entity: str, source_entity: str, ids: Sequence[str]
-            ) -> dict[str, tuple[str, str]]:
+def created(
+    tx: Tx, target: Side, entity: str, source_entity: str, ids: Sequence[str]
+) -> dict[str, tuple[str, str]]:
     """Source id -> (reference, record id) for the creates that succeeded once."""
     found = {}
     for part in chunks(list(ids)):
-        for row in tx.conn.execute(select(creation).where(and_(
-                creation.c.target == target, creation.c.entity == entity,
-                creation.c.source_entity == source_entity, creation.c.source_id.in_(part),
-                creation.c.done_at.is_not(None)))):
+        for row in tx.conn.execute(
+            select(creation).where(
+                and_(
+                    creation.c.target == target,
+                    creation.c.entity == entity,
+                    creation.c.source_entity == source_entity,
+                    creation.c.source_id.in_(part),
+                    creation.c.done_at.is_not(None),
+                )
+            )
+        ):
             found[row.source_id] = (row.reference, row.record_id)
     return found
 
 
 def approve(tx: Tx, digests: Sequence[str], *, plan_id: str, by: str, now: datetime) -> int:
     """Approve writes by digest; returns how many waiting writes that lets go."""
-    tx.insert_new(approval, [{"digest": d, "plan_id": plan_id, "by": by, "at": now}
-                             for d in sorted(set(digests))])
+    tx.insert_new(
+        approval,
+        [{"digest": d, "plan_id": plan_id, "by": by, "at": now} for d in sorted(set(digests))],
+    )
     released = 0
     for part in chunks(sorted(set(digests))):
-        released += tx.conn.execute(update(outbox).where(
-            outbox.c.digest.in_(part), outbox.c.needs_approval.is_(True),
-        ).values(needs_approval=False)).rowcount
+        released += tx.conn.execute(
+            update(outbox)
+            .where(
+                outbox.c.digest.in_(part),
+                outbox.c.needs_approval.is_(True),
+            )
+            .values(needs_approval=False)
+        ).rowcount
     return released
 
 
@@ -269,29 +419,45 @@ def approved(tx: Tx, digests: Sequence[str]) -> set[str]:
     """Those of the digests that a person approved."""
     found: set[str] = set()
     for part in chunks(list(digests)):
-        found |= set(tx.conn.execute(select(approval.c.digest).where(
-            approval.c.digest.in_(part))).scalars())
+        found |= set(
+            tx.conn.execute(select(approval.c.digest).where(approval.c.digest.in_(part))).scalars()
+        )
     return found
 
 
 def is_done(tx: Tx, reference: str) -> bool:
     """Say whether the create behind a reference succeeded once."""
-    return tx.conn.execute(select(creation.c.done_at).where(
-        creation.c.reference == reference)).scalar() is not None
+    return (
+        tx.conn.execute(
+            select(creation.c.done_at).where(creation.c.reference == reference)
+        ).scalar()
+        is not None
+    )
 
 
 def release_if(tx: Tx, w: OutboxWrite, **changes: Any) -> None:
     """Give a claimed write back unless it has been sent, settled or taken since."""
-    tx.conn.execute(update(outbox).where(
-        outbox.c.id == w.id, outbox.c.lease == w.lease, outbox.c.state == w.state,
-    ).values(**changes, lease=None, lease_until=None))
+    tx.conn.execute(
+        update(outbox)
+        .where(
+            outbox.c.id == w.id,
+            outbox.c.lease == w.lease,
+            outbox.c.state == w.state,
+        )
+        .values(**changes, lease=None, lease_until=None)
+    )
 
 
 def held(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
     """Ids of the claimed writes whose lease is still ours."""
     found: set[str] = set()
     for part in chunks(list(writes)):
-        found |= set(tx.conn.execute(select(outbox.c.id).where(
-            outbox.c.id.in_([w.id for w in part]),
-            outbox.c.lease.in_({w.lease for w in part}))).scalars())
+        found |= set(
+            tx.conn.execute(
+                select(outbox.c.id).where(
+                    outbox.c.id.in_([w.id for w in part]),
+                    outbox.c.lease.in_({w.lease for w in part}),
+                )
+            ).scalars()
+        )
     return found

@@ -34,8 +34,11 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 def save_plan(tx: Tx, plan_id: str, digests: Sequence[str], now: datetime) -> None:
     """Store a plan."""
-    tx.conn.execute(plan.insert().values(
-        id=plan_id, at=now, digests=msgspec.msgpack.encode(sorted(set(digests)))))
+    tx.conn.execute(
+        plan.insert().values(
+            id=plan_id, at=now, digests=msgspec.msgpack.encode(sorted(set(digests)))
+        )
+    )
 
 
 def get_plan(tx: Tx, plan_id: str | None) -> PlanRow | None:
@@ -46,8 +49,12 @@ def get_plan(tx: Tx, plan_id: str | None) -> PlanRow | None:
     row = tx.conn.execute(query.limit(1)).first()
     if row is None:
         return None
-    return PlanRow(id=row.id, at=row.at, digests=tuple(msgspec.msgpack.decode(row.digests)),
-                   approved_at=row.approved_at)
+    return PlanRow(
+        id=row.id,
+        at=row.at,
+        digests=tuple(msgspec.msgpack.decode(row.digests)),
+        approved_at=row.approved_at,
+    )
 
 
 def mark_approved(tx: Tx, plan_id: str, now: datetime) -> None:
@@ -57,8 +64,17 @@ def mark_approved(tx: Tx, plan_id: str, now: datetime) -> None:
 
 def save_run(tx: Tx, row: RunRow) -> None:
     """Store a run, or its end."""
-    tx.upsert(run, [{"id": row.id, "started_at": row.started_at, "ended_at": row.ended_at,
-                     "counts": msgspec.msgpack.encode(dict(row.counts))}])
+    tx.upsert(
+        run,
+        [
+            {
+                "id": row.id,
+                "started_at": row.started_at,
+                "ended_at": row.ended_at,
+                "counts": msgspec.msgpack.encode(dict(row.counts)),
+            }
+        ],
+    )
 
 
 def last_run(tx: Tx) -> RunRow | None:
@@ -66,5 +82,9 @@ def last_run(tx: Tx) -> RunRow | None:
     row = tx.conn.execute(select(run).order_by(run.c.started_at.desc()).limit(1)).first()
     if row is None:
         return None
-    return RunRow(id=row.id, started_at=row.started_at, ended_at=row.ended_at,
-                  counts=msgspec.msgpack.decode(row.counts) if row.counts else {})
+    return RunRow(
+        id=row.id,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        counts=msgspec.msgpack.decode(row.counts) if row.counts else {},
+    )

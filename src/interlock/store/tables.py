@@ -24,21 +24,25 @@ from interlock.store.instant import Instant
 __all__ = ["metadata"]
 
 
-metadata = MetaData(naming_convention={
-    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-    "pk": "pk_%(table_name)s",
-})
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 meta = Table(
-    "meta", metadata,
+    "meta",
+    metadata,
     Column("key", String(64), primary_key=True),
     Column("value", Text, nullable=False),
 )
 
 record = Table(
-    "record", metadata,
+    "record",
+    metadata,
     # what was last seen of each record of each system, linked or not (the observation)
     Column("side", String(3), primary_key=True),
     Column("entity", String(32), primary_key=True),
@@ -66,7 +70,8 @@ record = Table(
 )
 
 link = Table(
-    "link", metadata,
+    "link",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("entity", String(32), nullable=False),
     Column("rev", Integer, nullable=False),
@@ -77,12 +82,17 @@ link = Table(
     # sqlite reuses the ids of deleted rows unless told not to; a link id must never come back
     sqlite_autoincrement=True,
 )
-Index("ix_link_due", link.c.entity, link.c.id,
-      sqlite_where=link.c.rev > link.c.reconciled_rev,
-      postgresql_where=link.c.rev > link.c.reconciled_rev)
+Index(
+    "ix_link_due",
+    link.c.entity,
+    link.c.id,
+    sqlite_where=link.c.rev > link.c.reconciled_rev,
+    postgresql_where=link.c.rev > link.c.reconciled_rev,
+)
 
 member = Table(
-    "member", metadata,
+    "member",
+    metadata,
     Column("link_id", Integer, ForeignKey("link.id"), primary_key=True),
     Column("side", String(3), primary_key=True),
     Column("entity", String(32), nullable=False),
@@ -95,7 +105,8 @@ member = Table(
 )
 
 refused_pair = Table(
-    "refused_pair", metadata,
+    "refused_pair",
+    metadata,
     Column("entity", String(32), primary_key=True),
     Column("crm_id", String(255), primary_key=True),
     Column("erp_id", String(255), primary_key=True),
@@ -104,7 +115,8 @@ refused_pair = Table(
 )
 
 suggestion = Table(
-    "suggestion", metadata,
+    "suggestion",
+    metadata,
     Column("entity", String(32), primary_key=True),
     Column("crm_id", String(255), primary_key=True),
     Column("erp_id", String(255), primary_key=True),
@@ -113,7 +125,8 @@ suggestion = Table(
 )
 
 outbox = Table(
-    "outbox", metadata,
+    "outbox",
+    metadata,
     Column("id", String(32), primary_key=True),
     Column("link_id", Integer, ForeignKey("link.id")),
     Column("target", String(3), nullable=False),
@@ -148,7 +161,8 @@ outbox = Table(
 )
 
 creation = Table(
-    "creation", metadata,
+    "creation",
+    metadata,
     # every reference ever issued; a create happens once per source record and revision (rule 24)
     Column("reference", String(64), primary_key=True),
     Column("target", String(3), nullable=False),
@@ -163,7 +177,8 @@ creation = Table(
 )
 
 dead_letter = Table(
-    "dead_letter", metadata,
+    "dead_letter",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("subject", String(400), nullable=False),
     Column("link_id", Integer),
@@ -190,7 +205,8 @@ dead_letter = Table(
 )
 
 open_field = Table(
-    "open_field", metadata,
+    "open_field",
+    metadata,
     Column("link_id", Integer, ForeignKey("link.id"), primary_key=True),
     Column("field", String(64), primary_key=True),
     Column("kind", String(16), nullable=False),
@@ -199,7 +215,8 @@ open_field = Table(
 )
 
 case = Table(
-    "process_case", metadata,
+    "process_case",
+    metadata,
     # what a process has decided about one source record, where it waits and why
     Column("process", String(32), primary_key=True),
     Column("source_id", String(255), primary_key=True),
@@ -215,7 +232,8 @@ case = Table(
 )
 
 approval = Table(
-    "approval", metadata,
+    "approval",
+    metadata,
     Column("digest", String(64), primary_key=True),
     Column("plan_id", String(32), nullable=False),
     Column("by", String(200), nullable=False),
@@ -223,7 +241,8 @@ approval = Table(
 )
 
 plan = Table(
-    "plan", metadata,
+    "plan",
+    metadata,
     Column("id", String(32), primary_key=True),
     Column("at", Instant, nullable=False),
     Column("digests", LargeBinary, nullable=False),
@@ -231,7 +250,8 @@ plan = Table(
 )
 
 feed = Table(
-    "feed", metadata,
+    "feed",
+    metadata,
     # where reading one entity of one system stands
     Column("side", String(3), primary_key=True),
     Column("entity", String(32), primary_key=True),
@@ -245,7 +265,8 @@ feed = Table(
 )
 
 history = Table(
-    "history", metadata,
+    "history",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("link_id", Integer),
@@ -267,7 +288,8 @@ history = Table(
 )
 
 run = Table(
-    "run", metadata,
+    "run",
+    metadata,
     Column("id", String(32), primary_key=True),
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),

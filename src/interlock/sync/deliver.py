@@ -57,12 +57,19 @@ async def deliver(pair: Pair, run: Run) -> int:
     return handled
 
 
-async def _deliver_batch(pair: Pair, connection: Connection, entity: str,
-                         caps: EntityCapabilities, run: Run) -> int:
+async def _deliver_batch(
+    pair: Pair, connection: Connection, entity: str, caps: EntityCapabilities, run: Run
+) -> int:
     lease = pair.new_id()
     claimed = await pair.store.call(
-        outbox.claim, connection.side, entity, now=pair.clock(), lease=lease,
-        lease_for=caps.settle_time + LEASE_MARGIN, limit=caps.batch_size)
+        outbox.claim,
+        connection.side,
+        entity,
+        now=pair.clock(),
+        lease=lease,
+        lease_for=caps.settle_time + LEASE_MARGIN,
+        limit=caps.batch_size,
+    )
     if not claimed:
         return 0
     batch = _Batch(pair, connection, entity, caps, run)
@@ -83,8 +90,9 @@ async def _deliver_batch(pair: Pair, connection: Connection, entity: str,
 class _Batch:
     """One batch of claimed writes to one entity of one side."""
 
-    def __init__(self, pair: Pair, connection: Connection, entity: str, caps: EntityCapabilities,
-                 run: Run) -> None:
+    def __init__(
+        self, pair: Pair, connection: Connection, entity: str, caps: EntityCapabilities, run: Run
+    ) -> None:
         self.pair, self.connection, self.entity = pair, connection, entity
         self.caps, self.run, self.side = caps, run, connection.side
         self.progress = 0
@@ -106,10 +114,12 @@ class _Batch:
         """Keep writes whose link has not moved, with references resolved (rules 16, 20)."""
         bundles = links.bundles(tx, [w.link_id for w in writes])
         refs = [r for w in writes for r in _refs(w.fields)]
-        linked = links.members_of(tx, self.side.other,
-                                  [(r.entity, r.id[1:]) for r in refs if r.is_foreign])
-        live = links.live_members(tx, self.side, {
-            int(r.id[1:]) for r in refs if r.is_link} | set(linked.values()))
+        linked = links.members_of(
+            tx, self.side.other, [(r.entity, r.id[1:]) for r in refs if r.is_foreign]
+        )
+        live = links.live_members(
+            tx, self.side, {int(r.id[1:]) for r in refs if r.is_link} | set(linked.values())
+        )
         ids = {r: live.get(_link_of(r, linked)) for r in refs if r.is_link or r.is_foreign}
         ready = []
         for w in writes:
@@ -134,8 +144,13 @@ class _Batch:
     def _wait(self, tx: Tx, w: OutboxWrite, ref: Ref) -> None:
         what = f"of link {ref.id[1:]}" if ref.is_link else f"{ref.id[1:]} to be linked"
         text = f"waits for {ref.entity} {what} in the {self.side.value.upper()}"
-        outbox.release(tx, w, state=WriteState.WAITING, waits_for=text,
-                       due_at=self.pair.clock() + timedelta(seconds=1))
+        outbox.release(
+            tx,
+            w,
+            state=WriteState.WAITING,
+            waits_for=text,
+            due_at=self.pair.clock() + timedelta(seconds=1),
+        )
         self.run.counts["waiting"] += 1
 
     async def _look_up(self, creates: Sequence[OutboxWrite]) -> list[OutboxWrite]:
@@ -143,12 +158,15 @@ class _Batch:
         if not creates:
             return []
         done = await self.pair.store.call(
-            lambda tx: {w.id for w in creates if w.reference is not None
-                        and outbox.is_done(tx, w.reference)})
+            lambda tx: {
+                w.id for w in creates if w.reference is not None and outbox.is_done(tx, w.reference)
+            }
+        )
         found: Mapping[str, Sequence[Found]] = {}
         if self.caps.find:
             found = await self.connection.connector.find(
-                self.entity, [w.reference for w in creates if w.reference is not None])
+                self.entity, [w.reference for w in creates if w.reference is not None]
+            )
         exists: set[str] = set()
         if self.caps.lookup:
             alone = [w for w in creates if w.reference not in found and w.id not in done]
@@ -160,10 +178,19 @@ class _Batch:
             if mine:
                 await self._adopt(w, mine)
             elif w.id in done:
-                await self._settle([_rejected(w, Reason(
-                    code="already_created",
-                    message=f"this {self.entity} was created once before and is no longer there",
-                    fix="link the record that replaced it, or discard this"))], [w])
+                await self._settle(
+                    [
+                        _rejected(
+                            w,
+                            Reason(
+                                code="already_created",
+                                message=f"this {self.entity} was created once before and is no longer there",
+                                fix="link the record that replaced it, or discard this",
+                            ),
+                        )
+                    ],
+                    [w],
+                )
             elif w.id not in exists:
                 ready.append(w)
         return ready
@@ -177,13 +204,23 @@ class _Batch:
 
         def _park(tx: Tx) -> bool:
             observations.save_page(
-                tx, self.side, self.entity, candidates, read_from=read_from,
-                map_version=self.pair.map_version, read_lag=self.caps.read_lag)
+                tx,
+                self.side,
+                self.entity,
+                candidates,
+                read_from=read_from,
+                map_version=self.pair.map_version,
+                read_lag=self.caps.read_lag,
+            )
             known = observations.load(tx, self.side, self.entity, [c.id for c in candidates])
             refused = links.refused(tx, self.entity)
-            fresh = [i for i, o in known.items() if o.link_id is None and o.unlinked is None
-                     and ((w.source_id, i) if self.side is Side.ERP else (i, w.source_id))
-                     not in refused]
+            fresh = [
+                i
+                for i, o in known.items()
+                if o.link_id is None
+                and o.unlinked is None
+                and ((w.source_id, i) if self.side is Side.ERP else (i, w.source_id)) not in refused
+            ]
             if not fresh:
                 return False
             # the matching of the next round decides whether it is the same
@@ -219,7 +256,9 @@ class _Batch:
     def _as_expected(self, w: OutboxWrite, record: Record) -> bool:
         return all(
             agree(record.fields[f], v, self.caps.fields.get(f, ANYTHING))
-            for f, v in w.expected.items() if f in record.fields and not isinstance(v, Ref))
+            for f, v in w.expected.items()
+            if f in record.fields and not isinstance(v, Ref)
+        )
 
     # ── the call ─────────────────────────────────────────────────────────────────────────────
 
@@ -234,8 +273,10 @@ class _Batch:
         try:
             receipts = await self.connection.connector.write(self.entity, requests)
         except ThrottledError as error:
-            receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED, until=error.until)
-                        for w in sending]
+            receipts = [
+                Receipt(write_id=w.id, outcome=Outcome.THROTTLED, until=error.until)
+                for w in sending
+            ]
             note_failure(self.connection, self.run, error, self.entity)
         except TransientError as error:
             receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED) for w in sending]
@@ -244,10 +285,15 @@ class _Batch:
             receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED) for w in sending]
             note_failure(self.connection, self.run, error, self.entity)
         except (RejectedError, NotPermittedError) as error:
-            reason = Reason(code=error.code or "rejected", message=error.message,
-                            field=error.field, fix=error.fix or "")
-            receipts = [Receipt(write_id=w.id, outcome=Outcome.REJECTED, reason=reason)
-                        for w in sending]
+            reason = Reason(
+                code=error.code or "rejected",
+                message=error.message,
+                field=error.field,
+                fix=error.fix or "",
+            )
+            receipts = [
+                Receipt(write_id=w.id, outcome=Outcome.REJECTED, reason=reason) for w in sending
+            ]
         except UnknownOutcomeError:
             receipts = [Receipt(write_id=w.id, outcome=Outcome.UNKNOWN) for w in sending]
         await self._settle(receipts, sending)
@@ -267,11 +313,23 @@ class _Batch:
         by_id = {r.write_id: r for r in receipts}
         settlement = Settlement(self.pair, self.run, self.side, self.entity, self.caps, answered)
         await self.pair.store.call(
-            settle, settlement, [(w, by_id.get(w.id) or Receipt(
-                write_id=w.id, outcome=Outcome.UNKNOWN)) for w in writes])
-        again = [w.record_id for w in writes if w.kind is WriteKind.UPDATE and w.record_id
-                 and (by_id.get(w.id) is None or by_id[w.id].outcome in (
-                     Outcome.UNKNOWN, Outcome.CONFLICT))]
+            settle,
+            settlement,
+            [
+                (w, by_id.get(w.id) or Receipt(write_id=w.id, outcome=Outcome.UNKNOWN))
+                for w in writes
+            ],
+        )
+        again = [
+            w.record_id
+            for w in writes
+            if w.kind is WriteKind.UPDATE
+            and w.record_id
+            and (
+                by_id.get(w.id) is None
+                or by_id[w.id].outcome in (Outcome.UNKNOWN, Outcome.CONFLICT)
+            )
+        ]
         if again:
             await fetch_now(self.pair, self.side, self.entity, again, self.run)
 
@@ -280,17 +338,20 @@ class _Batch:
         updates = [w for w in writes if w.kind is WriteKind.UPDATE]
         if updates:
             # an update with unknown outcome is never uncertain: observe and merge again
-            await self._settle([Receipt(write_id=w.id, outcome=Outcome.UNKNOWN)
-                                for w in updates], updates)
+            await self._settle(
+                [Receipt(write_id=w.id, outcome=Outcome.UNKNOWN) for w in updates], updates
+            )
         creates = [w for w in writes if w.kind is WriteKind.CREATE and w.reference]
         if not creates:
             return
         if not self.caps.find:
-            await self.pair.store.call(lambda tx: [outbox.release(
-                tx, w, state=WriteState.UNCERTAIN) for w in creates])
+            await self.pair.store.call(
+                lambda tx: [outbox.release(tx, w, state=WriteState.UNCERTAIN) for w in creates]
+            )
             return
         found = await self.connection.connector.find(
-            self.entity, [w.reference for w in creates if w.reference is not None])
+            self.entity, [w.reference for w in creates if w.reference is not None]
+        )
         now = self.pair.clock()
         for w in creates:
             mine = list(found.get(w.reference or "", ()))
@@ -299,13 +360,17 @@ class _Batch:
                 continue
             safe = self._safe_at(w)
             if now < safe:
-                await self.pair.store.call(lambda tx, w=w, safe=safe: outbox.release(
-                    tx, w, state=WriteState.IN_DOUBT, due_at=safe))
+                await self.pair.store.call(
+                    lambda tx, w=w, safe=safe: outbox.release(
+                        tx, w, state=WriteState.IN_DOUBT, due_at=safe
+                    )
+                )
                 self.run.counts["in_doubt"] += 1
             else:
                 # absent after the settle time: the call did not take effect
-                await self.pair.store.call(lambda tx, w=w: outbox.release(
-                    tx, w, state=WriteState.READY, due_at=now))
+                await self.pair.store.call(
+                    lambda tx, w=w: outbox.release(tx, w, state=WriteState.READY, due_at=now)
+                )
 
     def _safe_at(self, w: OutboxWrite) -> datetime:
         assert w.sent_at is not None
@@ -315,14 +380,25 @@ class _Batch:
         """Take a record that carries our reference as the outcome of the create."""
         if len(found) > 1:
             ids = ", ".join(f.record.id for f in found)
-            await self._settle([_rejected(w, Reason(
-                code="several_found", message=f"several records carry our reference: {ids}",
-                fix="keep one of them and clear the reference on the others"))], [w])
+            await self._settle(
+                [
+                    _rejected(
+                        w,
+                        Reason(
+                            code="several_found",
+                            message=f"several records carry our reference: {ids}",
+                            fix="keep one of them and clear the reference on the others",
+                        ),
+                    )
+                ],
+                [w],
+            )
             return
         only = found[0]
         if only.complete:
-            receipt = Receipt(write_id=w.id, outcome=Outcome.CREATED, record_id=only.record.id,
-                              record=only.record)
+            receipt = Receipt(
+                write_id=w.id, outcome=Outcome.CREATED, record_id=only.record.id, record=only.record
+            )
         else:
             receipt = await self.connection.connector.resume(self.entity, _request(w), only)
         self.run.counts["recovered"] += 1
@@ -344,9 +420,16 @@ class _Batch:
 
 
 def _request(w: OutboxWrite) -> WriteRequest:
-    return WriteRequest(id=w.id, entity=w.entity, kind=w.kind, fields=w.fields,
-                        record_id=w.record_id, expected=w.expected, version=w.version,
-                        reference=w.reference)
+    return WriteRequest(
+        id=w.id,
+        entity=w.entity,
+        kind=w.kind,
+        fields=w.fields,
+        record_id=w.record_id,
+        expected=w.expected,
+        version=w.version,
+        reference=w.reference,
+    )
 
 
 def _rejected(w: OutboxWrite, reason: Reason) -> Receipt:

@@ -48,37 +48,54 @@ def _link_entity(tx: Tx, pair: Pair, entity: str, run: Run) -> None:
     if not feeds.all_complete(tx, entity):
         return
     now = pair.clock()
-    free = {side: [o for o in observations.unlinked(tx, side, entity) if o.unlinked != "parked"]
-            for side in Side}
+    free = {
+        side: [o for o in observations.unlinked(tx, side, entity) if o.unlinked != "parked"]
+        for side in Side
+    }
     first = matched_at(tx, entity) is None
     if free[Side.CRM] or free[Side.ERP]:
         half = links.half(tx, entity)
         matches = match_exact(
-            _candidates(tx, entity, Side.CRM, half), _candidates(tx, entity, Side.ERP, half),
-            links.refused(tx, entity))
+            _candidates(tx, entity, Side.CRM, half),
+            _candidates(tx, entity, Side.ERP, half),
+            links.refused(tx, entity),
+        )
         _apply(tx, pair, entity, matches, half, run)
     if first:
         feeds.set_meta(tx, f"matched:{entity}", now.isoformat())
 
 
-def _candidates(tx: Tx, entity: str, side: Side, half: dict[tuple[Side, str], int]
-                ) -> list[Candidate]:
+def _candidates(
+    tx: Tx, entity: str, side: Side, half: dict[tuple[Side, str], int]
+) -> list[Candidate]:
     """All present records, linked ones too: a new record may double one that has a partner.
 
     A record whose link still lacks the other side is free.
     """
-    rows = tx.conn.execute(select(record).where(
-        record.c.side == side, record.c.entity == entity, record.c.presence == "present",
-    ).order_by(record.c.id))
+    rows = tx.conn.execute(
+        select(record)
+        .where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.presence == "present",
+        )
+        .order_by(record.c.id)
+    )
     seen = [observations.from_row(tx, row) for row in rows]
     signs = _signs_of(tx, entity, side, seen)
-    return [Candidate(o.id, signs(o.fields), taken=o.unlinked == "parked"
-                      or (o.link_id is not None and (side, o.id) not in half))
-            for o in seen]
+    return [
+        Candidate(
+            o.id,
+            signs(o.fields),
+            taken=o.unlinked == "parked" or (o.link_id is not None and (side, o.id) not in half),
+        )
+        for o in seen
+    ]
 
 
-def _signs_of(tx: Tx, entity: str, side: Side, seen: list[Observation]
-              ) -> Callable[[Fields], Signs]:
+def _signs_of(
+    tx: Tx, entity: str, side: Side, seen: list[Observation]
+) -> Callable[[Fields], Signs]:
     if entity == "customer":
         return customer_signs
     if entity == "product":
@@ -94,18 +111,25 @@ def _signs_of(tx: Tx, entity: str, side: Side, seen: list[Observation]
     return _contact
 
 
-def _apply(tx: Tx, pair: Pair, entity: str, matches: Matches,
-           half: dict[tuple[Side, str], int], run: Run) -> None:
+def _apply(
+    tx: Tx, pair: Pair, entity: str, matches: Matches, half: dict[tuple[Side, str], int], run: Run
+) -> None:
     now = pair.clock()
     events = []
     for crm_id, erp_id, why in matches.links:
         for side, record_id in ((Side.CRM, crm_id), (Side.ERP, erp_id)):
             links.dissolve(tx, half.get((side, record_id)))
         link_id = links.create(
-            tx, entity, [(Side.CRM, entity, crm_id), (Side.ERP, entity, erp_id)],
-            origin="match", evidence=why, now=now)
-        events.append(Event(at=now, event="linked", entity=entity, link_id=link_id, why=why,
-                            run_id=run.id))
+            tx,
+            entity,
+            [(Side.CRM, entity, crm_id), (Side.ERP, entity, erp_id)],
+            origin="match",
+            evidence=why,
+            now=now,
+        )
+        events.append(
+            Event(at=now, event="linked", entity=entity, link_id=link_id, why=why, run_id=run.id)
+        )
     run.counts["linked"] += len(matches.links)
     links.suggest(tx, entity, matches.suggestions, now)
     for crm_id, erp_id, _ in matches.suggestions:
@@ -122,11 +146,26 @@ def _apply(tx: Tx, pair: Pair, entity: str, matches: Matches,
             caps = pair.side(side.other).entity(entity)
             if caps is not None and caps.create:
                 for record_id in fresh:
-                    link_id = links.create(tx, entity, [(side, entity, record_id)],
-                                           origin="alone", evidence="no counterpart", now=now)
-                    events.append(Event(at=now, event="alone", entity=entity, link_id=link_id,
-                                        side=side, record_id=record_id, run_id=run.id,
-                                        why=f"no counterpart in the {side.other.value.upper()}"))
+                    link_id = links.create(
+                        tx,
+                        entity,
+                        [(side, entity, record_id)],
+                        origin="alone",
+                        evidence="no counterpart",
+                        now=now,
+                    )
+                    events.append(
+                        Event(
+                            at=now,
+                            event="alone",
+                            entity=entity,
+                            link_id=link_id,
+                            side=side,
+                            record_id=record_id,
+                            run_id=run.id,
+                            why=f"no counterpart in the {side.other.value.upper()}",
+                        )
+                    )
                 continue
         _mark(tx, side, entity, fresh, "born here")
     history.add(tx, events)
@@ -134,7 +173,14 @@ def _apply(tx: Tx, pair: Pair, entity: str, matches: Matches,
 
 def _mark(tx: Tx, side: Side, entity: str, ids: list[str], state: str) -> None:
     for part in chunks(ids):
-        tx.conn.execute(update(record).where(
-            record.c.side == side, record.c.entity == entity, record.c.id.in_(part),
-            record.c.link_id.is_(None),
-            record.c.unlinked.is_distinct_from("parked")).values(unlinked=state))
+        tx.conn.execute(
+            update(record)
+            .where(
+                record.c.side == side,
+                record.c.entity == entity,
+                record.c.id.in_(part),
+                record.c.link_id.is_(None),
+                record.c.unlinked.is_distinct_from("parked"),
+            )
+            .values(unlinked=state)
+        )

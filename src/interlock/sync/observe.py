@@ -64,8 +64,13 @@ async def observe(pair: Pair, side: Side, entity: str, run: Run, *, full: bool =
     caps = connection.entity(entity)
     assert caps is not None
     feed = await pair.store.call(feeds.get, side, entity)
-    must_sweep = (full or not caps.changes or feed.complete_at is None
-                  or feed.sweep_cursor is not None or feed.map_version != pair.map_version)
+    must_sweep = (
+        full
+        or not caps.changes
+        or feed.complete_at is None
+        or feed.sweep_cursor is not None
+        or feed.map_version != pair.map_version
+    )
     if must_sweep:
         await _sweep(pair, connection, caps, feed, run)
     else:
@@ -73,8 +78,9 @@ async def observe(pair: Pair, side: Side, entity: str, run: Run, *, full: bool =
     await _refetch(pair, connection, caps, entity, run)
 
 
-async def _follow(pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed,
-                  run: Run) -> None:
+async def _follow(
+    pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
+) -> None:
     cursor = feed.cursor
     while True:
         read_from = pair.clock()
@@ -86,8 +92,9 @@ async def _follow(pair: Pair, connection: Connection, caps: EntityCapabilities, 
             return
 
 
-async def _sweep(pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed,
-                 run: Run) -> None:
+async def _sweep(
+    pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
+) -> None:
     """Read everything; what is missing afterwards is asked for by id, never taken as deleted."""
     side, entity = feed.side, feed.entity
     if feed.sweep_cursor is None:
@@ -95,25 +102,32 @@ async def _sweep(pair: Pair, connection: Connection, caps: EntityCapabilities, f
             # the feed's start is taken before the sweep, so that no change falls between the two
             page = await connection.connector.changes(entity, None)
             feed = msgspec.structs.replace(feed, cursor=page.cursor)
-        feed = msgspec.structs.replace(feed, sweep_no=feed.sweep_no + 1,
-                                       sweep_started=pair.clock(), map_version=pair.map_version)
+        feed = msgspec.structs.replace(
+            feed,
+            sweep_no=feed.sweep_no + 1,
+            sweep_started=pair.clock(),
+            map_version=pair.map_version,
+        )
     for attempt in (1, 2):
         feed = await _sweep_once(pair, connection, caps, feed, run)
         assert feed.sweep_started is not None
-        missing = await pair.store.call(observations.absent, side, entity, feed.sweep_no,
-                                        feed.sweep_started)
+        missing = await pair.store.call(
+            observations.absent, side, entity, feed.sweep_no, feed.sweep_started
+        )
         known = await pair.store.call(observations.count, side, entity)
         if len(missing) <= max(pair.patience.believe_shortfall, known // 20):
             break
         if attempt == 1:
-            feed = msgspec.structs.replace(feed, sweep_no=feed.sweep_no + 1,
-                                           sweep_started=pair.clock())
+            feed = msgspec.structs.replace(
+                feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock()
+            )
             continue
         run.problem(
             f"{connection.name} {entity}",
             f"{len(missing)} of {known} known records were not shown by a full read, twice",
             "check filters and permissions of the credentials; nothing is held to be deleted",
-            "shortfall")
+            "shortfall",
+        )
         await pair.store.call(feeds.put, msgspec.structs.replace(feed, shortfall=len(missing)))
         return
     now = pair.clock()
@@ -125,8 +139,9 @@ async def _sweep(pair: Pair, connection: Connection, caps: EntityCapabilities, f
     await pair.store.call(_end)
 
 
-async def _sweep_once(pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed,
-                      run: Run) -> Feed:
+async def _sweep_once(
+    pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
+) -> Feed:
     while True:
         read_from = pair.clock()
         page = await connection.connector.sweep(feed.entity, feed.sweep_cursor)
@@ -136,15 +151,29 @@ async def _sweep_once(pair: Pair, connection: Connection, caps: EntityCapabiliti
             return feed
 
 
-async def _store_page(pair: Pair, caps: EntityCapabilities, feed: Feed, records: Sequence[Record],
-                      read_from: datetime, sweep: int, run: Run) -> None:
+async def _store_page(
+    pair: Pair,
+    caps: EntityCapabilities,
+    feed: Feed,
+    records: Sequence[Record],
+    read_from: datetime,
+    sweep: int,
+    run: Run,
+) -> None:
     """One transaction: observations, revisions and the cursor (rule 9)."""
 
     def _save(tx: Tx) -> observations.PageResult:
         result = observations.save_page(
-            tx, feed.side, feed.entity, records, read_from=read_from,
-            map_version=pair.map_version, sweep=sweep, read_lag=caps.read_lag,
-            comparable_versions=caps.newest_version_comparable)
+            tx,
+            feed.side,
+            feed.entity,
+            records,
+            read_from=read_from,
+            map_version=pair.map_version,
+            sweep=sweep,
+            read_lag=caps.read_lag,
+            comparable_versions=caps.newest_version_comparable,
+        )
         feeds.put(tx, feed)
         return result
 
@@ -154,24 +183,31 @@ async def _store_page(pair: Pair, caps: EntityCapabilities, feed: Feed, records:
     run.counts["changed"] += len(result.changed)
     for record in records:
         for field, why in (record.problems or {}).items():
-            run.problem(f"{pair.side(feed.side).name} {feed.entity} {record.id} {field}", why,
-                        "correct the value there, or the field's mapping", "undecodable")
+            run.problem(
+                f"{pair.side(feed.side).name} {feed.entity} {record.id} {field}",
+                why,
+                "correct the value there, or the field's mapping",
+                "undecodable",
+            )
     run.tick("observe", feed.side, feed.entity, len(records))
 
 
-async def _refetch(pair: Pair, connection: Connection, caps: EntityCapabilities, entity: str,
-                   run: Run) -> None:
+async def _refetch(
+    pair: Pair, connection: Connection, caps: EntityCapabilities, entity: str, run: Run
+) -> None:
     """Fetch by id what hints, dropped reads and unfinished sweeps asked for."""
     while True:
-        ids = await pair.store.call(observations.due_refetch, connection.side, entity,
-                                    pair.clock(), caps.page_size)
+        ids = await pair.store.call(
+            observations.due_refetch, connection.side, entity, pair.clock(), caps.page_size
+        )
         if not ids:
             return
         await fetch_now(pair, connection.side, entity, ids, run)
 
 
-async def fetch_now(pair: Pair, side: Side, entity: str, ids: Sequence[str], run: Run
-                    ) -> dict[str, Record]:
+async def fetch_now(
+    pair: Pair, side: Side, entity: str, ids: Sequence[str], run: Run
+) -> dict[str, Record]:
     """Fetch records by id, store what came and note what did not; returns what came."""
     connection = pair.side(side)
     caps = connection.entity(entity)
@@ -179,24 +215,39 @@ async def fetch_now(pair: Pair, side: Side, entity: str, ids: Sequence[str], run
     read_from = pair.clock()
     records = {r.id: r for r in await connection.connector.fetch(entity, ids)}
     missing = [i for i in ids if i not in records]
-    proven = bool(records) or (bool(missing) and await _right_to_read(pair, connection, entity,
-                                                                      missing))
+    proven = bool(records) or (
+        bool(missing) and await _right_to_read(pair, connection, entity, missing)
+    )
 
     def _save(tx: Tx) -> list[str]:
         observations.save_page(
-            tx, side, entity, list(records.values()), read_from=read_from,
-            map_version=pair.map_version, read_lag=caps.read_lag,
-            comparable_versions=caps.newest_version_comparable)
-        return observations.note_absent(tx, side, entity, missing, pair.clock(),
-                                        rights_proven=proven, patience=pair.patience.gone_after)
+            tx,
+            side,
+            entity,
+            list(records.values()),
+            read_from=read_from,
+            map_version=pair.map_version,
+            read_lag=caps.read_lag,
+            comparable_versions=caps.newest_version_comparable,
+        )
+        return observations.note_absent(
+            tx,
+            side,
+            entity,
+            missing,
+            pair.clock(),
+            rights_proven=proven,
+            patience=pair.patience.gone_after,
+        )
 
     gone = await pair.store.call(_save)
     run.counts["gone"] += len(gone)
     return records
 
 
-async def _right_to_read(pair: Pair, connection: Connection, entity: str, missing: Sequence[str]
-                         ) -> bool:
+async def _right_to_read(
+    pair: Pair, connection: Connection, entity: str, missing: Sequence[str]
+) -> bool:
     """Prove on a record known to be there that the credentials may still read the entity."""
     known = await pair.store.call(observations.some_present, connection.side, entity, missing)
     if known is None:

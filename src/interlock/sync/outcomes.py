@@ -59,8 +59,9 @@ def settle(tx: Tx, s: Settlement, answers: Sequence[tuple[OutboxWrite, Receipt]]
             _store_failure(tx, s, w, receipt)
 
 
-def _refuse_strangers(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Receipt]]
-                      ) -> list[tuple[OutboxWrite, Receipt]]:
+def _refuse_strangers(
+    tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Receipt]]
+) -> list[tuple[OutboxWrite, Receipt]]:
     """A created record that already belongs to another link is nobody's success."""
     ids = [r.record_id for w, r in done if w.kind is WriteKind.CREATE and r.record_id]
     owners = links.members_of(tx, s.side, [(s.entity, i) for i in ids])
@@ -68,10 +69,16 @@ def _refuse_strangers(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, R
     for w, r in done:
         owner = owners.get((s.entity, r.record_id or ""))
         if w.kind is WriteKind.CREATE and owner is not None and owner != w.link_id:
-            _bury(tx, s, w, Reason(
-                code="linked_elsewhere",
-                message=f"record {r.record_id} carries our reference but belongs to link {owner}",
-                fix="see `interlock links show`, then undo the wrong link"))
+            _bury(
+                tx,
+                s,
+                w,
+                Reason(
+                    code="linked_elsewhere",
+                    message=f"record {r.record_id} carries our reference but belongs to link {owner}",
+                    fix="see `interlock links show`, then undo the wrong link",
+                ),
+            )
         else:
             kept.append((w, r))
     return kept
@@ -84,8 +91,15 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
     stored = _Stored()
     for w, receipt in done:
         _store_success(s, w, receipt, bundles[w.link_id], stored)
-    observations.save_page(tx, s.side, s.entity, stored.records, read_from=s.at,
-                           map_version=s.pair.map_version, own_write=True)
+    observations.save_page(
+        tx,
+        s.side,
+        s.entity,
+        stored.records,
+        read_from=s.at,
+        map_version=s.pair.map_version,
+        own_write=True,
+    )
     links.attach(tx, stored.attached)
     links.save_bases(tx, stored.bases)
     outbox.creations_done(tx, stored.made, s.at)
@@ -94,55 +108,102 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
     outbox.finish(tx, [w for w, _ in done])
 
 
-def _store_success(s: Settlement, w: OutboxWrite, receipt: Receipt, bundle: Bundle,
-                   stored: _Stored) -> None:
+def _store_success(
+    s: Settlement, w: OutboxWrite, receipt: Receipt, bundle: Bundle, stored: _Stored
+) -> None:
     record_id = receipt.record_id or w.record_id
     assert record_id is not None
     seen = bundle.seen.get(s.side)
     shown = receipt.record.fields if receipt.record is not None else {}
     # without values in the answer the written ones are assumed, and stay unconfirmed
-    stored.records.append(receipt.record or Record(
-        entity=w.entity, id=record_id, fields=w.fields,
-        version=seen.version if seen is not None else None,
-        modified=seen.modified if seen is not None else None, reference=(
-            w.reference if w.kind is WriteKind.CREATE else seen.reference if seen else None)))
+    stored.records.append(
+        receipt.record
+        or Record(
+            entity=w.entity,
+            id=record_id,
+            fields=w.fields,
+            version=seen.version if seen is not None else None,
+            modified=seen.modified if seen is not None else None,
+            reference=(
+                w.reference if w.kind is WriteKind.CREATE else seen.reference if seen else None
+            ),
+        )
+    )
     facts = s.caps.fields
-    confirmed = {f for f, v in w.fields.items()
-                 if f in shown and agree(shown[f], v, facts.get(f, ANYTHING))}
+    confirmed = {
+        f for f, v in w.fields.items() if f in shown and agree(shown[f], v, facts.get(f, ANYTHING))
+    }
     unsure = frozenset(w.fields) - confirmed
     member = bundle.members.get(s.side)
     if member is None:
         stored.attached.append((w.link_id, s.side, w.entity, record_id))
-        member = Member(side=s.side, entity=w.entity, id=record_id, base={}, base_map_version="",
-                        unconfirmed=frozenset(), unconfirmed_since=None)
+        member = Member(
+            side=s.side,
+            entity=w.entity,
+            id=record_id,
+            base={},
+            base_map_version="",
+            unconfirmed=frozenset(),
+            unconfirmed_since=None,
+        )
         if w.reference is not None:
             stored.made.append((w.reference, record_id))
     base = {**member.base, **w.fields, **{f: shown[f] for f in confirmed}}
     # a value shown differently is judged at the next merge: base keeps what was written
     since = s.at if receipt.record is None else s.at - timedelta(microseconds=1)
-    stored.bases.append((w.link_id, msgspec.structs.replace(
-        member, base=base, base_map_version=w.map_version,
-        unconfirmed=(member.unconfirmed - confirmed) | unsure,
-        unconfirmed_since=since if unsure else member.unconfirmed_since)))
+    stored.bases.append(
+        (
+            w.link_id,
+            msgspec.structs.replace(
+                member,
+                base=base,
+                base_map_version=w.map_version,
+                unconfirmed=(member.unconfirmed - confirmed) | unsure,
+                unconfirmed_since=since if unsure else member.unconfirmed_since,
+            ),
+        )
+    )
     source = bundle.members.get(s.side.other)
     if source is not None and w.bases:
-        stored.bases.append((w.link_id, msgspec.structs.replace(
-            source, base={**source.base, **w.bases}, base_map_version=w.map_version)))
+        stored.bases.append(
+            (
+                w.link_id,
+                msgspec.structs.replace(
+                    source, base={**source.base, **w.bases}, base_map_version=w.map_version
+                ),
+            )
+        )
     stored.events += _events(s, w, receipt, record_id, member.base)
     stored.subjects.append(_subject(w))
-    name = "created" if w.kind is WriteKind.CREATE else (
-        "unchanged" if receipt.outcome is Outcome.UNCHANGED else "updated")
+    name = (
+        "created"
+        if w.kind is WriteKind.CREATE
+        else ("unchanged" if receipt.outcome is Outcome.UNCHANGED else "updated")
+    )
     s.run.counts[name] += 1
     s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
 
 
-def _events(s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str, base: Fields
-            ) -> list[Event]:
+def _events(
+    s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str, base: Fields
+) -> list[Event]:
     def _event(name: str, why: str, **more: object) -> Event:
-        return msgspec.structs.replace(Event(
-            at=s.at, event=name, entity=w.entity, why=why, link_id=w.link_id, side=s.side,
-            record_id=record_id, map_version=w.map_version, write_id=w.id,
-            request_id=receipt.request_id, run_id=s.run.id), **more)
+        return msgspec.structs.replace(
+            Event(
+                at=s.at,
+                event=name,
+                entity=w.entity,
+                why=why,
+                link_id=w.link_id,
+                side=s.side,
+                record_id=record_id,
+                map_version=w.map_version,
+                write_id=w.id,
+                request_id=receipt.request_id,
+                run_id=s.run.id,
+            ),
+            **more,
+        )
 
     events = []
     if w.kind is WriteKind.CREATE:
@@ -152,8 +213,15 @@ def _events(s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str, bas
         old = w.expected.get(name)
         # the target showed what neither side had agreed on: somebody's edit gave way
         overruled = old is not None and (name not in base or not agree(base[name], old))
-        events.append(_event("overruled" if overruled else "written", why, field=name,
-                             old=plain(old), new=plain(value)))
+        events.append(
+            _event(
+                "overruled" if overruled else "written",
+                why,
+                field=name,
+                old=plain(old),
+                new=plain(value),
+            )
+        )
     return events
 
 
@@ -182,11 +250,18 @@ def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
     attempts = w.attempts + 1
     if attempts >= patience.max_attempts:
         reason = receipt.reason
-        _bury(tx, s, w, Reason(
-            code="exhausted", field=reason.field if reason else None,
-            message=f"given up after {attempts} attempts: "
-            f"{reason.message if reason else 'the record keeps changing meanwhile'}",
-            fix=(reason.fix if reason else "") or "look at the record, then retry"))
+        _bury(
+            tx,
+            s,
+            w,
+            Reason(
+                code="exhausted",
+                field=reason.field if reason else None,
+                message=f"given up after {attempts} attempts: "
+                f"{reason.message if reason else 'the record keeps changing meanwhile'}",
+                fix=(reason.fix if reason else "") or "look at the record, then retry",
+            ),
+        )
         return
     if receipt.outcome is Outcome.CONFLICT:
         links.raise_revision(tx, [w.link_id])
@@ -200,21 +275,44 @@ def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
 def _bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
     """Make a dead letter of a write that failed for good."""
     letter = DeadLetter(
-        subject=_subject(w), link_id=w.link_id, target=w.target, entity=w.entity, kind=w.kind,
-        record_id=w.record_id, source_entity=w.source_entity, source_id=w.source_id,
-        cause=reason.code, field=reason.field, message=reason.message,
+        subject=_subject(w),
+        link_id=w.link_id,
+        target=w.target,
+        entity=w.entity,
+        kind=w.kind,
+        record_id=w.record_id,
+        source_entity=w.source_entity,
+        source_id=w.source_id,
+        cause=reason.code,
+        field=reason.field,
+        message=reason.message,
         fix=reason.fix or "correct the record in the system it comes from, or edit and retry",
-        fields=w.fields, digest=w.digest, at=s.at)
+        fields=w.fields,
+        digest=w.digest,
+        at=s.at,
+    )
     new = dead_letters.put(tx, letter)
     outbox.release(tx, w, state=WriteState.DEAD)
     if new:
-        history.add(tx, [Event(at=s.at, event="dead", entity=w.entity, link_id=w.link_id,
-                               side=s.side, record_id=w.record_id, field=reason.field,
-                               why=reason.message, write_id=w.id, run_id=s.run.id)])
+        history.add(
+            tx,
+            [
+                Event(
+                    at=s.at,
+                    event="dead",
+                    entity=w.entity,
+                    link_id=w.link_id,
+                    side=s.side,
+                    record_id=w.record_id,
+                    field=reason.field,
+                    why=reason.message,
+                    write_id=w.id,
+                    run_id=s.run.id,
+                )
+            ],
+        )
     s.run.counts["dead"] += 1
 
 
 def _subject(w: OutboxWrite) -> str:
     return dead_letters.subject_of(w.link_id, w.target, w.entity, w.source_id)
-
-

@@ -19,7 +19,13 @@ View = Callable[[Fields], Fields]
 ENTITY_ORDER = ("product", "customer", "contact", "quote", "deal", "order")
 """Observed and delivered in this order: what others refer to comes first."""
 
-PRIORITY: Mapping[str, int] = {"order": 10, "deal": 20, "customer": 30, "contact": 40, "product": 50}
+PRIORITY: Mapping[str, int] = {
+    "order": 10,
+    "deal": 20,
+    "customer": 30,
+    "contact": 40,
+    "product": 50,
+}
 """Lower goes first: orders before customers before the rest."""
 
 
@@ -91,11 +97,18 @@ class Pair:
 
     def observed(self, side: Side) -> list[str]:
         """Entities read from one side, in order."""
-        return [e for e in ENTITY_ORDER
-                if e in self.ownership.entities and self.side(side).entity(e) is not None]
+        return [
+            e
+            for e in ENTITY_ORDER
+            if e in self.ownership.entities and self.side(side).entity(e) is not None
+        ]
 
     def merged(self) -> list[str]:
         """Entities that both sides have, so that their records are linked and merged."""
-        return [e for e in ENTITY_ORDER if e in self.ownership.entities
-                and self.crm.entity(self.member_entity(e, Side.CRM)) is not None
-                and self.erp.entity(self.member_entity(e, Side.ERP)) is not None]
+        return [
+            e
+            for e in ENTITY_ORDER
+            if e in self.ownership.entities
+            and self.crm.entity(self.member_entity(e, Side.CRM)) is not None
+            and self.erp.entity(self.member_entity(e, Side.ERP)) is not None
+        ]

@@ -53,15 +53,17 @@ class Intents(Protocol):
         ...
 
 
-def reference_of(pair: Pair, target: Side, source_entity: str, source_id: str, entity: str,
-                 revision: int) -> str:
+def reference_of(
+    pair: Pair, target: Side, source_entity: str, source_id: str, entity: str, revision: int
+) -> str:
     """Compute the reference of a create from the source record's identity (rule 19).
 
     Never from a link's id: a rebuilt store must compute the same.
     """
     source = pair.side(target.other)
-    identity = "\0".join((pair.installation, source.name, source_entity, source_id, entity,
-                          str(revision)))
+    identity = "\0".join(
+        (pair.installation, source.name, source_entity, source_id, entity, str(revision))
+    )
     digest = hashlib.blake2b(identity.encode(), digest_size=10).digest()
     text = _base32(int.from_bytes(digest, "big"), 16)
     return f"il-{pair.installation}-{text}"
@@ -77,13 +79,21 @@ def _base32(number: int, length: int) -> str:
     return "".join(reversed(out))
 
 
-def digest_of(tx: Tx, target: Side, entity: str, kind: WriteKind, subject: str, fields: Fields,
-              expected: Fields) -> str:
+def digest_of(
+    tx: Tx,
+    target: Side,
+    entity: str,
+    kind: WriteKind,
+    subject: str,
+    fields: Fields,
+    expected: Fields,
+) -> str:
     """Identify a write by what it does, so that an approval and a dead letter recognise it."""
     schema = tx.schema[entity]
     parts = f"{target}\0{entity}\0{kind}\0{subject}\0".encode()
-    return hashlib.blake2b(parts + schema.encode(fields) + b"\0" + schema.encode(expected),
-                           digest_size=16).hexdigest()
+    return hashlib.blake2b(
+        parts + schema.encode(fields) + b"\0" + schema.encode(expected), digest_size=16
+    ).hexdigest()
 
 
 async def reconcile(pair: Pair, run: Run, processes: Sequence[Intents] = ()) -> int:
@@ -97,8 +107,9 @@ async def reconcile(pair: Pair, run: Run, processes: Sequence[Intents] = ()) -> 
             return done
 
 
-def _batch(tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents], after: int
-           ) -> tuple[int, int]:
+def _batch(
+    tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents], after: int
+) -> tuple[int, int]:
     due = links.due(tx, None, after, BATCH)
     if due:
         _reconcile_links(tx, pair, run, processes, due)
@@ -106,8 +117,9 @@ def _batch(tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents], after: in
     return len(due), after
 
 
-def _reconcile_links(tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents],
-                     due: Sequence[Bundle]) -> None:
+def _reconcile_links(
+    tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents], due: Sequence[Bundle]
+) -> None:
     translate = _translator(tx, due)
     existing = outbox.of_links(tx, [b.link.id for b in due])
     wanted: dict[int, list[Intent]] = {}
@@ -121,8 +133,17 @@ def _reconcile_links(tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents],
     for bundle in due:
         rules = pair.rules(bundle.link.entity)
         if rules is not None:
-            _reconcile_one(tx, pair, run, bundle, rules, translate,
-                           wanted.get(bundle.link.id, []), first_matched, result)
+            _reconcile_one(
+                tx,
+                pair,
+                run,
+                bundle,
+                rules,
+                translate,
+                wanted.get(bundle.link.id, []),
+                first_matched,
+                result,
+            )
     _store(tx, pair, run, due, existing, result)
 
 
@@ -144,10 +165,15 @@ class _Translator:
     def __init__(self, tx: Tx, due: Sequence[Bundle]) -> None:
         self.known: dict[tuple[Side, str, str], int] = {}
         for side in Side:
-            refs = {(v.entity, v.id) for b in due for source in (b.seen, b.members)
-                    for item in (source.get(side),) if item is not None
-                    for v in (item.base if isinstance(item, Member) else item.fields).values()
-                    if isinstance(v, Ref) and not v.is_link}
+            refs = {
+                (v.entity, v.id)
+                for b in due
+                for source in (b.seen, b.members)
+                for item in (source.get(side),)
+                if item is not None
+                for v in (item.base if isinstance(item, Member) else item.fields).values()
+                if isinstance(v, Ref) and not v.is_link
+            }
             for (entity, record_id), link_id in links.members_of(tx, side, refs).items():
                 self.known[side, entity, record_id] = link_id
 
@@ -169,9 +195,16 @@ def _translator(tx: Tx, due: Sequence[Bundle]) -> _Translator:
     return _Translator(tx, due)
 
 
-def _reconcile_one(  # noqa: PLR0917
-    tx: Tx, pair: Pair, run: Run, bundle: Bundle, rules: EntityRules, translate: _Translator,
-    intents: Sequence[Intent], first_matched: Mapping[str, str | None], result: _Result,
+def _reconcile_one(
+    tx: Tx,
+    pair: Pair,
+    run: Run,
+    bundle: Bundle,
+    rules: EntityRules,
+    translate: _Translator,
+    intents: Sequence[Intent],
+    first_matched: Mapping[str, str | None],
+    result: _Result,
 ) -> None:
     link = bundle.link
     opened: dict[str, tuple[str, str]] = {}
@@ -182,8 +215,11 @@ def _reconcile_one(  # noqa: PLR0917
         for side in missing:
             seen = bundle.seen.get(side)
             state = "missing" if seen is None or seen.absent_since else seen.presence.value
-            opened[f"({side.value})"] = (state, f"the {side.value.upper()} record is {state}; "
-                                         "nothing is written until a person decides")
+            opened[f"({side.value})"] = (
+                state,
+                f"the {side.value.upper()} record is {state}; "
+                "nothing is written until a person decides",
+            )
     elif len(bundle.members) == 2:
         decision, rebased = _merge_bundle(pair, bundle, rules, translate)
         result.bases += [(link.id, m) for m in rebased]
@@ -201,8 +237,9 @@ def _reconcile_one(  # noqa: PLR0917
     result.open[link.id], result.kept_open[link.id] = opened, kept
 
 
-def _merge_bundle(pair: Pair, bundle: Bundle, rules: EntityRules, translate: _Translator
-                  ) -> tuple[Decision, list[Member]]:
+def _merge_bundle(
+    pair: Pair, bundle: Bundle, rules: EntityRules, translate: _Translator
+) -> tuple[Decision, list[Member]]:
     """Merge both members, seen as the link's entity; returns the members with new bases."""
     views, shown = {}, {}
     for side, member in bundle.members.items():
@@ -210,32 +247,46 @@ def _merge_bundle(pair: Pair, bundle: Bundle, rules: EntityRules, translate: _Tr
         raw = shown[side] = _shown(pair, bundle, side)
         confirmed = member.unconfirmed_since is not None and seen.instant > member.unconfirmed_since
         views[side] = MemberView(
-            fields=translate.fields(side, raw), base=translate.fields(side, member.base),
+            fields=translate.fields(side, raw),
+            base=translate.fields(side, member.base),
             facts=_facts(pair, side, member.entity, bundle.link.entity),
-            unconfirmed=member.unconfirmed if confirmed else frozenset())
+            unconfirmed=member.unconfirmed if confirmed else frozenset(),
+        )
     decision = merge(rules, views[Side.CRM], views[Side.ERP])
     rebased = []
     for side, member in bundle.members.items():
         fields = {o.field: shown[side][o.field] for o in decision.outcomes if side in o.rebase}
         looked = views[side].unconfirmed
         if fields or looked:
-            rebased.append(msgspec.structs.replace(
-                member, base={**member.base, **fields}, base_map_version=pair.map_version,
-                unconfirmed=member.unconfirmed - looked,
-                unconfirmed_since=None if looked else member.unconfirmed_since))
+            rebased.append(
+                msgspec.structs.replace(
+                    member,
+                    base={**member.base, **fields},
+                    base_map_version=pair.map_version,
+                    unconfirmed=member.unconfirmed - looked,
+                    unconfirmed_since=None if looked else member.unconfirmed_since,
+                )
+            )
     return decision, rebased
 
 
-def _facts(pair: Pair, side: Side, member_entity: str, link_entity: str
-           ) -> Mapping[str, FieldFacts]:
+def _facts(
+    pair: Pair, side: Side, member_entity: str, link_entity: str
+) -> Mapping[str, FieldFacts]:
     caps = pair.side(side).entity(member_entity)
     if caps is None or member_entity != link_entity:
         return {}
     return caps.fields
 
 
-def _note(pair: Pair, run: Run, bundle: Bundle, decision: Decision,
-          opened: dict[str, tuple[str, str]], result: _Result) -> frozenset[str]:
+def _note(
+    pair: Pair,
+    run: Run,
+    bundle: Bundle,
+    decision: Decision,
+    opened: dict[str, tuple[str, str]],
+    result: _Result,
+) -> frozenset[str]:
     """Note open fields and what was overruled; returns open fields to leave as they are."""
     now, link = pair.clock(), bundle.link
     known = result.known_open.get(link.id, {})
@@ -244,8 +295,17 @@ def _note(pair: Pair, run: Run, bundle: Bundle, decision: Decision,
             opened[o.field] = (o.kind.value, o.why)
             if known.get(o.field) == opened[o.field]:
                 continue
-            result.events.append(Event(at=now, event="opened", entity=link.entity,
-                                       link_id=link.id, field=o.field, why=o.why, run_id=run.id))
+            result.events.append(
+                Event(
+                    at=now,
+                    event="opened",
+                    entity=link.entity,
+                    link_id=link.id,
+                    field=o.field,
+                    why=o.why,
+                    run_id=run.id,
+                )
+            )
     if not known:
         return frozenset()
     # a field at rest that was flagged or not taken stays open until both sides agree again
@@ -256,8 +316,11 @@ def _note(pair: Pair, run: Run, bundle: Bundle, decision: Decision,
 def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
     crm, erp = (_shown(pair, bundle, side) for side in Side)
     facts = [_facts(pair, s, bundle.members[s].entity, bundle.link.entity) for s in Side]
-    return {f for f in fields if f in crm and f in erp
-            and not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))}
+    return {
+        f
+        for f in fields
+        if f in crm and f in erp and not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))
+    }
 
 
 def _shown(pair: Pair, bundle: Bundle, side: Side) -> Fields:
@@ -280,12 +343,19 @@ def _cross_reference(pair: Pair, bundle: Bundle, side: Side) -> Outcome | None:
     if shown == wanted:
         return None
     why = "cross-reference" if wanted else "copied cross-reference cleared"
-    return Outcome(field=CROSS_REFERENCE, action=Action.WRITE, target=side, value=wanted,
-                   expected=shown, why=why)
+    return Outcome(
+        field=CROSS_REFERENCE,
+        action=Action.WRITE,
+        target=side,
+        value=wanted,
+        expected=shown,
+        why=why,
+    )
 
 
-def _updates(tx: Tx, pair: Pair, bundle: Bundle, changes: Mapping[Side, Mapping[str, Outcome]]
-             ) -> list[OutboxWrite]:
+def _updates(
+    tx: Tx, pair: Pair, bundle: Bundle, changes: Mapping[Side, Mapping[str, Outcome]]
+) -> list[OutboxWrite]:
     link = bundle.link
     writes = []
     for side, outcomes in changes.items():
@@ -297,17 +367,31 @@ def _updates(tx: Tx, pair: Pair, bundle: Bundle, changes: Mapping[Side, Mapping[
         # a record paired by matching is touched for the first time only from an approved plan
         needs = link.origin in ("match", "manual") and any(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
-            for f, o in outcomes.items())
-        writes.append(_write(
-            tx, pair, bundle, side, member.entity, WriteKind.UPDATE, fields, record_id=member.id,
-            expected={f: o.expected for f, o in outcomes.items()},
-            bases=_source_values(pair, bundle, side.other, fields),
-            reasons={f: o.why for f, o in outcomes.items()}, source=source, needs_approval=needs))
+            for f, o in outcomes.items()
+        )
+        writes.append(
+            _write(
+                tx,
+                pair,
+                bundle,
+                side,
+                member.entity,
+                WriteKind.UPDATE,
+                fields,
+                record_id=member.id,
+                expected={f: o.expected for f, o in outcomes.items()},
+                bases=_source_values(pair, bundle, side.other, fields),
+                reasons={f: o.why for f, o in outcomes.items()},
+                source=source,
+                needs_approval=needs,
+            )
+        )
     return writes
 
 
-def _source_values(pair: Pair, bundle: Bundle, source: Side, fields: Mapping[str, object]
-                   ) -> Fields:
+def _source_values(
+    pair: Pair, bundle: Bundle, source: Side, fields: Mapping[str, object]
+) -> Fields:
     """What the source showed of the written fields: its base once the write is delivered."""
     if source not in bundle.members:
         return {}
@@ -315,13 +399,19 @@ def _source_values(pair: Pair, bundle: Bundle, source: Side, fields: Mapping[str
     return {f: shown[f] for f in fields if f in shown and f != CROSS_REFERENCE}
 
 
-def _create(tx: Tx, pair: Pair, bundle: Bundle, rules: EntityRules, translate: _Translator,
-            first_matched: Mapping[str, str | None]) -> list[OutboxWrite]:
+def _create(
+    tx: Tx,
+    pair: Pair,
+    bundle: Bundle,
+    rules: EntityRules,
+    translate: _Translator,
+    first_matched: Mapping[str, str | None],
+) -> list[OutboxWrite]:
     """Create the missing side of a record that was proven alone (rule 12)."""
     link = bundle.link
     if len(bundle.members) != 1 or link.origin != "alone":
         return []
-    (side, member), = bundle.members.items()
+    ((side, member),) = bundle.members.items()
     target = side.other
     caps = pair.side(target).entity(member.entity)
     if rules.create.value != side.value or caps is None or not caps.create:
@@ -333,12 +423,23 @@ def _create(tx: Tx, pair: Pair, bundle: Bundle, rules: EntityRules, translate: _
         fields[CROSS_REFERENCE] = member.id
     since = first_matched.get(link.entity)
     initial = since is None or seen.first_seen.isoformat() <= since
-    return [_write(
-        tx, pair, bundle, target, member.entity, WriteKind.CREATE, fields, record_id=None,
-        expected={}, bases={f: seen.fields[f] for f in fields if f in seen.fields
-                            and f != CROSS_REFERENCE},
-        reasons=dict.fromkeys(fields, "created from the other side"), source=member,
-        needs_approval=initial)]
+    return [
+        _write(
+            tx,
+            pair,
+            bundle,
+            target,
+            member.entity,
+            WriteKind.CREATE,
+            fields,
+            record_id=None,
+            expected={},
+            bases={f: seen.fields[f] for f in fields if f in seen.fields and f != CROSS_REFERENCE},
+            reasons=dict.fromkeys(fields, "created from the other side"),
+            source=member,
+            needs_approval=initial,
+        )
+    ]
 
 
 def _seeds(rules: EntityRules, caps: EntityCapabilities, source: Side, shown: Fields) -> Fields:
@@ -366,19 +467,47 @@ def _intended(tx: Tx, pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> 
     for intent in intents:
         source = bundle.members.get(intent.target.other)
         member = bundle.members.get(intent.target)
-        writes.append(_write(
-            tx, pair, bundle, intent.target, intent.entity, intent.kind, intent.fields,
-            record_id=intent.record_id, bases={}, source=source, needs_approval=False,
-            expected={f: v for f, v in bundle.seen[intent.target].fields.items()
-                      if f in intent.fields} if member is not None else {},
-            reasons=dict.fromkeys(intent.fields, intent.why), revision=intent.revision))
+        writes.append(
+            _write(
+                tx,
+                pair,
+                bundle,
+                intent.target,
+                intent.entity,
+                intent.kind,
+                intent.fields,
+                record_id=intent.record_id,
+                bases={},
+                source=source,
+                needs_approval=False,
+                expected={
+                    f: v for f, v in bundle.seen[intent.target].fields.items() if f in intent.fields
+                }
+                if member is not None
+                else {},
+                reasons=dict.fromkeys(intent.fields, intent.why),
+                revision=intent.revision,
+            )
+        )
     return writes
 
 
-def _write(  # noqa: PLR0917
-    tx: Tx, pair: Pair, bundle: Bundle, target: Side, entity: str, kind: WriteKind,
-    fields: Fields, *, record_id: str | None, expected: Fields, bases: Fields,
-    reasons: Mapping[str, str], source: Member | None, needs_approval: bool, revision: int = 1,
+def _write(
+    tx: Tx,
+    pair: Pair,
+    bundle: Bundle,
+    target: Side,
+    entity: str,
+    kind: WriteKind,
+    fields: Fields,
+    *,
+    record_id: str | None,
+    expected: Fields,
+    bases: Fields,
+    reasons: Mapping[str, str],
+    source: Member | None,
+    needs_approval: bool,
+    revision: int = 1,
 ) -> OutboxWrite:
     now = pair.clock()
     source_entity = source.entity if source is not None else None
@@ -389,18 +518,42 @@ def _write(  # noqa: PLR0917
     seen = bundle.seen.get(target)
     subject = record_id or f"{source_entity}:{source_id}:{revision}"
     return OutboxWrite(
-        id=pair.new_id(), link_id=bundle.link.id, target=target, entity=entity, kind=kind,
-        record_id=record_id, source_entity=source_entity, source_id=source_id, fields=fields,
-        expected=expected, bases=bases, reasons=reasons,
-        version=seen.version if seen is not None else None, reference=reference,
-        revision=revision, rev=bundle.link.rev, map_version=pair.map_version, priority=PRIORITY.get(entity, 90),
-        state=WriteState.READY, needs_approval=needs_approval,
-        digest=digest_of(tx, target, entity, kind, subject, fields, expected), waits_for=None,
-        attempts=0, due_at=now, created_at=now)
+        id=pair.new_id(),
+        link_id=bundle.link.id,
+        target=target,
+        entity=entity,
+        kind=kind,
+        record_id=record_id,
+        source_entity=source_entity,
+        source_id=source_id,
+        fields=fields,
+        expected=expected,
+        bases=bases,
+        reasons=reasons,
+        version=seen.version if seen is not None else None,
+        reference=reference,
+        revision=revision,
+        rev=bundle.link.rev,
+        map_version=pair.map_version,
+        priority=PRIORITY.get(entity, 90),
+        state=WriteState.READY,
+        needs_approval=needs_approval,
+        digest=digest_of(tx, target, entity, kind, subject, fields, expected),
+        waits_for=None,
+        attempts=0,
+        due_at=now,
+        created_at=now,
+    )
 
 
-def _store(tx: Tx, pair: Pair, run: Run, due: Sequence[Bundle],
-           existing: Mapping[tuple[int, Side], OutboxWrite], result: _Result) -> None:
+def _store(
+    tx: Tx,
+    pair: Pair,
+    run: Run,
+    due: Sequence[Bundle],
+    existing: Mapping[tuple[int, Side], OutboxWrite],
+    result: _Result,
+) -> None:
     now = pair.clock()
     # what was approved stays so when a person then mends a refused value
     decided_on = _approved(tx, result.writes)
@@ -412,9 +565,16 @@ def _store(tx: Tx, pair: Pair, run: Run, due: Sequence[Bundle],
         if old is not None and old.digest == w.digest:
             # the same decision again: patience, leases and dead letters go on counting
             w = msgspec.structs.replace(  # noqa: PLW2901
-                w, id=old.id, state=old.state, attempts=old.attempts, due_at=old.due_at,
-                created_at=old.created_at, waits_for=old.waits_for, sent_at=old.sent_at,
-                needs_approval=w.needs_approval and old.needs_approval)
+                w,
+                id=old.id,
+                state=old.state,
+                attempts=old.attempts,
+                due_at=old.due_at,
+                created_at=old.created_at,
+                waits_for=old.waits_for,
+                sent_at=old.sent_at,
+                needs_approval=w.needs_approval and old.needs_approval,
+            )
         elif old is not None and old.state is WriteState.DEAD:
             closed.append(_subject(old))
         put.append(w)
@@ -437,8 +597,10 @@ def _subject(w: OutboxWrite) -> str:
 def _approved(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
     """Let writes go whose digest a person approved."""
     digests = outbox.approved(tx, [w.digest for w in writes if w.needs_approval])
-    return [msgspec.structs.replace(w, needs_approval=False) if w.digest in digests else w
-            for w in writes]
+    return [
+        msgspec.structs.replace(w, needs_approval=False) if w.digest in digests else w
+        for w in writes
+    ]
 
 
 def _with_overrides(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
@@ -453,16 +615,22 @@ def _with_overrides(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
     for w in writes:
         fields, reasons = dict(w.fields), dict(w.reasons)
         for o in found.get(_subject(w), ()):
-            mended = {f: v for f, v in o.fields.items()
-                      if (f in fields or w.kind is WriteKind.CREATE)
-                      and fields.get(f) == o.instead_of.get(f)}
+            mended = {
+                f: v
+                for f, v in o.fields.items()
+                if (f in fields or w.kind is WriteKind.CREATE)
+                and fields.get(f) == o.instead_of.get(f)
+            }
             fields |= mended
             reasons |= dict.fromkeys(mended, o.why)
         if fields != w.fields:
             subject = w.record_id or f"{w.source_entity}:{w.source_id}:override"
             w = msgspec.structs.replace(  # noqa: PLW2901
-                w, fields=fields, reasons=reasons,
-                digest=digest_of(tx, w.target, w.entity, w.kind, subject, fields, w.expected))
+                w,
+                fields=fields,
+                reasons=reasons,
+                digest=digest_of(tx, w.target, w.entity, w.kind, subject, fields, w.expected),
+            )
         out.append(w)
     return out
 
@@ -472,4 +640,3 @@ def _save_open(tx: Tx, pair: Pair, result: _Result) -> None:
     for link_id, opened in result.open.items():
         if opened or link_id in result.known_open:
             links.save_open(tx, link_id, opened, result.kept_open.get(link_id, frozenset()), now)
-

@@ -24,7 +24,7 @@ from interlock.connectors.memory.tables import Refused
 
 __all__ = [
     "Act", "Faults", "answer_status", "answer_without_body", "change_cells", "drop_column",
-    "fail_before", "lose_answer", "refuse_inside_answer",
+    "fail_before", "lose_answer", "lose_lines", "meddle", "refuse_inside_answer",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -59,6 +59,29 @@ def answer_without_body(_call: Call, carry_out: Callable[[], Any]) -> Any:
         msgspec.structs.replace(answer, row=None) if isinstance(answer, Answered) else answer
         for answer in carry_out()
     ]
+
+
+def lose_lines(column: str) -> Act:
+    """Make an act: the system saves the header, breaks off before the lines, and says nothing."""
+
+    def act(call: Call, carry_out: Callable[[], Any]) -> Any:
+        for op in call.ops:
+            if op.id is None:
+                op.cells.pop(column, None)
+        carry_out()
+        raise ConnectionLost
+
+    return act
+
+
+def meddle(edit: Callable[[Call], None]) -> Act:
+    """Make an act: somebody edits just before the call is carried out, after all was compared."""
+
+    def act(call: Call, carry_out: Callable[[], Any]) -> Any:
+        edit(call)
+        return carry_out()
+
+    return act
 
 
 def refuse_inside_answer(code: str = "locked") -> Act:

@@ -12,18 +12,21 @@ __all__ = ["BottleCrmSettings"]
 class BottleCrmSettings(BaseModel):
     """Where the BottleCRM API is and which personal access token opens it.
 
-    ``url`` is the API's address, without ``/api``.  ``concurrency`` is how many requests run at
-    once: BottleCRM answers a read by id with about 80 ms of its own processor time.  Pages overlap
-    by a row, so a page has at least two.
+    ``url`` may be given with or without ``/api``.  ``concurrency``: a read by id costs BottleCRM
+    about 80 ms of its own processor time.  Pages overlap by a row, so a page has at least two.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    url: str
-    token: SecretStr
-    page_size: Annotated[int, Field(ge=2, le=1000)] = 200
-    concurrency: Annotated[int, Field(ge=1, le=32)] = 4
-    timeout: Annotated[float, Field(gt=0)] = 60.0
+    url: str = Field(description="address of the API server: https://api.crm.example")
+    token: SecretStr = Field(description="personal access token of an administrator")
+    page_size: Annotated[int, Field(ge=2, le=1000)] = Field(
+        200, description="rows per page of a sweep"
+    )
+    concurrency: Annotated[int, Field(ge=1, le=32)] = Field(4, description="requests at once")
+    timeout: Annotated[float, Field(gt=0)] = Field(
+        60.0, description="seconds to wait for an answer"
+    )
 
     @field_validator("url")
     @classmethod

@@ -70,8 +70,14 @@ class HttpClient:
     """
 
     def __init__(
-        self, system: str, base_url: str, *, headers: Mapping[str, str] | None = None,
-        secrets: tuple[str, ...] = (), timeout: float = 60.0, connections: int = 8,
+        self,
+        system: str,
+        base_url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        secrets: tuple[str, ...] = (),
+        timeout: float = 60.0,
+        connections: int = 8,
         now: Any = None,
     ) -> None:
         self.system = system
@@ -86,8 +92,12 @@ class HttpClient:
     async def __aenter__(self) -> HttpClient:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                        trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -97,8 +107,15 @@ class HttpClient:
             self._session = None
 
     async def request(
-        self, method: str, path: str, *, json: Any = None, params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None, writes: bool = False, operation: str = "",
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        writes: bool = False,
+        operation: str = "",
     ) -> Answer:
         """Send one request.
 
@@ -107,8 +124,9 @@ class HttpClient:
         """
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._connections))
-        operation = operation or f"{method} {path.split('?')[0]}"
+                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._connections)
+            )
+        operation = operation or f"{method} {path.split('?', maxsplit=1)[0]}"
         body = None if json is None else _encoder.encode(json)
         send = dict(self.headers)
         if body is not None:
@@ -117,7 +135,11 @@ class HttpClient:
         sent_at = self._now()
         try:
             async with self._session.request(
-                method, self.base_url + path, data=body, params=params, headers=send,
+                method,
+                self.base_url + path,
+                data=body,
+                params=params,
+                headers=send,
                 allow_redirects=False,
             ) as response:
                 raw = await response.read()
@@ -125,32 +147,45 @@ class HttpClient:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise TransientError(
                 f"{self.system}: cannot reach {self.base_url} ({self._why(error)})",
-                system=self.system, operation=operation, code="unreachable",
+                system=self.system,
+                operation=operation,
+                code="unreachable",
                 fix="check the address, the network and that the system is up",
             ) from None
         except aiohttp.InvalidURL as error:
             raise RejectedError(
-                f"{self.system}: {self.base_url} is not a usable address", system=self.system,
-                operation=operation, code="bad_address",
+                f"{self.system}: {self.base_url} is not a usable address",
+                system=self.system,
+                operation=operation,
+                code="bad_address",
                 fix="write it as https://host[:port]",
             ) from error
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             kind = UnknownOutcomeError if writes else TransientError
             raise kind(
                 f"{self.system}: no answer to {operation} ({self._why(error)})",
-                system=self.system, operation=operation, code="no_answer",
+                system=self.system,
+                operation=operation,
+                code="no_answer",
             ) from None
 
-    def _answer(self, status: int, headers: Mapping[str, str], raw: bytes,
-                sent_at: datetime) -> Answer:
+    def _answer(
+        self, status: int, headers: Mapping[str, str], raw: bytes, sent_at: datetime
+    ) -> Answer:
         data, is_json, excerpt = None, False, ""
         if raw:
             try:
                 data, is_json = _decoder.decode(raw), True
             except (msgspec.DecodeError, UnicodeDecodeError):
                 excerpt = clean(raw[:4000].decode("utf-8", "replace"), *self.secrets, limit=160)
-        return Answer(status=status, headers=_CaseFolded(headers), data=data, is_json=is_json,
-                      excerpt=excerpt, sent_at=sent_at)
+        return Answer(
+            status=status,
+            headers=_CaseFolded(headers),
+            data=data,
+            is_json=is_json,
+            excerpt=excerpt,
+            sent_at=sent_at,
+        )
 
     def _why(self, error: BaseException) -> str:
         if isinstance(error, asyncio.TimeoutError):

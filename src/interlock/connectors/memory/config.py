@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -17,8 +17,9 @@ class MemorySettings(BaseModel):
 
     ``path``: the file that keeps the company.  ``system``: the name of one registered in this
     process instead.  ``changes``, ``version_check``, ``answers_with_values``: switched off, the
-    connector does without what not every vendor offers.  ``commit_delay``, ``read_lag``,
-    ``settle_time`` in seconds, as declared to the engine.
+    connector does without what not every vendor offers.  ``versions``: records carry a counter,
+    the second of their last change (several changes may share it), or nothing.
+    ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to the engine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -32,6 +33,7 @@ class MemorySettings(BaseModel):
     version_check: bool = True
     answers_with_values: bool = True
     enforces_reference: bool = False
+    versions: Literal["counted", "seconds", "absent"] = "counted"
     commit_delay: Seconds = 0.0
     read_lag: Seconds = 0.0
     settle_time: Seconds = 1.0
@@ -40,4 +42,6 @@ class MemorySettings(BaseModel):
     def _names_one_system(self) -> Self:
         if (self.path is None) == (self.system is None):
             raise ValueError("give either path (a file) or system (a registered name)")
+        if self.version_check and self.versions != "counted":
+            raise ValueError("version_check needs counted versions")
         return self

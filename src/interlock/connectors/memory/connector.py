@@ -49,6 +49,7 @@ class Reader:
     map: ObjectMap
     reference: str
     columns: tuple[str, ...]
+    versions: str
 
     def record(self, row: Row) -> Record:
         """Decode a row."""
@@ -58,13 +59,22 @@ class Reader:
             entity=row.entity,
             id=row.id,
             fields=self.map.decode(row.cells, problems) if alive else {},
-            version=f"{row.version:08d}",
+            version=self._version(row),
             modified=row.modified,
             presence=_PRESENCE[row.state],
             merged_into=row.merged_into,
             reference=row.cells.get(self.reference) or None,
             problems=problems or None,
         )
+
+    def _version(self, row: Row) -> str | None:
+        match self.versions:
+            case "counted":
+                return f"{row.version:08d}"
+            case "seconds":
+                return row.modified.isoformat(timespec="seconds")
+            case _:
+                return None
 
 
 class MemoryConnector(Connector):
@@ -77,7 +87,7 @@ class MemoryConnector(Connector):
         self._clock = context.clock
         self._client = Client(settings, kind, context.clock)
         self._readers = {
-            entity: _reader(kind, entity, item, context)
+            entity: _reader(kind, entity, item, context, settings.versions)
             for entity, item in maps(kind, context.overrides).items()
         }
 
@@ -290,12 +300,15 @@ class MemoryConnector(Connector):
         )
 
 
-def _reader(kind: str, entity: str, item: ObjectMap, context: ConnectorContext) -> Reader:
+def _reader(
+    kind: str, entity: str, item: ObjectMap, context: ConnectorContext, versions: str
+) -> Reader:
     if entity in context.wanted:
         item = item.limited_to(context.wanted[entity])
     reference = "" if entity == "quote" else REFERENCE[kind]
     columns = [path.split(".")[0] for path in item.paths]
-    return Reader(item, reference, tuple(dict.fromkeys([*columns, *filter(None, [reference])])))
+    columns = list(dict.fromkeys([*columns, *filter(None, [reference])]))
+    return Reader(item, reference, tuple(columns), versions)
 
 
 def _spellings(website: str) -> list[str]:

@@ -62,7 +62,7 @@ def _entity(
         find=FULL if keyed else UNSUPPORTED,
         lookup=FULL if entity in _LOOKED_UP else UNSUPPORTED,
         version_check=FULL if settings.version_check and keyed else UNSUPPORTED,
-        newest_version_comparable=True,
+        newest_version_comparable=settings.versions == "counted",
         reference=REFERENCE[kind] if keyed else "",
         enforces_reference=settings.enforces_reference and keyed,
         drafts=entity == "order",

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from interlock.connectors.base import (
     CheckReport,
-    ConnectorContext,
     Finding,
     Provisioned,
     Severity,
@@ -34,7 +33,6 @@ _PART_MODELS = {
 
 async def check(
     client: TrytonClient, directory: Directory, reader: Reader, settings: TrytonSettings,
-    context: ConnectorContext,
 ) -> CheckReport:  # fmt: skip
     """Look at everything; the first thing without which nothing works ends it."""
     findings: list[Finding] = []
@@ -42,7 +40,7 @@ async def check(
     try:
         version = await client.version()
         findings.append(_version(version))
-        skew = await client.server_now() - context.clock()
+        skew = await client.skew()
         preferences = await client.preferences()
         findings.append(_ok("login", f"logged in as {settings.login}"))
         if preferences.get("administrator"):

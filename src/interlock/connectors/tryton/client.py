@@ -57,10 +57,21 @@ class TrytonClient:
     async def server_now(self) -> datetime:
         """Tell the server's clock at the time this was called, or a little earlier."""
         asked = self._clock()
+        dated = await self._dated()
+        # the time is that of the answer, cut to seconds
+        return (dated or asked) - (self._clock() - asked) - timedelta(seconds=1)
+
+    async def skew(self) -> timedelta | None:
+        """Tell by how much the server's clock is ahead of ours, to about a second."""
+        asked = self._clock()
+        dated = await self._dated()
+        between = asked + (self._clock() - asked) / 2
+        return None if dated is None else dated + timedelta(seconds=0.5) - between
+
+    async def _dated(self) -> datetime | None:
         answer = await self._post("/rpc/", "common.server.version", [], {}, writes=False)
         self._result(answer, "common.server.version", writes=False)
-        # the Date header is that of the answer, cut to seconds
-        return (answer.server_time or asked) - (self._clock() - asked) - timedelta(seconds=1)
+        return answer.server_time
 
     async def preferences(self) -> Row:
         """Log in if need be; give the user's preferences (company, groups, administrator)."""

@@ -53,7 +53,6 @@ class TrytonConnector(Connector):
 
     def __init__(self, settings: TrytonSettings, context: ConnectorContext) -> None:
         self._settings = settings
-        self._context = context
         maps = {
             entity: _usable(item.with_overrides(context.overrides)).limited_to(
                 context.wanted.get(entity, frozenset(f.field for f in item.fields))
@@ -79,9 +78,7 @@ class TrytonConnector(Connector):
 
     async def check(self) -> CheckReport:
         """Look at login, version, company, modules, rights, lists and the clock."""
-        return await checkup.check(
-            self._client, self._directory, self._reader, self._settings, self._context
-        )
+        return await checkup.check(self._client, self._directory, self._reader, self._settings)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +118,8 @@ class TrytonConnector(Connector):
     async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:
         """Write a batch, one at a time with other batches of this connection."""
         self._known(entity)
+        if not writes:
+            return []
         if entity == "product":
             raise NotImplementedError(entity)
         async with self._writing:

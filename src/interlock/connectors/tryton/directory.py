@@ -38,6 +38,7 @@ class Directory:
         self._lists: dict[tuple[str, str], dict[str, int]] = {}
         self._company: Company | None = None
         self._fields: dict[str, Row] = {}
+        self._hidden: dict[tuple[str, str], bool] = {}
 
     async def company(self) -> Company:
         """Read the user's company."""
@@ -57,15 +58,34 @@ class Directory:
             )  # fmt: skip
         return self._company
 
-    async def fields(self, model: str, *, refresh: bool = False) -> Row:
-        """Give the definitions of the fields of a model that the user may read."""
-        if refresh or model not in self._fields:
+    async def fields(self, model: str) -> Row:
+        """Give the definitions of a model's fields, whatever the user's rights."""
+        if model not in self._fields:
             self._fields[model] = await self._client.call(model, "fields_get")
         return self._fields[model]
 
+    async def hidden(self, model: str, names: Collection[str]) -> frozenset[str]:
+        """Tell which fields the user may not read; asking for no record at all shows it."""
+        unasked = [name for name in names if (model, name) not in self._hidden]
+        todo = [unasked] if unasked else []
+        while todo:
+            part = todo.pop()
+            try:
+                await self._client.call(model, "read", [], part)
+                self._hidden |= {(model, name): False for name in part}
+            except RejectedError as error:
+                if error.code != "not_permitted":
+                    raise
+                if len(part) == 1:
+                    self._hidden[model, part[0]] = True
+                else:
+                    todo += [part[: len(part) // 2], part[len(part) // 2 :]]
+        return frozenset(name for name in names if self._hidden[model, name])
+
     def forget_fields(self) -> None:
-        """Have the fields' definitions, and with them the user's rights, read again."""
+        """Have the fields' definitions and the user's rights to them read again."""
         self._fields.clear()
+        self._hidden.clear()
 
     async def ids(self, model: str, names: Collection[str], by: str = "name") -> dict[str, int]:
         """Find ids by name; names Tryton does not have are missing from the answer."""

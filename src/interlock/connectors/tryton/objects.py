@@ -217,9 +217,9 @@ def _customer(address: PostalAddress, settings: TrytonSettings) -> ObjectMap:
 
 
 def _contact(settings: TrytonSettings) -> ObjectMap:
-    roles = tuple(str(role) for role in settings.contact_relations)
+    roles = tuple(role.value for role in settings.contact_relations)
     role = Choice(
-        {name: str(role) for role, name in settings.contact_relations.items()},
+        {name: role.value for role, name in settings.contact_relations.items()},
         facts=FieldFacts(choices=roles),
     )
     return ObjectMap("contact", "party.party", (
@@ -239,14 +239,14 @@ _PRODUCT = ObjectMap("product", "product.product", (
 ))  # fmt: skip
 
 _STATUS = MappingProxyType({
-    "draft": OrderStatus.DRAFT, "quotation": OrderStatus.DRAFT,
-    "confirmed": OrderStatus.OPEN, "processing": OrderStatus.OPEN,
-    "done": OrderStatus.FULFILLED, "cancelled": OrderStatus.CANCELLED,
+    "draft": OrderStatus.DRAFT.value, "quotation": OrderStatus.DRAFT.value,
+    "confirmed": OrderStatus.OPEN.value, "processing": OrderStatus.OPEN.value,
+    "done": OrderStatus.FULFILLED.value, "cancelled": OrderStatus.CANCELLED.value,
 })  # fmt: skip
 
 
 def _order(address: PostalAddress) -> ObjectMap:
-    statuses = FieldFacts(choices=tuple(OrderStatus))
+    statuses = FieldFacts(choices=tuple(status.value for status in OrderStatus))
     return ObjectMap("order", "sale.sale", (
         FieldMap("customer", "party", Pointer("customer"), required=True),
         FieldMap("number", "number", Text(), writable=False),

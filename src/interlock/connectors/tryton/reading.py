@@ -279,26 +279,34 @@ class Reader:
 
     async def readable(self, entity: str) -> ObjectMap:
         """Give the object map without fields this user may not read or this Tryton lacks."""
-        keep = []
+        key_field, places = self._settings.order_key_field, {}
         for item in self.maps[entity].fields:
-            key_field = self._settings.order_key_field
-            needed = [c for path in item.paths for c in columns_of(path, key_field)]
-            if await self._may_read(MODELS[entity], needed):
-                keep.append(item)
-        self._readable[entity] = ObjectMap(entity, MODELS[entity], tuple(keep))
+            columns = [c for path in item.paths for c in columns_of(path, key_field)]
+            places[item.field] = await self._places(MODELS[entity], columns)
+        wanted: dict[str, set[str]] = {}
+        for model, name in (place for each in places.values() for place in each or ()):
+            wanted.setdefault(model, set()).add(name)
+        hidden = {
+            (model, name)
+            for model, names in wanted.items()
+            for name in await self._directory.hidden(model, sorted(names))
+        }
+        keep = [name for name, each in places.items() if each is not None and not each & hidden]
+        self._readable[entity] = self.maps[entity].limited_to(keep)
         return self._readable[entity]
 
-    async def _may_read(self, model: str, columns: Sequence[str]) -> bool:
+    async def _places(self, model: str, columns: Sequence[str]) -> set[tuple[str, str]] | None:
+        """Tell of which models columns take which fields; ``None`` when Tryton lacks one."""
+        places = set()
         for column in columns:
             here: str | None = model
-            for step in column.split("."):
-                if step == "_timestamp":
-                    break
+            for step in column.removesuffix("._timestamp").split("."):
                 fields = await self._directory.fields(here) if here else {}
-                if step not in fields or step in NEVER:
-                    return False
+                if here is None or step not in fields or step in NEVER:
+                    return None
+                places.add((here, step))
                 here = fields[step].get("relation")
-        return True
+        return places
 
     async def layout(self) -> Layout:
         """Give the forms of keys and names of this connection."""

@@ -187,7 +187,10 @@ class BaseRoundTrip(Conformance):
         facts = harness.object_maps()[entity].facts()
         types = EntitySchema(entity).types
         names = [name for name, fact in facts.items() if fact.writable and name in types]
-        assert names, f"no field of {entity} is writable and of the model"
+        if not names:
+            able = harness.connect().capabilities.entities[entity]
+            assert not (able.create or able.update), f"no field of {entity} is writable"
+            pytest.skip(f"{entity} is declared read-only")
         for name in names:
             values = harness.values(entity, name)
             if values is None:

@@ -1,0 +1,110 @@
+"""Candidates: which pairs are worth comparing.  Linear in the records, whatever the data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlock.matching.rarity import Rarity
+from interlock.matching.table import Hashes, Table
+
+__all__ = ["CAP", "Index", "Keys", "Pairs", "candidates", "keys_of"]
+
+CAP = 40
+"""A key that more records of a list hold than this proposes nobody."""
+SAMPLE = 3
+"""Records proposed all the same for a too frequent key that names a whole company."""
+RARE_WORDS = 3
+_WHOLE = frozenset({"tax", "name"})
+_MIX = np.int64(-7046029254386353131)  # 2^64 / golden ratio, odd: spreads sums of hashes
+
+Rows = NDArray[np.int32]
+Pairs = tuple[Rows, Rows]
+"""Rows of the left and of the right list, pair by pair; ascending, each pair once."""
+Keys = dict[str, tuple[Hashes, Rows]]
+"""Keys by kind, each with the row that holds it; a row may hold several of a kind."""
+
+
+def keys_of(table: Table, rarity: Rarity) -> Keys:
+    """Give the keys under which records meet."""
+    weights = rarity.word_weights(table.words)
+    rarest = np.argsort(-weights, axis=1, kind="stable")[:, :RARE_WORDS]
+    words = np.take_along_axis(table.words, rarest, axis=1)
+    number, first, second = table.numbers[:, 0], words[:, 0], words[:, 1]
+    columns = {
+        "tax": table.tax,
+        "phone": table.phone,
+        "page": table.page,
+        "domain": table.domain,
+        "label": table.label,
+        "name": table.name,
+        "house": _joined(table.street, number, table.area),
+        "place": _joined(table.postcode, number, table.country),
+        "two words": _joined(np.minimum(first, second), np.maximum(first, second),
+                             np.minimum(first != 0, second != 0).astype(np.int64)),
+        "word": words,
+        "word and postcode": _joined(words, table.postcode[:, None]),
+        "word and city": _joined(words, table.city[:, None]),
+        "start": table.start,
+    }
+    return {kind: _held(column) for kind, column in columns.items()}
+
+
+def _held(column: Hashes) -> tuple[Hashes, Rows]:
+    wide = column.reshape(len(column), -1)
+    rows, places = np.nonzero(wide)
+    return wide[rows, places], rows.astype(np.int32)
+
+
+def _joined(*columns: Hashes) -> Hashes:
+    key = columns[0]
+    present = key != 0
+    for column in columns[1:]:
+        key = (key ^ (key >> np.int64(29))) * _MIX + column
+        present = present & (column != 0)
+    return np.where(present, key, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The keys of a list in ascending order, each with its row."""
+
+    size: int
+    keys: Keys
+
+    @classmethod
+    def of(cls, table: Table, rarity: Rarity) -> Index:
+        """Index a list."""
+        ordered: Keys = {}
+        for kind, (values, rows) in keys_of(table, rarity).items():
+            order = np.argsort(values, kind="stable")
+            ordered[kind] = (values[order], rows[order])
+        return cls(len(table), ordered)
+
+
+def candidates(left: Keys, index: Index, *, cap: int = CAP) -> Pairs:
+    """Pair the holders of each key on the left with those in the index.
+
+    Frequent keys are left out; of those that name a whole company a few pairs stay, so that a
+    crowd of equal records is seen and not taken for new ones.
+    """
+    found = [np.empty(0, dtype=np.int64)]
+    for kind, (values, rows) in left.items():
+        theirs, their_rows = index.keys[kind]
+        low = np.searchsorted(theirs, values, "left")
+        count = np.searchsorted(theirs, values, "right") - low
+        if kind in _WHOLE:
+            count = np.where(count > cap, SAMPLE, count)
+        hit = (count > 0) & (count <= cap)
+        low, count, ours = low[hit], count[hit], rows[hit]
+        total = int(count.sum())
+        if total:
+            # positions low, low+1, ... low+count-1 of every hit, in one go
+            steps = np.arange(total) - np.repeat(np.cumsum(count) - count, count)
+            right = their_rows[np.repeat(low, count) + steps]
+            found.append(np.unique(np.repeat(ours, count) * np.int64(index.size) + right))
+    pairs = np.unique(np.concatenate(found))
+    return (pairs // max(index.size, 1)).astype(np.int32), \
+        (pairs % max(index.size, 1)).astype(np.int32)
