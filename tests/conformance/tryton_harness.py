@@ -145,7 +145,11 @@ class TrytonHarness(Harness):
         fields = await super().sample(entity)
         number = f"{self.token}-{next(self._numbers)}"
         if entity == "customer":
-            return {**fields, "email": f"Info@{number}.example", "website": f"https://{number}.example"}
+            return {
+                **fields,
+                "email": f"Info@{number}.example",
+                "website": f"https://{number}.example",
+            }
         if entity == "contact":
             return {**fields, "email": f"person@{number}.example"}
         return fields
@@ -155,7 +159,9 @@ class TrytonHarness(Harness):
         if entity == "order":
             [line, *_] = fields["lines"]  # type: ignore[misc]
             # the unit of the seeded products is counted in whole pieces
-            bad = Line(key="x", product=line.product, quantity=Decimal("1.5"), unit_price=Decimal(1))
+            bad = Line(
+                key="x", product=line.product, quantity=Decimal("1.5"), unit_price=Decimal(1)
+            )
             return {**fields, "lines": (bad,)}
         if entity == "contact":
             return {**fields, "customer": Ref("customer", "999999")}
@@ -274,6 +280,12 @@ class TrytonHarness(Harness):
                     (text, int(record_id)),
                 )
 
+    def end_sessions(self, user: int) -> None:
+        """End a user's sessions, as their age would."""
+        path = Path(self.server.state) / f"{self.server.database}.sqlite"
+        with closing(sqlite3.connect(path, timeout=30)) as database, database:
+            database.execute("DELETE FROM ir_session WHERE create_uid = ?", (user,))
+
     async def lose_next_answer(self, entity: str) -> None:
         self._arm(entity, FaultKind.LOSE_ANSWER)
 
@@ -322,6 +334,6 @@ class TrytonHarness(Harness):
             body = f'"method":"model.{MODELS[entity]}.{call}'
             self.proxy.add(Fault(kind=kind, body=body, seconds=seconds))
         if entity == "order":
-            self.proxy.add(Fault(kind=kind, body='"method":"model.sale.sale.write', seconds=seconds))
-
-
+            self.proxy.add(
+                Fault(kind=kind, body='"method":"model.sale.sale.write', seconds=seconds)
+            )

@@ -21,6 +21,7 @@ from interlock.matching.vocabulary import (
     LEADING_FORMS,
     LEGAL_FORMS,
     LINKING_WORDS,
+    NAME_WORDS,
     STREET_ENDINGS,
     STREET_WORDS,
     UNIT_WORDS,
@@ -32,15 +33,16 @@ __all__ = ["core_name", "domain_key", "email_key", "fold_column", "name_key", "p
 LONGEST = 200
 """Characters of a value that count; nobody is told from another by what follows."""
 
-# marks above letters; those of Indic and other scripts are letters of their own and stay
-_ACCENTS = re.compile("[\u0300-\u036f]")
+# marks above letters; in Indic and Thai script they are letters of their own and stay
+_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
+_MARKS = "\u0900-\u109f\u1780-\u17ff"
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th",
                           "ð": "d", "ı": "i", "ħ": "h", "\u200b": None, "\ufeff": None})
 _APOSTROPHES = str.maketrans({"'": None, "’": None, "`": None, "´": None, "&": " and ",
                               "+": " and ", "\x00": " "})
 # dots of initials join ("S.A." is "sa"), others separate
 _INITIALS = re.compile(r"(?<=\b\w)\.(?=\w\b|[ \n]|$)")
-_OTHER = re.compile(r"[^\w\n]+|_+")
+_OTHER = re.compile(rf"[^\w\n{_MARKS}]+|_+")
 _FORM_MARKS = re.compile("|".join(FORM_MARKS))
 # "井野60" is a place and a number; after a Latin letter the digits belong to the word
 _NUMBER_IN_WORD = re.compile(r"(?<![a-z0-9])\d+(?![a-z0-9])")
@@ -82,7 +84,7 @@ def core_name(folded: str) -> str:
     while end > 1 and (words[end - 1] in LEGAL_FORMS or words[end - 1] in LINKING_WORDS):
         end -= 1
     start = 1 if end > 1 and (words[0] == "the" or words[0] in LEADING_FORMS) else 0
-    return " ".join(words[start:end])
+    return " ".join([NAME_WORDS.get(word, word) for word in words[start:end]])
 
 
 def words_of(core: str) -> list[str]:

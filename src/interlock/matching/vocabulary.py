@@ -8,7 +8,7 @@ accents, no dots.  Only forms of one word are listed; forms of several are dropp
 from __future__ import annotations
 
 __all__ = ["COMMON_WORDS", "FORM_MARKS", "LEADING_FORMS", "LEGAL_FORMS", "LINKING_WORDS",
-           "STREET_ENDINGS", "STREET_TYPES", "STREET_WORDS", "UNIT_WORDS"]
+           "NAME_WORDS", "STREET_ENDINGS", "STREET_TYPES", "STREET_WORDS", "UNIT_WORDS"]
 
 # by jurisdiction, so that a gap is easy to see; a word may stand in several
 LEGAL_FORMS = frozenset(
@@ -65,6 +65,37 @@ FORM_MARKS = (
 
 LINKING_WORDS = frozenset("and und et y e i og och en ve the of de z".split())
 """Words that join; none of them ends a name."""
+
+NAME_WORDS = {
+    short: full
+    for full, shorts in {
+        "group": "grp gruppe groupe grupo gruppo groep",
+        "international": "intl internacional internazionale int",
+        "technologies": "tech technology techs technologie",
+        "manufacturing": "mfg manuf manufacturers manufacturer",
+        "engineering": "eng engr",
+        "services": "svc svcs service serv",
+        "systems": "sys system",
+        "solutions": "soln solns solution",
+        "management": "mgmt mgt",
+        "associates": "assoc assocs",
+        "association": "assn",
+        "national": "natl",
+        "department": "dept",
+        "university": "univ",
+        "center": "centre ctr",
+        "distribution": "dist distrib",
+        "industries": "ind inds industry",
+        "laboratories": "labs lab laboratory",
+        "brothers": "bros",
+        "saint": "st",
+        "pharmaceuticals": "pharma",
+        "communications": "comm comms",
+        "chemicals": "chem",
+    }.items()
+    for short in shorts.split()
+}
+"""Short and sister forms of common words in names."""
 
 STREET_WORDS = {
     word: canonical
@@ -182,6 +213,7 @@ COMMON_WORDS = frozenset(
         "new old great north south east west central national american united general first "
         "city town county state royal grand best super express direct online digital data "
         "network networks software computer computers mobile telecom communications company "
+        "branch filiale headquarters hq dba trading as "
         "foundation association society community public department station post atm"
     ).split()
 )

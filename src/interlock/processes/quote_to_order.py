@@ -26,10 +26,10 @@ from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event
 from interlock.store.links import Bundle
 from interlock.store.tables import record
+from interlock.sync.decision import Intent
 from interlock.sync.observe import fetch_now, note_failure
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
-from interlock.sync.reconcile import Intent
 
 __all__ = ["OrderSettings", "QuoteToOrder", "order_as_deal"]
 

@@ -184,7 +184,7 @@ class _Batch:
                             w,
                             Reason(
                                 code="already_created",
-                                message=f"this {self.entity} was created once before and is no longer there",
+                                message=f"this {self.entity} was created before and has gone since",
                                 fix="link the record that replaced it, or discard this",
                             ),
                         )

@@ -75,7 +75,7 @@ def _refuse_strangers(
                 w,
                 Reason(
                     code="linked_elsewhere",
-                    message=f"record {r.record_id} carries our reference but belongs to link {owner}",
+                    message=f"record {r.record_id} has our reference but belongs to link {owner}",
                     fix="see `interlock links show`, then undo the wrong link",
                 ),
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock.model import ENTITIES, Address, Line, Money, Ref, Schema
@@ -46,6 +46,7 @@ def records(draw: Any, entity: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("entity", ENTITIES)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_every_field_of_every_entity_comes_back(entity: str, data: Any) -> None:
     fields = data.draw(records(entity))

@@ -15,7 +15,7 @@ from typing import Any
 
 from interlock.connectors.kit import Answer, HttpClient
 from interlock.connectors.tryton.config import TrytonSettings
-from interlock.connectors.tryton.errors import refusal
+from interlock.connectors.tryton.errors import LANGUAGE, refusal
 from interlock.connectors.tryton.wire import from_wire, to_wire
 from interlock.errors import (
     NeedsAuthError,
@@ -130,7 +130,7 @@ class TrytonClient:
     async def _login(self) -> str:
         login, password = self._settings.login, self._secrets[0]
         answer = await self._post(
-            self._path, "common.db.login", [login, {"password": password}, self._settings.language],
+            self._path, "common.db.login", [login, {"password": password}, LANGUAGE],
             {}, writes=False,
         )  # fmt: skip
         error = answer.data.get("error") if isinstance(answer.data, dict) else None
@@ -143,7 +143,7 @@ class TrytonClient:
             self._path, name, [True, {}], {"Authorization": f"Session {signed}"}, writes=False
         )
         preferences = self._result(answer, name, writes=False)
-        self._preferences = {**preferences, "language": self._settings.language}
+        self._preferences = {**preferences, "language": LANGUAGE}
         return f"Session {signed}"
 
     def _needs_auth(self, message: str) -> NeedsAuthError:

@@ -22,7 +22,8 @@ class TrytonSettings(BaseModel):
     login: str = Field(min_length=1, description="login of the user made for Interlock")
     password: SecretStr = Field(description="password of that user")
     language: str = Field(
-        "en", description="language of the names (payment terms, categories) and of Tryton's errors"
+        "en",
+        description="language in which names are matched: payment terms, categories, relation types",
     )
     customer_category: str | None = Field(
         "Customer",

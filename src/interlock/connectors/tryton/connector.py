@@ -61,7 +61,7 @@ class TrytonConnector(Connector):
         }
         self.capabilities = _capabilities(settings, maps)
         self._client = TrytonClient(settings, context.clock)
-        self._directory = Directory(self._client)
+        self._directory = Directory(self._client, settings.language)
         prefix = settings.other_prefix or f"{context.other or 'crm'}:"
         self._reader = Reader(self._client, self._directory, maps, settings, prefix)
         self._parties = PartyDesk(self._client, self._directory, self._reader, settings)

@@ -33,8 +33,10 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
 class Directory:
     """Looks up what fields point to by name: countries, currencies, payment terms, types."""
 
-    def __init__(self, client: TrytonClient) -> None:
+    def __init__(self, client: TrytonClient, language: str) -> None:
+        """``language``: that of the names."""
         self._client = client
+        self._language = language
         self._lists: dict[tuple[str, str], dict[str, int]] = {}
         self._company: Company | None = None
         self._fields: dict[str, Row] = {}
@@ -92,7 +94,10 @@ class Directory:
         known = self._lists.get((model, by), {})
         if not known.keys() >= set(names):
             known = {}
-            for row in await self._client.rows(model, [], [by], order=[["id", "DESC"]]):
+            rows = await self._client.rows(
+                model, [], [by], order=[["id", "DESC"]], language=self._language
+            )
+            for row in rows:
                 if row[by]:
                     known[row[by]] = row["id"]  # of two with one name the older one
             self._lists[model, by] = known
@@ -150,7 +155,9 @@ class Directory:
             ["country", "=", country],
             ["OR", ["code", "in", [region, f"{code}-{region}"]], ["name", "ilike", region]],
         ]
-        rows = await self._client.rows("country.subdivision", domain, ["code"], limit=1)
+        rows = await self._client.rows(
+            "country.subdivision", domain, ["code"], limit=1, language=self._language
+        )
         if not rows:
             raise RefusedError(
                 "unknown_choice", "Tryton does not have the region of this address", field=field,

@@ -1,9 +1,8 @@
 """What Tryton's refusals mean.
 
 Over JSON-RPC the class of an exception is lost: what is left is ``["UserError", [message, ...]]``
-with a translated message.  Every call therefore asks for one language (setting ``language``,
-English by default), whose texts are recognised here; in another language the outcome is the same,
-only code and field stay general.
+with a translated message.  Calls therefore ask for English, Tryton's own language, which every
+database has; only records are read in the company's language, for the names in them.
 """
 
 from __future__ import annotations
@@ -15,7 +14,10 @@ from typing import Any
 from interlock.connectors.kit import clean
 from interlock.errors import RejectedError
 
-__all__ = ["ConfirmationNeededError", "MovedError", "refusal"]
+__all__ = ["LANGUAGE", "ConfirmationNeededError", "MovedError", "refusal"]
+
+LANGUAGE = "en"
+"""Language of the messages recognised here."""
 
 
 class ConfirmationNeededError(RejectedError):

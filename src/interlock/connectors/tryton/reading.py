@@ -165,10 +165,12 @@ class Reader:
         for attempt in (1, 2, 3):
             try:
                 # with the default filter for what is below: archived addresses do not count
-                rows = await self._client.call(model, "read", keys, await self.columns(entity))
+                columns = await self.columns(entity)
+                language = self._settings.language
+                rows = await self._client.call(model, "read", keys, columns, language=language)
                 break
-            except RejectedError as error:
-                if attempt == 3 or error.code not in ("not_permitted", "not_found"):
+            except RejectedError:
+                if attempt == 3:
                     raise
                 self._directory.forget_fields()
                 keys = await self._search(model, [["id", "in", keys]])
@@ -321,8 +323,9 @@ class Reader:
         self, model: str, domain: Sequence[Any], *, limit: int | None = None
     ) -> list[int]:
         found = await self._client.call(
-            model, "search", list(domain), 0, limit, [["id", "ASC"]], active_test=False
-        )
+            model, "search", list(domain), 0, limit, [["id", "ASC"]], active_test=False,
+            language=self._settings.language,
+        )  # fmt: skip
         return [int(key) for key in found]
 
 

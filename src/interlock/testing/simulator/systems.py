@@ -152,6 +152,7 @@ class Mischief(Faults):
 
     def finish_after(self, delay: timedelta) -> Callable[[Call, Callable[[], Any]], Any]:
         """Make an act: the program gives up; the system carries the call out ``delay`` later."""
+
         def act(_call: Call, carry_out: Callable[[], Any]) -> Any:
             self._late.append((self.system.true_clock.time + delay, carry_out))
             raise ConnectionLost
@@ -179,11 +180,9 @@ class Mischief(Faults):
         def until(seconds: float) -> datetime:
             return now + timedelta(seconds=seconds * share)
 
-        known = self._lags.get((after.entity, after.id))
-        old = before if known is None else known.old
         self.struck["stale read"] += 1
         self._lags[after.entity, after.id] = _Lag(
-            old, until(settings.read_lag), until(settings.settle_time * 0.4),
+            before, until(settings.read_lag), until(settings.settle_time * 0.4),
             until(settings.commit_delay))
 
     def finish_due(self) -> None:
@@ -204,8 +203,6 @@ class Mischief(Faults):
         clock = self.system.true_clock
         clock.advance(self._rng.choice((0.001, 0.02, 0.3)))
         self.finish_due()
-        started = clock.time
-
 
         def by_program() -> T:
             if call.operation == "write":
@@ -234,7 +231,7 @@ class Mischief(Faults):
         lag = self._lags.get((row.entity, row.id))
         if lag is None or self.system.true_clock.time >= _until(lag, operation):
             return row
-        return lag.old if operation in ("listed", "fetched") else None
+        return None if operation == "changed" else lag.old
 
 
 class _Veiled:

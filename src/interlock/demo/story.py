@@ -1,0 +1,365 @@
+"""The demo's steps: each does one thing at the company and returns what the systems then show."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin
+from interlock.demo.company import CUSTOMERS, Company, found_company, open_company, system_path
+from interlock.demo.desk import TERMS
+from interlock.demo.survey import Mess, records, survey
+from interlock.errors import ConfigurationError
+from interlock.governance.rules import Side
+from interlock.project.load import CONFIG_FILE, Project, open_project
+from interlock.project.scaffold import Answers, scaffold
+from interlock.service.plan import Approval, Plan, approve, make_plan
+from interlock.service.session import Session, connect
+from interlock.service.status import DealsWaiting, read_status
+from interlock.service.syncing import SyncReport, sync_once
+from interlock.store import dead_letters, history, links
+from interlock.store.dead_letters import DeadLetter
+from interlock.store.history import Event
+from interlock.sync.progress import Run
+
+__all__ = [
+    "Ending", "Found", "OneEdit", "Ordered", "Planned", "PutBack", "Refusals", "Stage", "Tally",
+    "Written", "approve_plan", "change_phone", "edit_both_sides", "edit_terms", "look_around",
+    "open_stage", "orders_made", "plan_again", "plan_first", "refusals", "set_up", "sync",
+    "win_deal",
+]  # fmt: skip
+
+INSTALLATION = "demo01"
+WHO = "demo"
+Clock = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where the story plays: the company's people on one side, Interlock on the other."""
+
+    company: Company
+    session: Session
+    clock: Clock
+
+    @property
+    def go_live(self) -> datetime:
+        """Deals won before are not ordered."""
+        go_live = self.session.project.go_live
+        assert go_live is not None
+        return go_live
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How often records were saved in each system, by whomever, as the systems count it."""
+
+    crm: int
+    erp: int
+
+    def since(self, before: Tally) -> Tally:
+        """What was saved after another count."""
+        return Tally(self.crm - before.crm, self.erp - before.erp)
+
+    @property
+    def total(self) -> int:
+        """In both."""
+        return self.crm + self.erp
+
+
+def tally(company: Company) -> Tally:
+    """Ask both systems how often they have saved a record."""
+
+    def _saves(system: MemorySystem) -> int:
+        return sum(row.version for entity in system.tables
+                   for row in system.shelf(entity).rows.values())  # fmt: skip
+
+    return Tally(_saves(company.crm), _saves(company.erp))
+
+
+# ── before ───────────────────────────────────────────────────────────────────────────────────
+
+
+def set_up(
+    folder: Path, *, seed: int, now: datetime, customers: int = CUSTOMERS
+) -> Project:
+    """Make the company and a project folder that connects its systems; an older demo is replaced.
+
+    ``go_live`` is two weeks before ``now``.
+    """
+    _make_room(folder)
+    go_live = (now - timedelta(days=14)).replace(microsecond=0)
+    found_company(folder, seed=seed, now=now, go_live=go_live, customers=customers)
+    answers = {
+        plugin.kind.value: Answers(plugin=plugin, name=plugin.kind.value, settings={
+            "path": system_path(folder.resolve(), plugin.kind.value)})
+        for plugin in (crm_plugin, erp_plugin)
+    }  # fmt: skip
+    scaffold(folder, installation=INSTALLATION, crm=answers["crm"], erp=answers["erp"], force=True)
+    config = folder / CONFIG_FILE
+    text = config.read_text(encoding="utf-8")
+    for old, new in (
+        ("\ngo_live:\n", f"\ngo_live: {go_live.isoformat()}\n"),
+        # a story has no two minutes to wait
+        ("  quiet_time: 2m\n", "  quiet_time: 0s\n"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    config.write_text(text, encoding="utf-8")
+    return open_project(folder, environment={})
+
+
+def _make_room(folder: Path) -> None:
+    """Take away an earlier demo; anything else in the folder is left alone and refused."""
+    config = folder / CONFIG_FILE
+    if config.is_file() and f'installation: "{INSTALLATION}"' in config.read_text("utf-8"):
+        shutil.rmtree(system_path(folder, "crm").parent, ignore_errors=True)
+        for file in folder.glob("interlock.db*"):
+            file.unlink()
+    elif folder.is_dir() and any(folder.iterdir()):
+        raise ConfigurationError(f"{folder} is not empty and holds no demo",
+                                 fix="name another folder")  # fmt: skip
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+@asynccontextmanager
+async def open_stage(project: Project, clock: Clock = _now) -> AsyncIterator[Stage]:
+    """Open the company's systems for its people, and the project for Interlock."""
+    with open_company(project.root, clock) as company:
+        async with connect(project, clock=clock) as session:
+            yield Stage(company, session, clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands in the two systems: records by entity, and the mess among them."""
+
+    crm: Mapping[str, int]
+    erp: Mapping[str, int]
+    mess: Sequence[Mess]
+
+
+def look_around(stage: Stage) -> Found:
+    """Count what is there and what is wrong with it."""
+    company = stage.company
+    return Found(records(company.crm), records(company.erp), survey(company, stage.go_live))
+
+
+# ── the first sync ───────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan; ``saved``: what the systems saved while it was made, which must be nothing.
+
+    ``groups``: (system, entity, create or update) -> records.  ``evidence``: why customers were
+    linked -> pairs.
+    """
+
+    plan: Plan
+    groups: Mapping[tuple[str, str, str], int]
+    ready: int
+    evidence: Mapping[str, int]
+    saved: Tally
+
+
+async def plan_first(stage: Stage) -> Planned:
+    """Read both systems and show what would be written."""
+    return await plan_again(stage)
+
+
+async def plan_again(stage: Stage) -> Planned:
+    """Make a plan."""
+    before = tally(stage.company)
+    plan = await make_plan(stage.session, Run(id=stage.session.pair.new_id()))
+    groups = Counter((w.system, w.entity, w.kind.value) for w in plan.writes)
+    return Planned(
+        plan=plan, groups=groups, ready=sum(w.waits_for is None for w in plan.writes),
+        evidence=Counter(), saved=tally(stage.company).since(before),
+    )  # fmt: skip
+
+
+def approve_plan(stage: Stage, plan: Plan) -> Approval:
+    """Let the plan's writes go."""
+    return approve(stage.session.store, plan.id, by=WHO, now=stage.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One sync; ``saved``: what the systems say was saved in them meanwhile."""
+
+    report: SyncReport
+    saved: Tally
+
+
+async def sync(stage: Stage) -> Written:
+    """Run one sync."""
+    before = tally(stage.company)
+    report = await sync_once(stage.session)
+    return Written(report, tally(stage.company).since(before))
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """The ERP's orders that belong to a deal, and that deal's cells: (deal id, deal, order)."""
+
+    orders: Sequence[tuple[str, Mapping[str, Any], Mapping[str, Any]]]
+    older: int
+    """Deals won before go-live."""
+    older_ordered: int
+    """Of these, with an order by Interlock."""
+
+
+def orders_made(stage: Stage) -> Ordered:
+    """Look in the ERP for the orders of the CRM's deals."""
+    deals = stage.company.crm.all("deal")
+    orders = [o for o in stage.company.erp.all("order").values() if o["crm_id"]]
+    old = {i for i, d in deals.items()
+           if d["WonAt"] and datetime.fromisoformat(d["WonAt"]) < stage.go_live}  # fmt: skip
+    return Ordered(
+        orders=[(o["crm_id"], deals[o["crm_id"]], o) for o in orders],
+        older=len(old), older_ordered=sum(o["crm_id"] in old for o in orders),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Won deals without an order, by reason, and what else could not be done."""
+
+    deals: Sequence[DealsWaiting]
+    letters: Sequence[DeadLetter]
+
+
+async def refusals(stage: Stage) -> Refusals:
+    """Ask Interlock what it did not do, and why."""
+    status = read_status(stage.session.project, stage.session.store)
+    letters = await stage.session.store.call(dead_letters.opened)
+    return Refusals(status.deals, letters)
+
+
+# ── daily life ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class OneEdit:
+    """Something one person changed, the sync that followed, and the value on the other side."""
+
+    who: str
+    old: str
+    new: str
+    other_side: str
+    written: Written
+
+
+async def change_phone(stage: Stage) -> OneEdit:
+    """A rep corrects one phone number."""
+    account, partner = _some_pair(stage)
+    crm, erp = stage.company.crm, stage.company.erp
+    name, old = _cells(crm, account)["Name"], _cells(crm, account)["Phone"]
+    new = f"{old}-77"
+    crm.edit("customer", account, {"Phone": new})
+    written = await sync(stage)
+    return OneEdit(name, old, new, _cells(erp, partner)["tel"], written)
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """A value changed by the side that does not own it, and what Interlock remembers of it."""
+
+    who: str
+    record: str
+    own: str
+    typed: str
+    shown: str
+    """What the CRM shows after the sync."""
+    events: Sequence[Event]
+    written: Written
+
+
+async def edit_terms(stage: Stage) -> PutBack:
+    """A rep gives a customer other payment terms, which are finance's to give."""
+    account, partner = _some_pair(stage)
+    crm, erp = stage.company.crm, stage.company.erp
+    own = next(words for words, code in TERMS.items() if code == _cells(erp, partner)["terms"])
+    typed = next(words for words in TERMS if words != own)
+    crm.edit("customer", account, {"PaymentTerms": typed})
+    written = await sync(stage)
+
+    def _events(tx: Any) -> list[Event]:
+        link = links.members_of(tx, Side.CRM, [("customer", account)])["customer", account]
+        found = history.of_link(tx, link, "payment_terms")
+        return [e for e in found if e.field == "payment_terms"]
+
+    return PutBack(
+        who=_cells(crm, account)["Name"], record=account, own=own, typed=typed,
+        shown=_cells(crm, account)["PaymentTerms"], written=written,
+        events=await stage.session.store.call(_events),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BothEdited:
+    """Two people changed the same customer in different systems; what both then show."""
+
+    who: str
+    mail: tuple[str, str]
+    phone: tuple[str, str]
+    written: Written
+
+
+async def edit_both_sides(stage: Stage) -> BothEdited:
+    """Sales changes the e-mail address while finance changes the phone number."""
+    account, partner = _some_pair(stage, 1)
+    crm, erp = stage.company.crm, stage.company.erp
+    crm.edit("customer", account, {"Email": f"accounts@{account}.example"})
+    erp.edit("customer", partner, {"tel": "+44 20 7946 0999"})
+    written = await sync(stage)
+    ours, theirs = _cells(crm, account), _cells(erp, partner)
+    return BothEdited(ours["Name"], (ours["Email"], theirs["mail"]),
+                      (ours["Phone"], theirs["tel"]), written)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Won:
+    """A deal won just now: the deal and the ERP's orders for it."""
+
+    deal: Mapping[str, Any]
+    orders: Sequence[Mapping[str, Any]]
+    written: Written
+
+
+async def win_deal(stage: Stage) -> Won:
+    """A rep wins a deal."""
+    crm, erp = stage.company.crm, stage.company.erp
+    accounts = crm.all("customer")
+    deal = next(i for i, d in crm.all("deal").items()
+                if d["StageKind"] == "open" and accounts[d["AccountId"]]["ErpId__c"])  # fmt: skip
+    crm.edit("deal", deal, {"StageName": "Closed Won"})
+    written = await sync(stage)
+    cells = crm.get("deal", deal)
+    assert cells is not None
+    return Won(cells, [o for o in erp.all("order").values() if o["crm_id"] == deal], written)
+
+
+def _some_pair(stage: Stage, which: int = 0) -> tuple[str, str]:
+    """Pick a customer both systems know, with phone and terms filled on both sides."""
+    partners = stage.company.erp.all("customer")
+    pairs = [(i, c["ErpId__c"]) for i, c in stage.company.crm.all("customer").items()
+             if c["ErpId__c"] in partners and c["Phone"] and partners[c["ErpId__c"]]["terms"]]
+    return pairs[which]
+
+
+def _cells(system: MemorySystem, record_id: str) -> dict[str, Any]:
+    cells = system.get("customer", record_id)
+    assert cells is not None
+    return cells

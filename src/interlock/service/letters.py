@@ -1,0 +1,358 @@
+"""Dead letters: look at what could not be done, mend it, try it again or give it up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, get_args
+
+import msgspec
+
+from interlock.errors import ConfigurationError, StaleStateError
+from interlock.governance.document import suggest
+from interlock.governance.rules import CROSS_REFERENCE, Ownership, Side
+from interlock.model import Address, Fields, Line, Money, Ref, Value, WriteKind
+from interlock.project.load import Project
+from interlock.service.labels import label_of_link
+from interlock.store import dead_letters, history, links, observations, outbox
+from interlock.store.database import Store, Tx
+from interlock.store.dead_letters import DeadLetter
+from interlock.store.history import Event, plain
+from interlock.store.outbox import WriteState
+
+__all__ = [
+    "LetterView", "Retried", "discard_letters", "edit_letter", "list_letters", "parse_value",
+    "retry_letters", "show_letter",
+]  # fmt: skip
+
+_YES_NO = {"yes": True, "true": True, "no": False, "false": False}
+
+
+class LetterView(msgspec.Struct, frozen=True, kw_only=True):
+    """One dead letter.
+
+    ``record``: the one to be changed, ``None`` for one to be created; ``source``: the record it
+    was decided from.  ``state``: "open", "retry" (tried again at the next sync) or "closed".
+    ``edited``: values a person set, with author and reason.
+    """
+
+    id: int
+    state: str
+    system: str
+    entity: str
+    kind: WriteKind
+    record: str | None
+    source_system: str
+    source_entity: str | None
+    source: str | None
+    link: int | None
+    label: str
+    cause: str
+    field: str | None
+    message: str
+    fix: str
+    fields: Mapping[str, object]
+    edited: Mapping[str, object]
+    edited_by: str | None
+    edited_reason: str | None
+    at: datetime
+    closed_at: datetime | None
+    closed_why: str | None
+
+
+class Retried(msgspec.Struct, frozen=True, kw_only=True):
+    """Dead letters that were let go again; ``missing``: ids that are not open."""
+
+    ids: Sequence[int]
+    missing: Sequence[int]
+
+
+# ── looking ──────────────────────────────────────────────────────────────────────────────────
+
+
+def list_letters(project: Project, store: Store, *, closed: bool = False) -> list[LetterView]:
+    """List the open dead letters, oldest first, or the closed ones, latest first."""
+
+    def _list(tx: Tx) -> list[LetterView]:
+        found = dead_letters.closed(tx) if closed else dead_letters.opened(tx)
+        return _views(tx, project, found)
+
+    return store.run(_list)
+
+
+def show_letter(project: Project, store: Store, letter_id: int) -> LetterView:
+    """Show one, open or closed."""
+
+    def _show(tx: Tx) -> LetterView:
+        letter = dead_letters.get(tx, letter_id)
+        if letter is None:
+            raise _no_such(letter_id)
+        return _views(tx, project, [letter])[0]
+
+    return store.run(_show)
+
+
+# ── acting ───────────────────────────────────────────────────────────────────────────────────
+
+
+def edit_letter(
+    project: Project,
+    store: Store,
+    letter_id: int,
+    changes: Mapping[str, str],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> LetterView:
+    """Set single values of the write, which then is tried again at the next sync.
+
+    ``changes``: field, or ``field.part`` of an address, -> text.  The records themselves stay as
+    they are until then; a value that changes at its source meanwhile goes before the one set here.
+    """
+
+    def _edit(tx: Tx) -> LetterView:
+        letter = _open_letter(tx, letter_id)
+        if letter.link_id is None or not letter.fields:
+            raise ConfigurationError(
+                f"dead letter {letter_id} is a decision, not a write: it has no values to set",
+                fix=letter.fix,
+            )
+        fields = _typed(tx, project, letter, changes)
+        dead_letters.override(tx, letter, fields, by=by, reason=reason)
+        shown = {**letter.fields, **(letter.override or {})}
+        history.add(
+            tx,
+            [
+                Event(
+                    at=now,
+                    event="edited",
+                    entity=letter.entity,
+                    why=f"set by {by}: {reason}",
+                    link_id=letter.link_id,
+                    side=letter.target,
+                    record_id=letter.record_id,
+                    field=field,
+                    old=plain(shown.get(field)),
+                    new=plain(value),
+                )
+                for field, value in fields.items()
+            ],
+        )
+        _let_go(tx, letter, now)
+        edited = dead_letters.get(tx, letter_id)
+        assert edited is not None
+        return _views(tx, project, [edited])[0]
+
+    return store.run(_edit)
+
+
+def retry_letters(store: Store, ids: Sequence[int] | None, *, by: str, now: datetime) -> Retried:
+    """Try the given ones again at the next sync, or all of them (``None``): decided anew."""
+
+    def _retry(tx: Tx) -> Retried:
+        letters = {d.id: d for d in dead_letters.opened(tx)}
+        chosen = list(letters) if ids is None else list(dict.fromkeys(ids))
+        known = [i for i in chosen if i in letters]
+        for letter_id in known:
+            _let_go(tx, letters[letter_id], now)
+        history.add(tx, [_event(letters[i], "retried", f"by {by}", now) for i in known])
+        return Retried(ids=known, missing=[i for i in chosen if i not in letters])
+
+    return store.run(_retry)
+
+
+def discard_letters(
+    store: Store, ids: Sequence[int], *, by: str, reason: str, now: datetime
+) -> Retried:
+    """Give writes or decisions up until the record changes."""
+
+    def _discard(tx: Tx) -> Retried:
+        letters = {d.id: d for d in dead_letters.opened(tx)}
+        chosen = list(dict.fromkeys(ids))
+        known = [i for i in chosen if i in letters]
+        for letter_id in known:
+            letter = letters[letter_id]
+            if _is_retried(tx, letter):
+                raise StaleStateError(
+                    f"dead letter {letter_id} is about to be tried again",
+                    fix="run `interlock sync --once`; if it comes back, discard it then",
+                )
+            dead_letters.discard(tx, letter_id, by=by, reason=reason, now=now)
+        history.add(tx, [_event(letters[i], "discarded", f"by {by}: {reason}", now) for i in known])
+        return Retried(ids=known, missing=[i for i in chosen if i not in letters])
+
+    return store.run(_discard)
+
+
+def _let_go(tx: Tx, letter: DeadLetter, now: datetime) -> None:
+    """Bring the write back; a decision of a process is taken anew at every sync anyway."""
+    if letter.link_id is None:
+        return
+    outbox.revive(tx, letter.link_id, letter.target, now)
+    links.raise_revision(tx, [letter.link_id])
+
+
+def _is_retried(tx: Tx, letter: DeadLetter) -> bool:
+    if letter.link_id is None:
+        return False
+    write = outbox.of_links(tx, [letter.link_id]).get((letter.link_id, letter.target))
+    return write is not None and write.state is not WriteState.DEAD
+
+
+def _event(letter: DeadLetter, name: str, why: str, now: datetime) -> Event:
+    return Event(
+        at=now,
+        event=name,
+        entity=letter.entity,
+        why=why,
+        link_id=letter.link_id,
+        side=letter.target,
+        record_id=letter.record_id,
+        field=letter.field,
+    )
+
+
+def _open_letter(tx: Tx, letter_id: int) -> DeadLetter:
+    letter = dead_letters.get(tx, letter_id)
+    if letter is None:
+        raise _no_such(letter_id)
+    if letter.closed_at is not None:
+        raise ConfigurationError(
+            f"dead letter {letter_id} is closed: {letter.closed_why}",
+            fix="see `interlock dead-letters list` for the open ones",
+        )
+    return letter
+
+
+def _no_such(letter_id: int) -> ConfigurationError:
+    return ConfigurationError(
+        f"there is no dead letter {letter_id}", fix="see `interlock dead-letters list`"
+    )
+
+
+# ── values typed by a person ─────────────────────────────────────────────────────────────────
+
+
+def _typed(tx: Tx, project: Project, letter: DeadLetter, changes: Mapping[str, str]) -> Fields:
+    rules = project.ownership.entities[letter.entity].fields
+    settable = sorted(
+        field
+        for field in {*letter.fields, *(rules if letter.kind is WriteKind.CREATE else ())}
+        if field != CROSS_REFERENCE
+        and field in tx.schema[letter.entity]
+        and (field not in rules or rules[field].ownership is not Ownership.LOCAL)
+    )
+    fields: Fields = {}
+    for name, text in changes.items():
+        field = name if name in settable else name.partition(".")[0]
+        if field not in settable:
+            raise ConfigurationError(
+                f"{field!r} is not a field of this write", fix=suggest(field, settable)
+            )
+        shown = {**letter.fields, **(letter.override or {}), **fields}.get(field)
+        part = name[len(field) + 1 :]
+        fields[field] = parse_value(tx, letter.entity, field, part, text, shown)
+    return fields
+
+
+def parse_value(
+    tx: Tx, entity: str, field: str, part: str, text: str, shown: Value | None
+) -> Value | None:
+    """Read what a person typed as a value of the field; "" is blank.
+
+    ``part``: of an address, changes only that part of ``shown``.
+    """
+    schema = tx.schema[entity]
+    kinds = {schema.types[field], *get_args(schema.types[field])}
+    name = f"{entity}.{field}"
+    if kinds & {Ref, tuple[Line, ...], Line}:
+        raise ConfigurationError(
+            f"{name} cannot be set here",
+            fix="correct it in the system it comes from, then retry",
+        )
+    raw: Any = text.strip() or None
+    hint = "write it as the field's type asks"
+    if Address in kinds:
+        raw, hint = _address(name, part, raw, shown), "name its parts: billing_address.city=Bonn"
+    elif part:
+        raise ConfigurationError(f"{name} has no parts", fix=f"write {field}=VALUE")
+    elif Money in kinds and raw is not None:
+        amount, _, currency = str(raw).partition(" ")
+        raw = {"amount": amount, "currency": currency.strip().upper()}
+        hint = "write an amount and its currency: 1200.50 EUR"
+        if len(raw["currency"]) != 3:
+            raise ConfigurationError(f"{name}: the currency is missing", fix=hint)
+    elif bool in kinds and raw is not None:
+        raw, hint = _YES_NO.get(str(raw).casefold(), raw), "write yes or no"
+    try:
+        return schema.convert(field, raw)
+    except msgspec.ValidationError:
+        raise ConfigurationError(f"{name} cannot be {text!r}", fix=hint) from None
+
+
+def _address(name: str, part: str, raw: str | None, shown: Value | None) -> object:
+    if not part and raw is None:
+        return None
+    if part not in Address.__struct_fields__:
+        raise ConfigurationError(
+            f"{name} is an address",
+            fix="set its parts: "
+            + ", ".join(f"{name.partition('.')[2]}.{p}=…" for p in Address.__struct_fields__),
+        )
+    parts = msgspec.structs.asdict(shown) if isinstance(shown, Address) else {}
+    return {**parts, part: raw}
+
+
+# ── views ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[LetterView]:
+    ids = sorted({d.link_id for d in letters if d.link_id is not None})
+    bundles, writes = links.bundles(tx, ids), outbox.of_links(tx, ids)
+    labels = {i: label_of_link(b) for i, b in bundles.items()}
+    found = []
+    for d in letters:
+        write = None if d.link_id is None else writes.get((d.link_id, d.target))
+        state = "open"
+        if d.closed_at is not None:
+            state = "closed"
+        elif write is not None and write.state is not WriteState.DEAD:
+            state = "retry"
+        found.append(
+            LetterView(
+                id=d.id,
+                state=state,
+                system=project.connection(d.target).name,
+                entity=d.entity,
+                kind=d.kind,
+                record=d.record_id,
+                source_system=project.connection(d.target.other).name,
+                source_entity=d.source_entity,
+                source=d.source_id,
+                link=d.link_id,
+                label=labels.get(d.link_id or 0, "") or _source_label(tx, d),
+                cause=d.cause,
+                field=d.field,
+                message=d.message,
+                fix=d.fix,
+                fields={f: plain(v) for f, v in d.fields.items()},
+                edited={f: plain(v) for f, v in (d.override or {}).items()},
+                edited_by=d.override_by,
+                edited_reason=d.override_reason,
+                at=d.at,
+                closed_at=d.closed_at,
+                closed_why=d.closed_why,
+            )
+        )
+    return found
+
+
+def _source_label(tx: Tx, letter: DeadLetter) -> str:
+    from interlock.service.labels import label_of
+
+    if letter.source_entity is None or letter.source_id is None:
+        return ""
+    side = Side(letter.target).other
+    seen = observations.load(tx, side, letter.source_entity, [letter.source_id])
+    return "".join(label_of(o.fields) for o in seen.values())

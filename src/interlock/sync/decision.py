@@ -1,0 +1,416 @@
+"""What should be written for a link: merge, cross-reference, create and processes' intents.  Pure.
+
+Reads a bundle (link, members, observations) and gives writes, new bases and open fields; storing
+them is ``reconcile``'s business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from interlock.connectors.base import EntityCapabilities
+from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
+from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
+from interlock.model import FieldFacts, Fields, Ref, WriteKind, agree
+from interlock.store.history import Event
+from interlock.store.links import Bundle, Member
+from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.identity import digest_of, reference_of
+from interlock.sync.pair import PRIORITY, Pair
+from interlock.sync.progress import Run
+
+__all__ = ["Decided", "Intent", "Translator", "decide"]
+
+
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process wants written for a link, beyond what the merge decides."""
+
+    target: Side
+    entity: str
+    kind: WriteKind
+    fields: Fields
+    why: str
+    revision: int = 1
+    record_id: str | None = None
+
+
+class Decided:
+    """What a batch decided, collected for batched statements."""
+
+    def __init__(self, known_open: Mapping[int, Mapping[str, tuple[str, str]]]) -> None:
+        self.known_open = known_open
+        self.bases: list[tuple[int, Member]] = []
+        self.writes: list[OutboxWrite] = []
+        self.events: list[Event] = []
+        self.open: dict[int, dict[str, tuple[str, str]]] = {}
+        self.kept_open: dict[int, frozenset[str]] = {}
+
+
+class Translator:
+    """Turns references to records into references to links, where they are linked."""
+
+    def __init__(self, known: Mapping[tuple[Side, str, str], int]) -> None:
+        """``known``: (side, entity, record id) -> link id."""
+        self.known = known
+
+    def fields(self, side: Side, fields: Fields) -> Fields:
+        """Translate; one to a record without a link is marked as foreign, its write waits."""
+        if not any(isinstance(v, Ref) for v in fields.values()):
+            return fields
+        out: Fields = {}
+        for name, value in fields.items():
+            if isinstance(value, Ref) and not value.is_link:
+                link_id = self.known.get((side, value.entity, value.id))
+                out[name] = Ref(value.entity, f"~{value.id}" if link_id is None else f"@{link_id}")
+            else:
+                out[name] = value
+        return out
+
+
+def decide(
+    pair: Pair,
+    run: Run,
+    bundle: Bundle,
+    rules: EntityRules,
+    translate: Translator,
+    intents: Sequence[Intent],
+    first_matched: Mapping[str, str | None],
+    result: Decided,
+) -> None:
+    """Decide one link and add what was decided to ``result``.
+
+    ``first_matched``: entity -> when its two lists were first matched.
+    """
+    link = bundle.link
+    opened: dict[str, tuple[str, str]] = {}
+    kept: frozenset[str] = frozenset()
+    changes: dict[Side, dict[str, Outcome]] = {side: {} for side in Side}
+    missing = [s for s in bundle.members if s not in bundle.seen or not bundle.seen[s].there]
+    if missing:
+        for side in missing:
+            seen = bundle.seen.get(side)
+            state = "missing" if seen is None or seen.absent_since else seen.presence.value
+            why = f"the {side.value.upper()} record is {state}; nothing is written until you decide"
+            opened[f"({side.value})"] = (state, why)
+    elif len(bundle.members) == 2:
+        decision, rebased = _merge_bundle(pair, bundle, rules, translate)
+        result.bases += [(link.id, m) for m in rebased]
+        kept = _note(pair, run, bundle, decision, opened, result)
+        for side in Side:
+            changes[side] = {o.field: o for o in decision.writes(side)}
+    if not missing:
+        for side in bundle.members:
+            outcome = _cross_reference(pair, bundle, side)
+            if outcome is not None:
+                changes[side][CROSS_REFERENCE] = outcome
+        result.writes += _updates(pair, bundle, changes)
+        result.writes += _create(pair, bundle, rules, translate, first_matched)
+        result.writes += _intended(pair, bundle, intents)
+    result.open[link.id], result.kept_open[link.id] = opened, kept
+
+
+def _merge_bundle(
+    pair: Pair, bundle: Bundle, rules: EntityRules, translate: Translator
+) -> tuple[Decision, list[Member]]:
+    """Merge both members, seen as the link's entity; returns the members with new bases."""
+    views, shown = {}, {}
+    for side, member in bundle.members.items():
+        seen = bundle.seen[side]
+        raw = shown[side] = _shown(pair, bundle, side)
+        confirmed = member.unconfirmed_since is not None and seen.instant > member.unconfirmed_since
+        views[side] = MemberView(
+            fields=translate.fields(side, raw),
+            base=translate.fields(side, member.base),
+            facts=_facts(pair, side, member.entity, bundle.link.entity),
+            unconfirmed=member.unconfirmed if confirmed else frozenset(),
+        )
+    decision = merge(rules, views[Side.CRM], views[Side.ERP])
+    rebased = []
+    for side, member in bundle.members.items():
+        fields = {o.field: shown[side][o.field] for o in decision.outcomes if side in o.rebase}
+        looked = views[side].unconfirmed
+        if fields or looked:
+            rebased.append(
+                msgspec.structs.replace(
+                    member,
+                    base={**member.base, **fields},
+                    base_map_version=pair.map_version,
+                    unconfirmed=member.unconfirmed - looked,
+                    unconfirmed_since=None if looked else member.unconfirmed_since,
+                )
+            )
+    return decision, rebased
+
+
+def _facts(
+    pair: Pair, side: Side, member_entity: str, link_entity: str
+) -> Mapping[str, FieldFacts]:
+    caps = pair.side(side).entity(member_entity)
+    if caps is None or member_entity != link_entity:
+        return {}
+    return caps.fields
+
+
+def _note(
+    pair: Pair,
+    run: Run,
+    bundle: Bundle,
+    decision: Decision,
+    opened: dict[str, tuple[str, str]],
+    result: Decided,
+) -> frozenset[str]:
+    """Note open fields and what was overruled; returns open fields to leave as they are."""
+    now, link = pair.clock(), bundle.link
+    known = result.known_open.get(link.id, {})
+    for o in decision.outcomes:
+        if o.action is Action.OPEN and o.kind is not None:
+            opened[o.field] = (o.kind.value, o.why)
+            if known.get(o.field) == opened[o.field]:
+                continue
+            result.events.append(
+                Event(
+                    at=now,
+                    event="opened",
+                    entity=link.entity,
+                    link_id=link.id,
+                    field=o.field,
+                    why=o.why,
+                    run_id=run.id,
+                )
+            )
+    if not known:
+        return frozenset()
+    # a field at rest that was flagged or not taken stays open until both sides agree again
+    settled = {o.field for o in decision.outcomes}
+    return frozenset(_differing(pair, bundle, known) - settled)
+
+
+def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
+    crm, erp = (_shown(pair, bundle, side) for side in Side)
+    facts = [_facts(pair, s, bundle.members[s].entity, bundle.link.entity) for s in Side]
+    return {
+        f
+        for f in fields
+        if f in crm and f in erp and not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))
+    }
+
+
+def _shown(pair: Pair, bundle: Bundle, side: Side) -> Fields:
+    """What a member shows, in the names of the link's entity."""
+    seen = bundle.seen[side].fields
+    view = pair.views.get((bundle.link.entity, bundle.members[side].entity))
+    return seen if view is None else view(seen)
+
+
+def _cross_reference(pair: Pair, bundle: Bundle, side: Side) -> Outcome | None:
+    """Each member shows the other's id; a member whose partner is not there yet shows none."""
+    member, seen = bundle.members[side], bundle.seen[side]
+    caps = pair.side(side).entity(member.entity)
+    facts = caps.fields.get(CROSS_REFERENCE) if caps is not None and caps.update else None
+    if facts is None or not facts.writable or CROSS_REFERENCE not in seen.fields:
+        return None
+    partner = bundle.members.get(side.other)
+    wanted = partner.id if partner is not None else None
+    shown = seen.fields[CROSS_REFERENCE]
+    if shown == wanted:
+        return None
+    why = "cross-reference" if wanted else "copied cross-reference cleared"
+    return Outcome(
+        field=CROSS_REFERENCE,
+        action=Action.WRITE,
+        target=side,
+        value=wanted,
+        expected=shown,
+        why=why,
+    )
+
+
+def _updates(
+    pair: Pair, bundle: Bundle, changes: Mapping[Side, Mapping[str, Outcome]]
+) -> list[OutboxWrite]:
+    link = bundle.link
+    writes = []
+    for side, outcomes in changes.items():
+        member = bundle.members.get(side)
+        if not outcomes or member is None:
+            continue
+        fields: Fields = {f: o.value for f, o in outcomes.items()}
+        source = bundle.members.get(side.other)
+        # a record paired by matching is touched for the first time only from an approved plan
+        needs = link.origin in ("match", "manual") and any(
+            o.first_link or (f == CROSS_REFERENCE and o.expected is None)
+            for f, o in outcomes.items()
+        )
+        writes.append(
+            _write(
+                pair,
+                bundle,
+                side,
+                member.entity,
+                WriteKind.UPDATE,
+                fields,
+                record_id=member.id,
+                expected={f: o.expected for f, o in outcomes.items()},
+                bases=_source_values(pair, bundle, side.other, fields),
+                reasons={f: o.why for f, o in outcomes.items()},
+                source=source,
+                needs_approval=needs,
+            )
+        )
+    return writes
+
+
+def _source_values(
+    pair: Pair, bundle: Bundle, source: Side, fields: Mapping[str, object]
+) -> Fields:
+    """What the source showed of the written fields: its base once the write is delivered."""
+    if source not in bundle.members:
+        return {}
+    shown = _shown(pair, bundle, source)
+    return {f: shown[f] for f in fields if f in shown and f != CROSS_REFERENCE}
+
+
+def _create(
+    pair: Pair,
+    bundle: Bundle,
+    rules: EntityRules,
+    translate: Translator,
+    first_matched: Mapping[str, str | None],
+) -> list[OutboxWrite]:
+    """Create the missing side of a record that was proven alone (rule 12)."""
+    link = bundle.link
+    if len(bundle.members) != 1 or link.origin != "alone":
+        return []
+    ((side, member),) = bundle.members.items()
+    target = side.other
+    caps = pair.side(target).entity(member.entity)
+    if rules.create.value != side.value or caps is None or not caps.create:
+        return []
+    seen = bundle.seen[side]
+    fields = _seeds(rules, caps, side, translate.fields(side, seen.fields))
+    fields.pop(CROSS_REFERENCE, None)
+    if CROSS_REFERENCE in caps.fields and caps.fields[CROSS_REFERENCE].writable:
+        fields[CROSS_REFERENCE] = member.id
+    since = first_matched.get(link.entity)
+    initial = since is None or seen.first_seen.isoformat() <= since
+    return [
+        _write(
+            pair,
+            bundle,
+            target,
+            member.entity,
+            WriteKind.CREATE,
+            fields,
+            record_id=None,
+            expected={},
+            bases={f: seen.fields[f] for f in fields if f in seen.fields and f != CROSS_REFERENCE},
+            reasons=dict.fromkeys(fields, "created from the other side"),
+            source=member,
+            needs_approval=initial,
+        )
+    ]
+
+
+def _seeds(rules: EntityRules, caps: EntityCapabilities, source: Side, shown: Fields) -> Fields:
+    """What a create sends, field by field (rule 2)."""
+    fields: Fields = {}
+    for rule in rules.merged():
+        facts = caps.fields.get(rule.field)
+        if facts is None or not facts.writable:
+            continue
+        owner = rule.ownership.side
+        if owner is not None and owner is not source:
+            if rule.on_create is OnCreate.OMIT:
+                continue
+            if rule.on_create is OnCreate.DEFAULT:
+                fields[rule.field] = rule.default
+                continue
+        value = shown.get(rule.field)
+        if value is not None:
+            fields[rule.field] = value
+    return fields
+
+
+def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[OutboxWrite]:
+    writes = []
+    for intent in intents:
+        source = bundle.members.get(intent.target.other)
+        member = bundle.members.get(intent.target)
+        writes.append(
+            _write(
+                pair,
+                bundle,
+                intent.target,
+                intent.entity,
+                intent.kind,
+                intent.fields,
+                record_id=intent.record_id,
+                bases={},
+                source=source,
+                needs_approval=False,
+                expected={
+                    f: v for f, v in bundle.seen[intent.target].fields.items() if f in intent.fields
+                }
+                if member is not None
+                else {},
+                reasons=dict.fromkeys(intent.fields, intent.why),
+                revision=intent.revision,
+            )
+        )
+    return writes
+
+
+def _write(
+    pair: Pair,
+    bundle: Bundle,
+    target: Side,
+    entity: str,
+    kind: WriteKind,
+    fields: Fields,
+    *,
+    record_id: str | None,
+    expected: Fields,
+    bases: Fields,
+    reasons: Mapping[str, str],
+    source: Member | None,
+    needs_approval: bool,
+    revision: int = 1,
+) -> OutboxWrite:
+    now = pair.clock()
+    source_entity = source.entity if source is not None else None
+    source_id = source.id if source is not None else None
+    reference = None
+    if kind is WriteKind.CREATE and source is not None:
+        reference = reference_of(pair, target, source.entity, source.id, entity, revision)
+    seen = bundle.seen.get(target)
+    schema = pair.store.schema[entity]
+    subject = record_id or f"{source_entity}:{source_id}:{revision}"
+    return OutboxWrite(
+        id=pair.new_id(),
+        link_id=bundle.link.id,
+        target=target,
+        entity=entity,
+        kind=kind,
+        record_id=record_id,
+        source_entity=source_entity,
+        source_id=source_id,
+        fields=fields,
+        expected=expected,
+        bases=bases,
+        reasons=reasons,
+        version=seen.version if seen is not None else None,
+        reference=reference,
+        revision=revision,
+        rev=bundle.link.rev,
+        map_version=pair.map_version,
+        priority=PRIORITY.get(entity, 90),
+        state=WriteState.READY,
+        needs_approval=needs_approval,
+        digest=digest_of(schema, target, entity, kind, subject, fields, expected),
+        waits_for=None,
+        attempts=0,
+        due_at=now,
+        created_at=now,
+    )
