@@ -182,8 +182,10 @@ class TrytonHarness(Harness):
         mechanisms = [
             {"type": kind, "value": fields[kind]} for kind in ("email", "website") if kind in fields
         ]
-        address = {"street": "1 Main St", "city": "Springfield", "postal_code": "12345",
-                   "country": ids["countries"]["US"], "invoice": True, "delivery": True}  # fmt: skip
+        address = {
+            "street": "1 Main St", "city": "Springfield", "postal_code": "12345",
+            "country": ids["countries"]["US"], "invoice": True, "delivery": True,
+        }  # fmt: skip
         return {
             "name": fields["name"], "addresses": [["create", [address]]],
             "contact_mechanisms": [["create", mechanisms]],

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from pydantic import BaseModel
@@ -282,7 +282,7 @@ class Connector(ABC):
 
     capabilities: Capabilities
 
-    async def __aenter__(self) -> Connector:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:

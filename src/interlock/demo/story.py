@@ -29,10 +29,10 @@ from interlock.store.history import Event
 from interlock.sync.progress import Run
 
 __all__ = [
-    "Ending", "Found", "OneEdit", "Ordered", "Planned", "PutBack", "Refusals", "Stage", "Tally",
-    "Written", "approve_plan", "change_phone", "edit_both_sides", "edit_terms", "look_around",
-    "open_stage", "orders_made", "plan_again", "plan_first", "refusals", "set_up", "sync",
-    "win_deal",
+    "INSTALLATION", "BothEdited", "Found", "OneEdit", "Ordered", "Planned", "PutBack", "Refusals",
+    "Stage", "Tally", "Won", "Written", "approve_plan", "change_phone", "edit_both_sides",
+    "edit_terms", "look_around", "open_stage", "orders_made", "plan", "refusals", "set_up", "sync",
+    "tally", "win_deal",
 ]  # fmt: skip
 
 INSTALLATION = "demo01"
@@ -162,36 +162,30 @@ def look_around(stage: Stage) -> Found:
 class Planned:
     """A plan; ``saved``: what the systems saved while it was made, which must be nothing.
 
-    ``groups``: (system, entity, create or update) -> records.  ``evidence``: why customers were
-    linked -> pairs.
+    ``groups``: (system, entity, create or update) -> records.  ``ready``: writes that wait for
+    no other record.
     """
 
     plan: Plan
     groups: Mapping[tuple[str, str, str], int]
     ready: int
-    evidence: Mapping[str, int]
     saved: Tally
 
 
-async def plan_first(stage: Stage) -> Planned:
+async def plan(stage: Stage) -> Planned:
     """Read both systems and show what would be written."""
-    return await plan_again(stage)
-
-
-async def plan_again(stage: Stage) -> Planned:
-    """Make a plan."""
     before = tally(stage.company)
-    plan = await make_plan(stage.session, Run(id=stage.session.pair.new_id()))
-    groups = Counter((w.system, w.entity, w.kind.value) for w in plan.writes)
+    made = await make_plan(stage.session, Run(id=stage.session.pair.new_id()))
     return Planned(
-        plan=plan, groups=groups, ready=sum(w.waits_for is None for w in plan.writes),
-        evidence=Counter(), saved=tally(stage.company).since(before),
+        plan=made, groups=Counter((w.system, w.entity, w.kind.value) for w in made.writes),
+        ready=sum(w.waits_for is None for w in made.writes),
+        saved=tally(stage.company).since(before),
     )  # fmt: skip
 
 
-def approve_plan(stage: Stage, plan: Plan) -> Approval:
+def approve_plan(stage: Stage, shown: Plan) -> Approval:
     """Let the plan's writes go."""
-    return approve(stage.session.store, plan.id, by=WHO, now=stage.clock())
+    return approve(stage.session.store, shown.id, by=WHO, now=stage.clock())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
@@ -28,6 +29,7 @@ WORDS = 8
 """Words of a name that are looked at."""
 NUMBERS = 4
 _CHUNK = 50_000
+_DIGIT = re.compile(r"\d")
 
 
 class Company(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,7 @@ class Table:
     cities: list[str]
     name: Hashes
     start: Hashes
+    digits: Hashes
     words: Hashes
     street: Hashes
     numbers: Hashes
@@ -116,6 +119,7 @@ def _tabulate(companies: Sequence[Company]) -> Table:
         cities=cities,
         name=_hashes([name.replace(" ", "") for name in names]),
         start=_hashes([name.replace(" ", "")[:6] if len(name) > 7 else "" for name in names]),
+        digits=_hashes([_digits(name) for name in names]),
         words=_padded([words_of(name) for name in names], WORDS),
         street=_hashes([words for words, _ in streets]),
         numbers=_padded([numbers for _, numbers in streets], NUMBERS),
@@ -130,6 +134,13 @@ def _tabulate(companies: Sequence[Company]) -> Table:
         tax=_hashes([tax for tax, _ in taxes]),
         tax_valid=np.array([valid for _, valid in taxes], dtype=np.bool_),
     )
+
+
+def _digits(name: str) -> str:
+    """The numbers in a name: "Store 12" is not "Store 14"."""
+    if not _DIGIT.search(name):
+        return ""
+    return " ".join(sorted(word for word in name.split() if word.isdigit()))
 
 
 def _phone(phone: str) -> str:

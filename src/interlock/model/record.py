@@ -35,8 +35,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     ``fields``: a missing name is unknown, ``None`` is blank.  ``version`` is the system's token
     (opaque), ``modified`` its own change time (aware UTC).  ``reference`` is Interlock's key if
-    the record carries one.  ``changed_at`` gives per-field change times where a system keeps them; ``problems``
-    names the fields that could not be decoded (they stay unknown) and why, without the value.
+    the record carries one.  ``changed_at`` gives per-field change times where a system keeps
+    them; ``problems`` names the fields that could not be decoded (they stay unknown) and why,
+    without the value.
     """
 
     entity: str

@@ -184,8 +184,8 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                     Waiting(
                         subject=f"{name} {entity}",
                         count=n,
-                        why="unmatched: something in common with a record of the other side, but not "
-                        "enough to link them",
+                        why="unmatched: something in common with a record of the other side, "
+                        "but not enough to link them",
                         fix="make tax id, or name, domain and postal code the same on both sides",
                     )
                 )
@@ -194,7 +194,7 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                     Waiting(
                         subject=f"{name} {entity}",
                         count=n,
-                        why=f"only in {name}; the ownership map does not create it on the other side",
+                        why=f"only in {name}, and not created on the other side",
                         fix="nothing, or set `create` in ownership.yaml",
                     )
                 )

@@ -1,4 +1,4 @@
-"""A session: an open project with its store and both connections, for as long as a use case runs."""
+"""A session: an open project with its store and both connections, for one use case."""
 
 from __future__ import annotations
 

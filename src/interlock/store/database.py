@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -48,31 +48,23 @@ class Tx:
         if not rows:
             return
         keys = [c.name for c in table.primary_key]
-        statement = self.insert(table)
-        update = {
-            c: statement.excluded[c]
-            for c in rows[0]  # type: ignore[attr-defined]
-            if c not in keys and c not in keep
-        }
+        statement = self._insert(table)
+        update = {c: statement.excluded[c] for c in rows[0] if c not in keys and c not in keep}
         if update:
-            statement = statement.on_conflict_do_update(  # type: ignore[attr-defined]
-                index_elements=keys, set_=update
-            )
+            statement = statement.on_conflict_do_update(index_elements=keys, set_=update)
         else:
-            statement = statement.on_conflict_do_nothing(  # type: ignore[attr-defined]
-                index_elements=keys
-            )
+            statement = statement.on_conflict_do_nothing(index_elements=keys)
         self.conn.execute(statement, rows)
 
     def insert_new(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows whose key is not there yet."""
         if rows:
-            self.conn.execute(self.insert(table).on_conflict_do_nothing(), rows)  # type: ignore[attr-defined]
+            self.conn.execute(self._insert(table).on_conflict_do_nothing(), rows)
 
-    def insert(self, table: Table) -> Insert:
-        """Make an insert of the dialect in use."""
+    def _insert(self, table: Table) -> sqlite.Insert:
+        """Make an insert of the dialect in use; both dialects' inserts are used alike."""
         if self.conn.dialect.name == "postgresql":
-            return postgresql.insert(table)
+            return cast("sqlite.Insert", postgresql.insert(table))
         return sqlite.insert(table)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Select, and_, or_, select
 
 from interlock.governance.rules import Side
 from interlock.model import Value
@@ -113,7 +114,7 @@ def about(
     )
 
 
-def _read(tx: Tx, query: object) -> list[Event]:
+def _read(tx: Tx, query: Select[Any]) -> list[Event]:
     return [
         Event(
             at=row.at,
@@ -132,4 +133,4 @@ def _read(tx: Tx, query: object) -> list[Event]:
             run_id=row.run_id,
         )
         for row in tx.conn.execute(query)
-    ]  # type: ignore[call-overload]
+    ]

@@ -123,18 +123,18 @@ def create(
     now: datetime,
 ) -> int:
     """Make a link of one or two records given as (side, entity, id); due for reconciling."""
-    link_id = int(
-        tx.conn.execute(
-            link.insert().values(
-                entity=entity,
-                rev=1,
-                reconciled_rev=0,
-                origin=origin,
-                evidence=evidence,
-                created_at=now,
-            )
-        ).inserted_primary_key[0]
-    )  # type: ignore[index]
+    made = tx.conn.execute(
+        link.insert().values(
+            entity=entity,
+            rev=1,
+            reconciled_rev=0,
+            origin=origin,
+            evidence=evidence,
+            created_at=now,
+        )
+    )
+    assert made.inserted_primary_key is not None
+    link_id = int(made.inserted_primary_key[0])
     attach(tx, [(link_id, *m) for m in members])
     return link_id
 

@@ -53,9 +53,10 @@ class WriteState(StrEnum):
 class OutboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     """One undelivered write of a link to one side.
 
-    ``revision`` counts the creates a person or a rule asked for anew (rule 24).  ``bases``: the source's values the decision was made from, they become its base on success.
-    ``reasons``: field -> rule in plain words.  ``digest`` identifies target, fields and values, so
-    that an approval survives a recomputation that decides the same.
+    ``revision`` counts the creates a person or a rule asked for anew (rule 24).  ``bases``: the
+    source's values the decision was made from, they become its base on success.  ``reasons``:
+    field -> rule in plain words.  ``digest`` identifies target, fields and values, so that an
+    approval survives a recomputation that decides the same.
     """
 
     id: str

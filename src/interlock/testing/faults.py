@@ -175,6 +175,10 @@ class Faults:
         """Take the right to read a column away."""
         self._hidden.add((entity, column))
 
+    def show(self) -> None:
+        """Give the right to read all columns back."""
+        self._hidden.clear()
+
     def freeze(self, entity: str, record_id: str) -> None:
         """Go on showing a record to programs as it is now (a stale read), until ``thaw``."""
         row = self._system.row(entity, record_id)

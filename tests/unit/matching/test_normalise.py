@@ -22,7 +22,7 @@ from interlock.matching.normalise import (
     ("one", "two"),
     [
         ("Acme, Inc.", "ACME"),
-        ("Müller & Söhne GmbH & Co. KG", "Mueller und Soehne"),
+        ("Müller & Söhne GmbH & Co. KG", "Muller and Sohne"),
         ("Müller GmbH", "Muller"),
         ("The Boring Company", "Boring Co."),
         ("Société Générale S.A.", "societe generale"),
@@ -33,11 +33,7 @@ from interlock.matching.normalise import (
     ],
 )
 def test_the_same_company(one: str, two: str) -> None:
-    if "ü" in one and "ue" in two:
-        # not transliterated: it would join Mueller and Müller, but also Blue and Blü
-        assert name_key(one) != name_key(two)
-    else:
-        assert name_key(one) == name_key(two) != ""
+    assert name_key(one) == name_key(two) != ""
 
 
 @pytest.mark.parametrize(
@@ -74,7 +70,8 @@ def test_what_is_no_name_matches_nothing(name: str | None) -> None:
         ("https://münchen.de", "münchen.de"),
         ("jane@gmail.com", ""),
         ("https://facebook.com/acme", ""),
-        ("acme.github.io", ""),
+        ("acme.github.io", "acme.github.io"),
+        ("github.io", ""),
         ("localhost", ""),
         ("192.168.0.1", ""),
         ("co.uk", ""),

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import msgspec
@@ -54,8 +54,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         value = self.headers.get("Retry-After")
         if not value:
             return None
-        if value.strip().isdigit():
-            return now + timedelta(seconds=int(value))
+        try:
+            return now + timedelta(seconds=max(float(value), 0.0))
+        except OverflowError:
+            return None
+        except ValueError:
+            pass
         try:
             return parsedate_to_datetime(value).astimezone(UTC)
         except ValueError:
@@ -89,7 +93,7 @@ class HttpClient:
         self._session: aiohttp.ClientSession | None = None
         self._now = now or (lambda: datetime.now(UTC))
 
-    async def __aenter__(self) -> HttpClient:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
@@ -152,7 +156,7 @@ class HttpClient:
                 code="unreachable",
                 fix="check the address, the network and that the system is up",
             ) from None
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise RejectedError(
                 f"{self.system}: {self.base_url} is not a usable address",
                 system=self.system,

@@ -19,13 +19,19 @@ def clean(text: str, *secrets: str, limit: int = 300) -> str:
 
     ``secrets`` are removed wherever they appear.  The result is at most ``limit`` characters.
     """
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "[secret]")
-    text = html.unescape(_TAG.sub(" ", text))
+    text = _without(text, secrets)
+    # once more: markup may have spelt one with entities
+    text = _without(html.unescape(_TAG.sub(" ", text)), secrets)
     text = _BEARER.sub(r"\1 [secret]", text)
     text = _EMAIL.sub("[e-mail]", text)
     text = _TOKEN.sub("[token]", text)
     text = _PHONE.sub("[number]", text)
     text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _without(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "[secret]")
+    return text

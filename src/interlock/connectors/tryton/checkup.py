@@ -14,7 +14,7 @@ from interlock.connectors.tryton.client import TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
 from interlock.connectors.tryton.objects import MODELS
-from interlock.connectors.tryton.reading import Reader
+from interlock.connectors.tryton.scope import Scope
 from interlock.errors import ConnectorError, NeedsAuthError, RejectedError
 from interlock.model import ContactRole
 
@@ -32,7 +32,7 @@ _PART_MODELS = {
 
 
 async def check(
-    client: TrytonClient, directory: Directory, reader: Reader, settings: TrytonSettings,
+    client: TrytonClient, directory: Directory, scope: Scope, settings: TrytonSettings,
 ) -> CheckReport:  # fmt: skip
     """Look at everything; the first thing without which nothing works ends it."""
     findings: list[Finding] = []
@@ -54,8 +54,8 @@ async def check(
         findings += await _lists(client, directory, settings)
         directory.forget_fields()
         unreadable, unwritable = {}, {}
-        for entity in reader.maps:
-            missing, closed = await _rights(client, directory, reader, entity)
+        for entity in scope.maps:
+            missing, closed = await _rights(client, directory, scope, entity)
             findings += _about(entity, missing, closed)
             unreadable[entity], unwritable[entity] = missing, closed
     except NeedsAuthError as error:
@@ -154,11 +154,11 @@ async def _lists(
 
 
 async def _rights(
-    client: TrytonClient, directory: Directory, reader: Reader, entity: str
+    client: TrytonClient, directory: Directory, scope: Scope, entity: str
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Tell which fields of an entity the user may not read, and which not write."""
-    mapped = reader.maps[entity]
-    readable = await reader.readable(entity)
+    mapped = scope.maps[entity]
+    readable = await scope.look(entity)
     missing = {f.field for f in mapped.fields} - {f.field for f in readable.fields}
     parts = {f.path.partition(":")[0] for f in mapped.fields}
     models = {MODELS[entity], *(_PART_MODELS[part] for part in parts if part in _PART_MODELS)}

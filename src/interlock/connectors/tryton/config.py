@@ -23,7 +23,7 @@ class TrytonSettings(BaseModel):
     password: SecretStr = Field(description="password of that user")
     language: str = Field(
         "en",
-        description="language in which names are matched: payment terms, categories, relation types",
+        description="language of the names of payment terms, categories and relation types",
     )
     customer_category: str | None = Field(
         "Customer",

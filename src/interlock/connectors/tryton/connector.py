@@ -28,12 +28,13 @@ from interlock.connectors.base import (
 from interlock.connectors.tryton import checkup
 from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
-from interlock.connectors.tryton.customers import PartyDesk, conflicting
+from interlock.connectors.tryton.customers import PartyDesk
 from interlock.connectors.tryton.directory import Directory, RefusedError
 from interlock.connectors.tryton.objects import NEVER, object_maps
 from interlock.connectors.tryton.orders import OrderDesk
 from interlock.connectors.tryton.reading import Reader
-from interlock.connectors.tryton.writing import agreeing, deliver, failed
+from interlock.connectors.tryton.scope import Scope
+from interlock.connectors.tryton.writing import deliver, failed, settled
 from interlock.errors import ConnectorError
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import FieldMap, ObjectMap
@@ -63,8 +64,11 @@ class TrytonConnector(Connector):
         self._client = TrytonClient(settings, context.clock)
         self._directory = Directory(self._client, settings.language)
         prefix = settings.other_prefix or f"{context.other or 'crm'}:"
-        self._reader = Reader(self._client, self._directory, maps, settings, prefix)
-        self._parties = PartyDesk(self._client, self._directory, self._reader, settings)
+        self._scope = Scope(self._directory, maps, settings, prefix)
+        self._reader = Reader(self._client, self._directory, self._scope, settings)
+        self._parties = PartyDesk(
+            self._client, self._directory, self._scope, self._reader, settings
+        )
         self._orders = OrderDesk(
             self._client, self._directory, key_field=settings.order_key_field,
             accept_warnings=settings.accept_warnings,
@@ -78,7 +82,7 @@ class TrytonConnector(Connector):
 
     async def check(self) -> CheckReport:
         """Look at login, version, company, modules, rights, lists and the clock."""
-        return await checkup.check(self._client, self._directory, self._reader, self._settings)
+        return await checkup.check(self._client, self._directory, self._scope, self._settings)
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -146,24 +150,21 @@ class TrytonConnector(Connector):
         ]
 
     async def _create_order(self, write: WriteRequest) -> Receipt:
-        raw = self._reader.maps["order"].encode(write.fields)
-        made = await self._orders.create(raw, await self._reader.layout(), write.reference)
+        raw = self._scope.maps["order"].encode(write.fields)
+        made = await self._orders.create(raw, await self._scope.layout(), write.reference)
         return await self._order_receipt(write, Outcome.CREATED, made)
 
     async def _update_order(self, write: WriteRequest) -> Receipt:
-        layout, orders = await self._reader.layout(), self._reader.maps["order"]
+        layout, orders = await self._scope.layout(), self._scope.maps["order"]
         ids = await self._reader.existing("order", [write.record_id or ""])
         rows: list[Row] = await self._reader.rows("order", ids)
         if not rows:
             raise RefusedError("not_found", f"there is no order {write.record_id} in Tryton")
         row = rows[0]
         record = self._reader.record("order", row, layout)
-        if agreeing(write.fields, record, orders.facts()):
-            return Receipt(write_id=write.id, outcome=Outcome.UNCHANGED, record_id=record.id,
-                           record=record)  # fmt: skip
-        as_expected = agreeing(write.expected, record, orders.facts())
-        if (conflict := conflicting(write, record, as_expected)) is not None:
-            return conflict
+        receipt = settled(write, record, orders.facts())
+        if receipt is not None:
+            return receipt
         raw = orders.encode(write.fields)
         values = await self._orders.header_values(raw, row, layout)
         if values:

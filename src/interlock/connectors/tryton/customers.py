@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from interlock.connectors.base import Outcome, Reason, Receipt, WriteKind, WriteRequest
+from interlock.connectors.base import Outcome, Receipt, WriteKind, WriteRequest
 from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory, RefusedError
 from interlock.connectors.tryton.parties import Layout, party_values, stamps
 from interlock.connectors.tryton.reading import Reader
-from interlock.connectors.tryton.writing import agreeing, deliver, failed
+from interlock.connectors.tryton.scope import Scope
+from interlock.connectors.tryton.writing import deliver, failed, settled
 from interlock.errors import ConnectorError, TransientError
 from interlock.mapping.codecs import CodecError
-from interlock.model import ContactRole, Presence, Record
+from interlock.model import ContactRole, Presence, Record, Ref
 
-__all__ = ["LABELS", "PartyDesk", "conflicting"]
+__all__ = ["PartyDesk"]
 
-LABELS = {
+_LABELS = {
     "Name": "name", "Code": "tax_id", "Type": "tax_id", "Identifier": "tax_id",
     "Credit Limit Amount": "credit_limit", "Customer Payment Term": "payment_terms",
     "Street": "billing_address", "City": "billing_address", "Country": "billing_address",
@@ -41,10 +42,12 @@ class PartyDesk:
     """Creates and updates parties."""
 
     def __init__(
-        self, client: TrytonClient, directory: Directory, reader: Reader, settings: TrytonSettings
-    ) -> None:
+        self, client: TrytonClient, directory: Directory, scope: Scope, reader: Reader,
+        settings: TrytonSettings,
+    ) -> None:  # fmt: skip
         self._client = client
         self._directory = directory
+        self._scope = scope
         self._reader = reader
         self._settings = settings
 
@@ -62,26 +65,33 @@ class PartyDesk:
         self, entity: str, writes: Sequence[WriteRequest], receipts: dict[str, Receipt]
     ) -> list[_Write]:
         """Prepare what can be sent; the others get their receipt here."""
-        layout = await self._reader.layout()
+        layout = await self._scope.layout()
         ids = [w.record_id for w in writes if w.kind is WriteKind.UPDATE and w.record_id]
         rows = {str(row["id"]): row for row in await self._present(entity, ids)}
+        customers = await self._customers(writes)
         ready = []
         for write in writes:
             row = rows.get(write.record_id or "")
             record = self._reader.record(entity, row, layout) if row else None
             try:
                 if write.kind is WriteKind.UPDATE:
-                    settled = self._settled(entity, write, record)
-                    if settled is not None:
-                        receipts[write.id] = settled
+                    receipt = self._settled(entity, write, record)
+                    if receipt is not None:
+                        receipts[write.id] = receipt
                         continue
-                raw = self._reader.maps[entity].encode(write.fields)
-                raw = await self._resolved(entity, raw, layout, row)
+                raw = self._scope.maps[entity].encode(write.fields)
+                raw = await self._resolved(entity, raw, layout, row, customers)
                 values = party_values(raw, row, layout, reference=write.reference)
                 ready.append(_Write(write, values, row))
             except (CodecError, RefusedError) as error:
-                receipts[write.id] = failed(write, error, LABELS, record)
+                receipts[write.id] = failed(write, error, _LABELS, record)
         return ready
+
+    async def _customers(self, writes: Sequence[WriteRequest]) -> frozenset[int]:
+        """Tell which customers that contacts are to belong to are there."""
+        named = [write.fields.get("customer") for write in writes]
+        ids = [value.id for value in named if isinstance(value, Ref)]
+        return frozenset(await self._reader.existing("customer", ids))
 
     async def _present(self, entity: str, ids: Sequence[str]) -> list[Row]:
         records = await self._reader.existing(entity, ids)
@@ -94,20 +104,17 @@ class PartyDesk:
                 "not_found", f"there is no {entity} {write.record_id} in Tryton",
                 fix="it was deleted, or is no longer marked as one",
             )  # fmt: skip
-        facts = self._reader.maps[entity].facts()
         if record.presence is not Presence.PRESENT:
             raise RefusedError(
                 "locked", f"the {entity} is {record.presence} in Tryton and cannot be changed",
                 fix="bring it back in Tryton, or unlink it",
             )  # fmt: skip
-        if agreeing(write.fields, record, facts) and write.fields.keys() <= record.fields.keys():
-            return Receipt(write_id=write.id, outcome=Outcome.UNCHANGED, record_id=record.id,
-                           record=record)  # fmt: skip
-        return conflicting(write, record, agreeing(write.expected, record, facts))
+        return settled(write, record, self._scope.maps[entity].facts())
 
     async def _resolved(
-        self, entity: str, raw: Mapping[str, Any], layout: Layout, row: Row | None
-    ) -> dict[str, Any]:
+        self, entity: str, raw: Mapping[str, Any], layout: Layout, row: Row | None,
+        customers: frozenset[int],
+    ) -> dict[str, Any]:  # fmt: skip
         """Replace names by ids; add what makes a new party a customer or a contact."""
         out = dict(raw)
         if "customer_payment_term" in raw:
@@ -121,24 +128,23 @@ class PartyDesk:
         if not raw.get("name", row is not None):
             raise RefusedError("required", f"a {entity} needs a name", field="name")
         if entity == "contact":
-            await self._relation(out, new=row is None)
+            await self._relation(out, customers, new=row is None)
         elif row is None and self._settings.customer_category is not None:
             out["categories"] = [["add", [await self._category()]]]
         return out
 
-    async def _relation(self, out: dict[str, Any], *, new: bool) -> None:
+    async def _relation(self, out: dict[str, Any], customers: frozenset[int], *, new: bool) -> None:
         customer = out.get("relations:customer")
         if customer is None and (new or "relations:customer" in out):
             raise RefusedError(
                 "required", "a contact needs its customer", field="customer",
                 fix="link the contact to an account",
             )  # fmt: skip
-        if customer is not None:
-            found = await self._reader.existing("customer", [str(customer)])
-            if not found:
-                raise RefusedError(
-                    "not_found", "the contact's customer is not in Tryton", field="customer"
-                )
+        if customer is not None and customer not in customers:
+            raise RefusedError(
+                "not_found", "the contact's customer is not in Tryton", field="customer",
+                fix="link the contact to an account that is",
+            )  # fmt: skip
         if new or "relations:role" in out:
             names = self._settings.contact_relations
             name = out.get("relations:role") or names[ContactRole.OTHER]
@@ -171,13 +177,14 @@ class PartyDesk:
         self, entity: str, ready: Sequence[_Write], send: Any, outcome: Outcome,
         receipts: dict[str, Receipt],
     ) -> None:  # fmt: skip
-        results = await deliver(ready, send, size=self._settings.batch_size)
+        begun = any(r.outcome in (Outcome.CREATED, Outcome.UNKNOWN) for r in receipts.values())
+        results = await deliver(ready, send, size=self._settings.batch_size, begun=begun)
         done = {r for r in results if isinstance(r, int)}
         records = await self.shown(entity, done)
         for item, result in zip(ready, results, strict=True):
             write = item.request
             if isinstance(result, ConnectorError):
-                receipts[write.id] = failed(write, result, LABELS)
+                receipts[write.id] = failed(write, result, _LABELS)
             else:
                 receipts[write.id] = Receipt(
                     write_id=write.id, outcome=outcome, record_id=str(result),
@@ -213,16 +220,6 @@ class PartyDesk:
 _ADDRESS_FIELDS = {
     "addresses:invoice": "billing_address", "addresses:delivery": "shipping_address",
 }  # fmt: skip
-
-
-def conflicting(write: WriteRequest, record: Record, as_expected: bool) -> Receipt | None:
-    """Give the receipt of a write whose record is no longer what the decision was made on."""
-    if as_expected and write.version in (None, record.version):
-        return None
-    return Receipt(
-        write_id=write.id, outcome=Outcome.CONFLICT, record_id=record.id, record=record,
-        reason=Reason(code="rejected", message="the record was changed in Tryton meanwhile"),
-    )  # fmt: skip
 
 
 def _amount(money: Mapping[str, Any], currency: str) -> Any:

@@ -68,7 +68,7 @@ def refusal(error: Sequence[Any], operation: str, *secrets: str) -> RejectedErro
     if kind == "ConcurrencyException":
         return MovedError(
             "the record was changed in Tryton meanwhile",
-            system="tryton", operation=operation, code="conflict",
+            system="tryton", operation=operation, code="rejected",
         )  # fmt: skip
     if kind == "UserWarning" and isinstance(details, list) and details:
         asked = ConfirmationNeededError(

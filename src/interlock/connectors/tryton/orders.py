@@ -1,18 +1,10 @@
-"""Sales: reading them, making a draft in one call, and taking it to confirmed.
-
-A sale has one number of its own and no identifiers.  Its ``reference`` is the customer's purchase
-order number, as Tryton's users expect.  Our keys stand as words in another text field (setting
-``order_key_field``, the description by default): ``interlock:il-.. crm:0061x quote:Q-7``.  The key
-of a line is the line's note, which is not printed.
-"""
+"""Making a draft sale in one call, and taking it to confirmed."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -20,71 +12,10 @@ from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.directory import Directory, RefusedError
 from interlock.connectors.tryton.errors import ConfirmationNeededError
 from interlock.connectors.tryton.parties import Layout, address_raw
+from interlock.connectors.tryton.sales import Keys, join_keys, read_keys
 from interlock.errors import RejectedError, TransientError, UnknownOutcomeError
 
-__all__ = ["Keys", "OrderDesk", "join_keys", "order_raw", "read_keys"]
-
-_QUOTE = "quote:"
-
-
-class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """Our words in the key field of a sale; ``rest`` is what others wrote there."""
-
-    reference: str | None = None
-    other: str | None = None
-    quote: str | None = None
-    rest: str = ""
-
-
-def read_keys(text: str | None, layout: Layout) -> Keys:
-    """Find our words; of two of a kind the first one counts."""
-    prefixes = {
-        "reference": layout.reference_prefix, "other": layout.other_prefix, "quote": _QUOTE,
-    }  # fmt: skip
-    found: dict[str, str] = {}
-    rest = []
-    for word in (text or "").split():
-        for name, prefix in prefixes.items():
-            if word.startswith(prefix) and name not in found:
-                found[name] = unquote(word[len(prefix) :])
-                break
-        else:
-            rest.append(word)
-    return Keys(rest=" ".join(rest), **found)
-
-
-def join_keys(keys: Keys, layout: Layout) -> str:
-    """Make the field's text."""
-    words = [keys.rest] if keys.rest else []
-    for prefix, value in (
-        (layout.reference_prefix, keys.reference), (layout.other_prefix, keys.other),
-        (_QUOTE, keys.quote),
-    ):  # fmt: skip
-        if value is not None:
-            words.append(prefix + quote(value, safe="/:;,.+#@!()[]'*&=$?~-_"))
-    return " ".join(words)
-
-
-def order_raw(row: Row, layout: Layout, keys: Keys) -> dict[str, Any]:
-    """Give the values behind the paths of the order's object map."""
-    raw = {key.rstrip("."): value for key, value in row.items()}
-    raw["key:other"], raw["key:quote"] = keys.other, keys.quote
-    for name in ("invoice_address", "shipment_address"):
-        if f"{name}." in row:
-            raw[name] = address_raw(row[f"{name}."], layout.region)
-    if row.get("payment_term.", 0) is None:
-        raw["payment_term"] = {"name": None}
-    if "lines." in row:
-        raw["lines"] = [_line_raw(line) for line in row["lines."] if line["type"] == "line"]
-    return raw
-
-
-def _line_raw(row: Row) -> dict[str, Any]:
-    return {
-        "key": row["note"] or f"line-{row['id']}", "description": row["description"],
-        "product": row["product"], "sku": (row.get("product.") or {}).get("code"),
-        "quantity": row["quantity"], "unit_price": row["unit_price"], "net": row["amount"],
-    }  # fmt: skip
+__all__ = ["OrderDesk"]
 
 
 class OrderDesk:
@@ -152,11 +83,20 @@ class OrderDesk:
         if not lines:
             raise RefusedError("required", "an order needs at least one line", field="lines")
         products = await self._products(lines)
-        return list(
-            await asyncio.gather(
-                *(self._line(line, _product_of(line, products), header) for line in lines)
-            )
-        )
+        chosen = [_product_of(line, products) for line in lines]
+        units_and_taxes = {}
+        for product in {row["id"]: row for row in chosen}.values():
+            units_and_taxes[product["id"]] = await self._unit_and_taxes(product, header)
+        rows = []
+        for line, product in zip(lines, chosen, strict=True):
+            unit, taxes = units_and_taxes[product["id"]]
+            values = {
+                "type": "line", "product": product["id"], "unit": unit, "note": line["key"],
+                "quantity": float(line["quantity"]), "unit_price": Decimal(line["unit_price"]),
+                "description": line["description"],
+            }  # fmt: skip
+            rows.append({**values, "taxes": [["add", taxes]]} if taxes else values)
+        return rows
 
     async def _products(self, lines: Sequence[Mapping[str, Any]]) -> list[Row]:
         ids = [line["product"] for line in lines if line["product"] is not None]
@@ -166,23 +106,16 @@ class OrderDesk:
             ["code", "salable", "active"], active_test=False,
         )  # fmt: skip
 
-    async def _line(
-        self, line: Mapping[str, Any], product: Row, header: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    async def _unit_and_taxes(
+        self, product: Row, header: Mapping[str, Any]
+    ) -> tuple[int | None, list[int]]:
+        """Ask what Tryton's own form would fill in: the product's taxes for this customer."""
         begun = {
-            "type": "line", "product": product["id"], "quantity": float(line["quantity"]),
-            "taxes": [], "unit": None,
+            "type": "line", "product": product["id"], "quantity": 1.0, "taxes": [], "unit": None,
             **{f"_parent_sale.{name}": header.get(name) for name in _LINE_CONTEXT},
         }  # fmt: skip
-        # the unit and the customer's taxes of the product, by Tryton's own rules
         filled = await self._client.call("sale.line", "on_change", begun, ["product"])
-        values = {
-            "type": "line", "product": product["id"], "unit": filled.get("unit"),
-            "quantity": float(line["quantity"]), "unit_price": Decimal(line["unit_price"]),
-            "description": line["description"], "note": line["key"],
-        }  # fmt: skip
-        taxes = _added(filled.get("taxes"))
-        return {**values, "taxes": [["add", taxes]]} if taxes else values
+        return filled.get("unit"), _added(filled.get("taxes"))
 
     async def _address(self, party: int, raw: Row, field: str, layout: Layout) -> int:
         """Find the customer's address, or add it, as a clerk would for a new place of delivery."""

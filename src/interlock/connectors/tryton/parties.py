@@ -199,7 +199,9 @@ def _address_commands(changes: Mapping[str, Row | None], rows: Sequence[Row]) ->
             return [["create", [both]]]
         written[target["id"]] = _moved(both, target)
         if beside is not None and beside["id"] != target["id"]:
-            written[beside["id"]] = {"delivery": False}
+            # it has no purpose left; without one it might become the address of invoices
+            kept = bool(beside.get("invoice"))
+            written[beside["id"]] = {"delivery": False} | ({} if kept else {"active": False})
         wanted = {}
     for flag, value in wanted.items():
         other = "delivery" if flag == "invoice" else "invoice"

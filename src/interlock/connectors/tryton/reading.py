@@ -1,4 +1,4 @@
-"""Reading: which records an entity has, what is requested of them, and what changed.
+"""Reading: pages of all records, of changed ones, and records by id, reference or likeness.
 
 Changes are found by ``last_modified_at``, which an edit of an address, contact mechanism or
 identifier moves for that row only: each is a feed of its own, merged into its party's entity.  A
@@ -20,11 +20,11 @@ from interlock.connectors.kit import Window
 from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
-from interlock.connectors.tryton.objects import MODELS, NEVER, columns_of
-from interlock.connectors.tryton.orders import order_raw, read_keys
+from interlock.connectors.tryton.objects import MODELS
 from interlock.connectors.tryton.parties import Layout, party_raw, party_reference, version
+from interlock.connectors.tryton.sales import order_raw, read_keys
+from interlock.connectors.tryton.scope import Scope
 from interlock.errors import RejectedError
-from interlock.mapping.objectmap import ObjectMap
 from interlock.model import Fields, Presence, Record
 
 __all__ = ["Reader"]
@@ -66,24 +66,21 @@ class _Cursor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reader:
-    """Reads one connection's records; every list of columns comes from the object maps."""
+    """Reads one connection's records."""
 
     def __init__(
-        self, client: TrytonClient, directory: Directory, maps: dict[str, ObjectMap],
-        settings: TrytonSettings, other_prefix: str,
-    ) -> None:  # fmt: skip
+        self, client: TrytonClient, directory: Directory, scope: Scope, settings: TrytonSettings
+    ) -> None:
         self._client = client
         self._directory = directory
+        self._scope = scope
         self._settings = settings
-        self._other_prefix = other_prefix
-        self.maps = maps
-        self._readable = dict(maps)
 
     # ── pages ────────────────────────────────────────────────────────────────────────────────
 
     async def sweep(self, entity: str, cursor: str | None) -> Page:
         """Read all records, page by page, in the order of their ids."""
-        domain = [*await self.domain(entity), ["id", ">", int(cursor or 0)]]
+        domain = [*await self._scope.domain(entity), ["id", ">", int(cursor or 0)]]
         ids = await self._search(MODELS[entity], domain, limit=self._settings.page_size)
         records = await self.read(entity, ids)
         more = len(ids) == self._settings.page_size
@@ -144,14 +141,17 @@ class Reader:
     ) -> list[int]:
         """Tell which of these ids are there and of this entity."""
         keys = [int(key) for key in dict.fromkeys(ids) if key.isdecimal()]
-        if not keys:
-            return []
-        domain = [*await self.domain(entity), [through or "id", "in", keys]]
-        return await self._search(MODELS[entity], domain)
+        size = self._settings.page_size
+        found: list[int] = []
+        for start in range(0, len(keys), size):
+            part = [through or "id", "in", keys[start : start + size]]
+            domain = [*await self._scope.domain(entity), part]
+            found += await self._search(MODELS[entity], domain)
+        return found
 
     async def read(self, entity: str, ids: Sequence[int]) -> list[Record]:
         """Decode records known to be there; one deleted meanwhile is left out."""
-        layout = await self.layout()
+        layout = await self._scope.layout()
         return [self.record(entity, row, layout) for row in await self.rows(entity, ids)]
 
     async def rows(self, entity: str, ids: Sequence[int]) -> list[Row]:
@@ -165,7 +165,7 @@ class Reader:
         for attempt in (1, 2, 3):
             try:
                 # with the default filter for what is below: archived addresses do not count
-                columns = await self.columns(entity)
+                columns = await self._scope.columns(entity)
                 language = self._settings.language
                 rows = await self._client.call(model, "read", keys, columns, language=language)
                 break
@@ -191,7 +191,7 @@ class Reader:
         presence, winner = _presence(row)
         return Record(
             entity=entity, id=str(row["id"]), version=version(row, MODELS[entity]),
-            fields=self._readable[entity].decode(raw, problems), reference=reference,
+            fields=self._scope.readable[entity].decode(raw, problems), reference=reference,
             modified=row["last_modified_at"], presence=presence, merged_into=winner,
             problems=problems or None,
         )  # fmt: skip
@@ -205,7 +205,7 @@ class Reader:
         """
         if entity == "order":
             return await self._find_orders(references)
-        prefix = (await self.layout()).reference_prefix
+        prefix = (await self._scope.layout()).reference_prefix
         codes = [prefix + reference for reference in references]
         domain = [["type", "=", None], ["code", "in", codes]]
         # archived ones too: a merged party's identifiers live on, archived, on the winner
@@ -220,7 +220,7 @@ class Reader:
         return found
 
     async def _find_orders(self, references: Sequence[str]) -> dict[str, list[Found]]:
-        layout, field = await self.layout(), self._settings.order_key_field
+        layout, field = await self._scope.layout(), self._settings.order_key_field
         found: dict[str, list[Found]] = {}
         for start in range(0, len(references), 50):
             part = references[start : start + 50]
@@ -228,7 +228,7 @@ class Reader:
                 [field, "like", f"%{_literal(layout.reference_prefix + reference)}%"]
                 for reference in part
             ]
-            domain = [*await self.domain("order"), ["OR", *like]]
+            domain = [*await self._scope.domain("order"), ["OR", *like]]
             for record in await self.read("order", await self._search("sale.sale", domain)):
                 if record.reference is not None and record.reference in part:
                     found.setdefault(record.reference, []).append(Found(record=record))
@@ -239,85 +239,8 @@ class Reader:
         either = _likeness(entity, probe)
         if not either:
             return []
-        domain = [*await self.domain(entity), ["OR", *either]]
+        domain = [*await self._scope.domain(entity), ["OR", *either]]
         return await self.read(entity, await self._search(MODELS[entity], domain, limit=50))
-
-    # ── what to ask for ──────────────────────────────────────────────────────────────────────
-
-    async def domain(self, entity: str) -> list[Any]:
-        """Give the condition that tells an entity's records from others of the same model."""
-        company = await self._directory.company()
-        relations = list(self._settings.contact_relations.values())
-        persons = ["relations", "where", [["type.name", "in", relations]]]
-        if entity == "contact":
-            return [["id", "not in", list(company.parties)], persons]
-        if entity == "order":
-            return [["company", "=", company.id]]
-        if entity == "product":
-            return []
-        domain: list[Any] = [["id", "not in", list(company.parties)]]
-        if self._settings.customer_category is not None:
-            # an id that does not exist: without the category there are no customers
-            category = await self._directory.category(self._settings.customer_category) or -1
-            return [*domain, ["categories", "child_of", [category], "parent"]]
-        if self._settings.contacts:
-            domain.append(["relations", "not where", persons[2]])
-        return domain
-
-    async def columns(self, entity: str) -> list[str]:
-        """Name the columns to request: those of the mapped fields that may be read."""
-        readable = await self.readable(entity)
-        columns = ["_timestamp", "last_modified_at"]
-        key_field = self._settings.order_key_field
-        if MODELS[entity] == "party.party":
-            columns += ["active", "replaced_by", *columns_of("identifiers:")]
-        elif entity == "product":
-            columns += ["active", "replaced_by", "template._timestamp"]
-        else:
-            columns.append(key_field)
-        for path in readable.paths:
-            columns += columns_of(path, key_field)
-        return list(dict.fromkeys(columns))
-
-    async def readable(self, entity: str) -> ObjectMap:
-        """Give the object map without fields this user may not read or this Tryton lacks."""
-        key_field, places = self._settings.order_key_field, {}
-        for item in self.maps[entity].fields:
-            columns = [c for path in item.paths for c in columns_of(path, key_field)]
-            places[item.field] = await self._places(MODELS[entity], columns)
-        wanted: dict[str, set[str]] = {}
-        for model, name in (place for each in places.values() for place in each or ()):
-            wanted.setdefault(model, set()).add(name)
-        hidden = {
-            (model, name)
-            for model, names in wanted.items()
-            for name in await self._directory.hidden(model, sorted(names))
-        }
-        keep = [name for name, each in places.items() if each is not None and not each & hidden]
-        self._readable[entity] = self.maps[entity].limited_to(keep)
-        return self._readable[entity]
-
-    async def _places(self, model: str, columns: Sequence[str]) -> set[tuple[str, str]] | None:
-        """Tell of which models columns take which fields; ``None`` when Tryton lacks one."""
-        places = set()
-        for column in columns:
-            here: str | None = model
-            for step in column.removesuffix("._timestamp").split("."):
-                fields = await self._directory.fields(here) if here else {}
-                if here is None or step not in fields or step in NEVER:
-                    return None
-                places.add((here, step))
-                here = fields[step].get("relation")
-        return places
-
-    async def layout(self) -> Layout:
-        """Give the forms of keys and names of this connection."""
-        company = await self._directory.company()
-        return Layout(
-            other_prefix=self._other_prefix, currency=company.currency,
-            relation_types=frozenset(self._settings.contact_relations.values()),
-            region=self._settings.regions,
-        )  # fmt: skip
 
     async def _search(
         self, model: str, domain: Sequence[Any], *, limit: int | None = None

@@ -6,7 +6,7 @@ in halves until the bad record is alone.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from interlock.connectors.base import Outcome, Reason, Receipt, WriteRequest
@@ -20,21 +20,22 @@ from interlock.errors import (
     UnknownOutcomeError,
 )
 from interlock.mapping.codecs import CodecError
-from interlock.model import FieldFacts, Record, Value, agree
+from interlock.model import FieldFacts, Fields, Record, agree
 
-__all__ = ["agreeing", "deliver", "failed"]
+__all__ = ["deliver", "failed", "settled"]
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
 async def deliver(
-    items: Sequence[Item], send: Callable[[Sequence[Item]], Awaitable[Sequence[Made]]], *, size: int
-) -> list[Made | ConnectorError]:
+    items: Sequence[Item], send: Callable[[Sequence[Item]], Awaitable[Sequence[Made]]], *,
+    size: int, begun: bool = False,
+) -> list[Made | ConnectorError]:  # fmt: skip
     """Send items in batches; give for each what ``send`` made of it, or its error.
 
     An error of the connection stops the rest, which then has ``TransientError``: it was not sent.
-    It is raised when nothing was sent before.
+    It is raised when nothing was sent before; ``begun``: something was.
     """
     results: list[Made | ConnectorError] = []
     batches = [list(items[start : start + size]) for start in range(0, len(items), size)]
@@ -53,7 +54,7 @@ async def deliver(
             results += [_unsent(error)] * sum(map(len, batches))
             break
         except ConnectorError as error:
-            if not any(_may_be_written(result) for result in results):
+            if not begun and not any(_may_be_written(result) for result in results):
                 raise
             kept = error if isinstance(error, TransientError) else _unsent(error)
             results += [kept] * (len(batch) + sum(map(len, batches)))
@@ -107,8 +108,23 @@ def _reason(error: ConnectorError, labels: dict[str, str]) -> Reason:
     return Reason(code=code, message=error.message, field=field, fix=error.fix or "")
 
 
-def agreeing(wanted: dict[str, Value | None], record: Record, facts: dict[str, FieldFacts]) -> bool:
-    """Say whether every given field that is known of a record has the given value."""
+def settled(write: WriteRequest, record: Record, facts: Mapping[str, FieldFacts]) -> Receipt | None:
+    """Give the receipt of an update that need not be sent, or that was decided on an old record."""
+    known = write.fields.keys() <= record.fields.keys()
+    if known and _agree(write.fields, record, facts):
+        outcome, reason = Outcome.UNCHANGED, None
+    elif _agree(write.expected, record, facts) and write.version in (None, record.version):
+        return None
+    else:
+        outcome = Outcome.CONFLICT
+        reason = Reason(code="rejected", message="the record was changed in Tryton meanwhile")
+    return Receipt(
+        write_id=write.id, outcome=outcome, record_id=record.id, record=record, reason=reason
+    )
+
+
+def _agree(wanted: Fields, record: Record, facts: Mapping[str, FieldFacts]) -> bool:
+    """Say whether every given field that is known of the record has the given value."""
     return all(
         agree(value, record.fields[name], facts[name])
         for name, value in wanted.items()

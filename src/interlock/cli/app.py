@@ -1,0 +1,103 @@
+"""The command ``interlock``: all commands in one place, and what happens when one fails."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated, NoReturn
+
+import typer
+
+from interlock.cli import (
+    approving,
+    checking,
+    demo,
+    explaining,
+    init,
+    letters,
+    linking,
+    planning,
+    provisioning,
+    status,
+    syncing,
+)
+from interlock.cli.failures import DONE, STOPPED, fail
+
+__all__ = ["app", "main", "run"]
+
+app = typer.Typer(
+    name="interlock",
+    help="Keeps a CRM and an ERP telling the same truth about the same customer.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use or configuration, "
+    "3 done but a person is needed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_SETUP, _DAILY, _CLOSER = "To begin", "Every day", "To look closer"
+
+app.command("init", rich_help_panel=_SETUP)(init.init)
+app.command("check", rich_help_panel=_SETUP)(checking.check)
+app.command("provision", rich_help_panel=_SETUP)(provisioning.provision)
+app.command("deprovision", rich_help_panel=_SETUP)(provisioning.deprovision)
+app.command("demo", rich_help_panel=_SETUP)(demo.demo)
+app.command("plan", rich_help_panel=_DAILY)(planning.plan)
+app.command("approve", rich_help_panel=_DAILY)(approving.approve)
+app.command("sync", rich_help_panel=_DAILY)(syncing.sync)
+app.command("status", rich_help_panel=_DAILY)(status.status)
+app.command("explain", rich_help_panel=_CLOSER)(explaining.explain)
+app.add_typer(letters.app, name="dead-letters", rich_help_panel=_CLOSER)
+app.add_typer(linking.app, name="links", rich_help_panel=_CLOSER)
+
+
+def _show_version(value: bool) -> None:  # noqa: FBT001
+    if value:
+        typer.echo(f"interlock {version('interlock')}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and end."
+        ),
+    ] = False,
+    _debug: Annotated[
+        bool, typer.Option("--debug", help="After an unexpected failure, show where it was.")
+    ] = False,
+) -> None:
+    """Keeps a CRM and an ERP telling the same truth about the same customer."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code and never raises."""
+    debug, as_json = "--debug" in arguments, "--json" in arguments
+    rest = [a for a in arguments if a != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # a name the terminal cannot show must not end the command
+            stream.reconfigure(errors="replace")
+    try:
+        code = app(rest, prog_name="interlock", standalone_mode=False)
+    except KeyboardInterrupt:
+        code = STOPPED
+    except SystemExit as ended:
+        # a pipe that was closed early (| head) ends here
+        code = ended.code
+    except BaseException as error:  # noqa: BLE001  nothing may end in a traceback
+        return fail(error, as_json=as_json, debug=debug)
+    if code == STOPPED:
+        typer.echo("\nStopped. Nothing is lost: the next run goes on from here.", err=True)
+    return code if isinstance(code, int) else DONE
+
+
+def main() -> NoReturn:
+    """Run the command line of this process."""
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,120 @@
+"""What a seed stands for: how the systems are set up, and what happens in which order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+import msgspec
+
+__all__ = ["NOT_YET", "History", "Setup", "Step", "make_history"]
+
+NOT_YET: dict[str, str] = {
+    "restore": "the store set back to an earlier commit: epochs (rule 28) are not there yet",
+    "two stores": "two stores on one pair of systems: needs epochs (rule 28) to be told apart",
+    "webhooks": "events doubled, reordered or dropped: no connector receives webhooks yet (rule 6)",
+    "holds": "episodes of credit holds (rule 26): the process is not there yet",
+    "blast limits": "limits and breaker (rule 14) are not there yet",
+    "map change": "a changed ownership map (rule 15) needs `plan --against`",
+    "late sending": "a worker that stands still between its last commit and the call for longer "
+                    "than the settle time: no client can rule out a second create there",
+}
+"""Faults of the contract that are generated but left out of histories, or not there, and why."""
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """One system of a history: settings of its connector, and its clock's error."""
+
+    settings: dict[str, object]
+    skew: timedelta
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One thing that happens: ``kind`` and ``name``, the rest drawn from ``seed``."""
+
+    kind: str
+    """"act", "fault", "sync", "workers", "crash", "wait" or "rest"."""
+    name: str
+    seed: int
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}".strip()
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a seed decides."""
+
+    seed: int
+    variant: str
+    crm: Setup
+    erp: Setup
+    go_live: bool
+    confirm: bool
+    steps: tuple[Step, ...]
+
+
+_ACTS = {
+    "add_customer": 5, "add_twins": 1, "add_contact": 4, "add_product": 2, "edit": 16,
+    "edit_same_field": 4, "edit_apart": 4, "blank": 3, "edit_late": 2, "edit_secret": 1,
+    "archive": 1, "unarchive": 1, "delete": 1, "merge": 1, "clone": 1, "add_deal": 6, "win": 4,
+    "reopen": 2, "rewin": 2, "tear": 2, "mend": 3, "cancel_order": 1, "ship_order": 1,
+    "delete_order": 1,
+}
+_FAULTS = {
+    "lose_answer": 4, "fail_before": 2, "finish_late": 4, "no_body": 2, "drop_column": 1,
+    "respell": 1, "lose_lines": 3, "edit_between": 4, "refuse": 2, "throttle": 2,
+    "unavailable": 2, "server_error": 2, "lag": 6, "hide_column": 2, "show_columns": 2,
+    "forbid": 1, "conceal": 1, "crash": 6, "lost_token": 1,
+}
+_POPULATION = ("add_product", "add_customer", "add_customer", "add_twins", "add_contact",
+               "add_deal")
+
+
+def make_history(seed: int) -> History:
+    """Draw a history."""
+    rng = Random(seed)
+    steps = [_step(rng, "act", "add_product")]
+    steps += [_step(rng, "act", rng.choice(_POPULATION)) for _ in range(rng.randint(2, 6))]
+    steps += [_step(rng, "sync", ""), _step(rng, "rest", "")]
+    faulty = rng.random() < 0.85
+    for _ in range(rng.randint(8, 26)):
+        roll = rng.random()
+        if roll < 0.22:
+            steps.append(_step(rng, "workers" if rng.random() < 0.2 else "sync", ""))
+        elif roll < 0.30:
+            steps.append(_step(rng, "wait", ""))
+        elif roll < 0.48 and faulty:
+            steps.append(_step(rng, "fault", _weighted(rng, _FAULTS)))
+        else:
+            steps.append(_step(rng, "act", _weighted(rng, _ACTS)))
+    steps.append(_step(rng, "sync", ""))
+    return History(
+        seed=seed, variant=rng.choice(("default", "default", "strict", "erp-born")),
+        crm=_setup(rng), erp=_setup(rng), go_live=rng.random() < 0.9,
+        confirm=rng.random() < 0.8, steps=tuple(steps))
+
+
+def _step(rng: Random, kind: str, name: str) -> Step:
+    return Step(kind, name, rng.getrandbits(32))
+
+
+def _weighted(rng: Random, weights: dict[str, int]) -> str:
+    return rng.choices(tuple(weights), tuple(weights.values()))[0]
+
+
+def _setup(rng: Random) -> Setup:
+    versions = rng.choice(("counted",) * 6 + ("seconds", "absent"))
+    return Setup(
+        skew=timedelta(seconds=rng.choice((0, 0, 0, -240, -2, 90))),
+        settings={
+            "versions": versions,
+            "version_check": versions == "counted" and rng.random() < 0.7,
+            "changes": rng.random() < 0.75,
+            "answers_with_values": rng.random() < 0.7,
+            "enforces_reference": rng.random() < 0.2,
+            "page_size": rng.choice((2, 3, 200)),
+            "batch_size": rng.choice((1, 2, 200)),
+            "commit_delay": rng.choice((0.0, 3.0, 10.0)),
+            "read_lag": rng.choice((0.0, 0.0, 2.0, 5.0)),
+            "settle_time": rng.choice((5.0, 30.0, 60.0)),
+        })

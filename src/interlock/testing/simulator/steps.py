@@ -1,0 +1,193 @@
+"""Carrying out the steps of a history: faults armed, syncs, waits; acts are people's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from interlock.connectors.memory import Refused
+from interlock.connectors.memory.calls import Call
+from interlock.governance.rules import Side
+from interlock.testing import faults
+from interlock.testing.simulator.people import MAPS
+from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.systems import WatchedSystem, respell
+from interlock.testing.simulator.world import World
+
+__all__ = ["FAULTS", "take"]
+
+
+def take(world: World, step: Step) -> None:
+    """Carry out a step."""
+    rng = Random(step.seed)
+    match step.kind:
+        case "act":
+            world.people.act(step.name, step.seed)
+            world.say(world.people.said)
+            world.pass_time(rng.choice((0.0, 1.0, 20.0, 100.0)))
+        case "fault":
+            world.faults_used = True
+            world.say(f"fault: {FAULTS[step.name](world, rng)}")
+        case "wait":
+            seconds = rng.choice((10.0, 150.0, 3700.0))
+            world.say(f"{seconds:.0f} s pass")
+            world.pass_time(seconds)
+        case "sync":
+            world.say("sync")
+            world.sync(full=rng.random() < 0.1)
+            world.pass_time(rng.choice((1.0, 60.0)))
+        case "workers":
+            world.say("two workers sync at once")
+            world.struck["two workers"] += 1
+            world.sync(workers=2, turns=step.seed)
+        case "rest":
+            world.approve()
+            world.rest()
+            world.agreed_at = len(world.journal.changes)
+            for system in world.systems.values():
+                system.mischief.on = True
+
+
+def _system(world: World, rng: Random) -> WatchedSystem:
+    return world.systems[rng.choice(tuple(Side))]
+
+
+def _writes(kind: str, act: Callable[[Random], Any], *, bent: bool = False
+            ) -> Callable[[World, Random], str]:
+    def arm(world: World, rng: Random) -> str:
+        system = _system(world, rng)
+        skip, times = rng.choice((0, 0, 0, 1, 2)), rng.choice((1, 1, 2))
+        system.mischief.befall(kind, act(rng), operation="write", skip=skip, times=times,
+                               bent=bent)
+        return f"{kind} ({system.side}, after {skip}, {times} times)"
+
+    return arm
+
+
+def _calls(kind: str, act: Callable[[Random], Any]) -> Callable[[World, Random], str]:
+    def arm(world: World, rng: Random) -> str:
+        system = _system(world, rng)
+        skip, times = rng.choice((0, 1, 5, 20)), rng.choice((1, 1, 3))
+        system.mischief.befall(kind, act(rng), operation=None, skip=skip, times=times)
+        return f"{kind} ({system.side}, after {skip}, {times} times)"
+
+    return arm
+
+
+def _finish_late(world: World, rng: Random) -> str:
+    system = _system(world, rng)
+    delay = timedelta(seconds=system.settings.settle_time * rng.uniform(0.05, 0.55))
+    system.mischief.befall("server finishes late", system.mischief.finish_after(delay),
+                           operation="write", skip=rng.choice((0, 0, 1)))
+    return f"server finishes late ({system.side}, by {delay.total_seconds():.1f} s)"
+
+
+def _lose_lines(world: World, rng: Random) -> str:
+    world.systems[Side.ERP].mischief.befall(
+        "header without lines", faults.lose_lines("rows"), operation="write", entity="order")
+    return "header without lines"
+
+
+def _edit_between(world: World, rng: Random) -> str:
+    system = _system(world, rng)
+
+    def edit(call: Call) -> None:
+        ids = [op.id for op in call.ops if op.id is not None]
+        if call.entity not in ("customer", "contact") or not ids:
+            return
+        record_id = rng.choice(ids)
+        name = rng.choice(("email", "phone", "name"))
+        people = world.people
+        people.rng = rng
+        value = people.value(call.entity, name, system.side)
+        try:
+            system.edit(call.entity, record_id,
+                        MAPS[system.side][call.entity].encode({name: value}))
+        except Refused:
+            return
+        world.say(f"  {system.side} edits {call.entity} {record_id} {name}={value!r} in between")
+
+    system.mischief.befall("edit between read and write", faults.meddle(edit), operation="write",
+                           times=2)
+    return f"edit between read and write ({system.side})"
+
+
+def _lag(world: World, rng: Random) -> str:
+    system = _system(world, rng)
+    system.mischief.lag_next += rng.choice((1, 2, 6))
+    return f"next changes are seen late ({system.side})"
+
+
+def _hide_column(world: World, rng: Random) -> str:
+    system = _system(world, rng)
+    entity, column = rng.choice((
+        ("customer", "Phone"), ("customer", "Email"), ("contact", "Email"),
+        ("customer", "BillingAddress"), ("deal", "Lines"),
+    ) if system.side is Side.CRM else (
+        ("customer", "tel"), ("customer", "mail"), ("contact", "mail"), ("customer", "bill_to"),
+        ("customer", "terms")))
+    system.mischief.hide(entity, column)
+    system.mischief.struck["hidden field"] += 1
+    return f"the right to read {system.side} {entity}.{column} is taken away"
+
+
+def _show_columns(world: World, _rng: Random) -> str:
+    for system in world.systems.values():
+        system.mischief.show()
+    return "all rights are given back"
+
+
+def _forbid(world: World, rng: Random) -> str:
+    system, entity = _system(world, rng), rng.choice(("customer", "contact", "product"))
+    system.mischief.befall("right to an object lost", faults.answer_status(403), operation=None,
+                           entity=entity, times=rng.choice((1, 3, 8)))
+    return f"the right to {system.side} {entity} is lost for some calls"
+
+
+def _conceal(world: World, rng: Random) -> str:
+    system, entity = _system(world, rng), rng.choice(("customer", "contact"))
+    rows = [row.id for row in system.shelf(entity).living()]
+    if not rows:
+        return "conceal: nothing to conceal"
+    record_id = rng.choice(rows)
+    system.mischief.concealed[entity, record_id] = world.clock.time
+    system.mischief.struck["record hidden by rights"] += 1
+    return f"{system.side} {entity} {record_id} is shown no more"
+
+
+def _crash(world: World, rng: Random) -> str:
+    world.store.crash_in = rng.randint(1, 70)
+    world.store.crash_after_commit = rng.random() < 0.5
+    when = "after" if world.store.crash_after_commit else "before"
+    return f"the process dies {when} the commit of its transaction {world.store.crash_in}"
+
+
+def _status(kind: str, status: int, **options: Any) -> Callable[[World, Random], str]:
+    return _calls(kind, lambda rng: faults.answer_status(status, **options))
+
+
+FAULTS: Mapping[str, Callable[[World, Random], str]] = {
+    "lose_answer": _writes("answer lost after commit", lambda rng: faults.lose_answer),
+    "fail_before": _calls("timeout", lambda rng: faults.fail_before),
+    "finish_late": _finish_late,
+    "no_body": _writes("answer without body", lambda rng: faults.answer_without_body),
+    "drop_column": _writes("silent drop", lambda rng: faults.drop_column(
+        rng.choice(("tel", "Phone", "mail", "Email", "bill_to"))), bent=True),
+    "respell": _writes("respelling", lambda rng: faults.change_cells(respell), bent=True),
+    "lose_lines": _lose_lines,
+    "edit_between": _edit_between,
+    "refuse": _writes("refused inside a 200", lambda rng: faults.refuse_inside_answer()),
+    "throttle": _status("429", 429, retry_after=20),
+    "unavailable": _status("503", 503),
+    "server_error": _status("500 from a gateway", 500, html=True),
+    "lost_token": _status("401", 401),
+    "lag": _lag,
+    "hide_column": _hide_column,
+    "show_columns": _show_columns,
+    "forbid": _forbid,
+    "conceal": _conceal,
+    "crash": _crash,
+}
+"""Faults by name; each arms itself and says what it will do."""
