@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from interlock.connectors.base import Connector, Outcome, Severity
-from interlock.errors import RejectedError
+from interlock.errors import NotPermittedError, RejectedError
 from interlock.model import Address, Fields, Line, Money, Record, Ref
 from interlock.testing.conformance import BEHAVIOURS, Conformance
 from interlock.testing.conformance.suite import (
@@ -531,6 +531,37 @@ async def test_a_session_that_ran_out_is_renewed_without_anyone_noticing(
     harness.end_sessions(user)
     assert (await connector.sweep("product", None)).records
     assert harness.proxy.count(body="common.db.login") == 2
+
+
+@pytest.mark.parametrize("groups", [[], ["Sales"]])
+async def test_the_group_sales_is_enough_and_without_it_orders_are_said_to_be_missing(
+    harness: TrytonHarness, groups: list[str]
+) -> None:
+    login, password = f"clerk-{harness.token}", secrets.token_urlsafe(12)
+    ids = harness.call("res.group", "search", [["name", "in", groups]])
+    company = harness.server.ids["company"]
+    [user] = harness.call("res.user", "create", [{
+        "name": "Clerk", "login": login, "password": password, "groups": [["add", ids]],
+        "companies": [["add", [company]]],
+    }])  # fmt: skip
+    harness.call("res.user", "write", [user], {"company": company})
+    order = await order_fields(harness)
+    harness.user = (login, password)  # type: ignore[misc]
+    async with harness.connect() as clerk:
+        await created(clerk, "customer", await harness.sample("customer"))
+        report = await clerk.check()
+        assert report.ok is bool(groups)
+        if groups:
+            made = await created(clerk, "order", order)
+            receipt = await write_one(clerk, updating("order", made.id, {"status": "open"}))
+            assert receipt.outcome is Outcome.UPDATED, receipt.reason
+        else:
+            with pytest.raises(NotPermittedError):
+                await clerk.sweep("order", None)
+            receipt = await write_one(clerk, creating("order", order, "il-x"))
+            assert receipt.outcome is Outcome.REJECTED
+            assert receipt.reason is not None
+            assert receipt.reason.code == "not_permitted"
 
 
 async def test_another_database_name_says_that_it_is_not_there(harness: TrytonHarness) -> None:

@@ -49,7 +49,7 @@ class TrytonHarness(Harness):
     currencies = ("USD",)
     cannot: ClassVar[Mapping[str, str]] = MappingProxyType({
         "archive": "a sale cannot be archived",
-        "merge": "sales are not merged; products only by a wizard of more modules",
+        "merge": "sales cannot be merged; merging of products was not tried",
         "plant": "only products have fields on Tryton's list of never",
         "tear_next_create": "a sale is made with all its lines in one transaction",
     })  # fmt: skip

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin, register
+from interlock.governance.rules import Side
 from interlock.project.load import Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.plan import Plan, approve, make_plan
 from interlock.service.session import connect, open_store
 from interlock.service.syncing import SyncReport, sync_once
+from interlock.store import cases, dead_letters, links, outbox
+from interlock.store.cases import Case
+from interlock.store.database import Store, Tx
+from interlock.store.dead_letters import DeadLetter
+from interlock.store.history import Event
+from interlock.store.outbox import OutboxWrite
+from interlock.store.tables import history
 from interlock.sync.progress import Run
+from interlock.testing.faults import Faults
 
 __all__ = ["Company", "ticking"]
 
@@ -34,6 +44,8 @@ class Company:
     store_url: str = "sqlite:///interlock.db"
     crm_settings: dict[str, Any] = field(default_factory=dict)
     erp_settings: dict[str, Any] = field(default_factory=dict)
+    crm_options: dict[str, Any] = field(default_factory=dict)
+    erp_options: dict[str, Any] = field(default_factory=dict)
     go_live: str = "2026-03-01T00:00:00Z"
     quiet_time: str = "0s"
 
@@ -41,8 +53,10 @@ class Company:
         self.offset = timedelta(0)
         tick = ticking()
         self.clock = lambda: tick() + self.offset
-        self.crm = MemorySystem("crm", clock=self.clock)
-        self.erp = MemorySystem("erp", clock=self.clock)
+        self.crm = MemorySystem("crm", clock=self.clock, **self.crm_options)
+        self.erp = MemorySystem("erp", clock=self.clock, **self.erp_options)
+        self.crm_faults = self.crm.faults = Faults(self.crm)
+        self.erp_faults = self.erp.faults = Faults(self.erp)
         key = str(id(self))
         register(f"{key}-crm", self.crm)
         register(f"{key}-erp", self.erp)
@@ -69,6 +83,9 @@ class Company:
             },
         )
         self.ids = itertools.count(1)
+        self._loaded: tuple[str, Project] | None = None
+
+    # ── the project ──────────────────────────────────────────────────────────────────────────
 
     def write(self, name: str, lines: dict[str, str]) -> None:
         """Replace the lines of a project file that begin with the given words."""
@@ -79,24 +96,51 @@ class Company:
             out.append(line if key is None else lines[key])
         file.write_text("\n".join(out) + "\n")
 
+    def own(self, entity: str, rules: Mapping[str, str]) -> None:
+        """Replace rules of an entity in the ownership file; ``create`` is its policy."""
+        file = self.root / "ownership.yaml"
+        out, here, left = [], "", dict(rules)
+        for line in file.read_text().splitlines():
+            if line and not line.startswith((" ", "#")):
+                here = line.partition(":")[0]
+            name = line.strip().partition(":")[0]
+            if here == entity and name in left:
+                indent = line[: len(line) - len(line.lstrip())]
+                out.append(f"{indent}{name}: {left.pop(name)}")
+            else:
+                out.append(line)
+        assert not left, f"{entity} has no {', '.join(left)}"
+        file.write_text("\n".join(out) + "\n")
+
     def project(self) -> Project:
-        return open_project(self.root, environment={})
+        files = [self.root / "interlock.yaml", self.root / "ownership.yaml"]
+        files += sorted((self.root / "mappings").iterdir())
+        text = "\0".join(file.read_text() for file in files)
+        if self._loaded is None or self._loaded[0] != text:
+            self._loaded = (text, open_project(self.root, environment={}))
+        return self._loaded[1]
+
+    # ── the engine ───────────────────────────────────────────────────────────────────────────
 
     def new_id(self) -> str:
-        return f"{next(self.ids):032x}"
+        # the start of an id is what a person types of it
+        return f"{next(self.ids):012x}".ljust(32, "0")
+
+    def advance(self, **time: float) -> None:
+        """Let time pass: ``hours=1``."""
+        self.offset += timedelta(**time)
 
     async def plan(self) -> Plan:
         async with connect(self.project(), clock=self.clock, new_id=self.new_id) as session:
             return await make_plan(session, Run(id="plan"))
 
     def approve(self) -> int:
-        store = open_store(self.project())
-        try:
+        with self.store() as store:
             return approve(store, None, by="tester", now=self.clock()).released
-        finally:
-            store.close()
 
     async def sync(self, **options: Any) -> SyncReport:
+        """Sync once; the clock stands still, so nothing is waited for unless asked."""
+        options.setdefault("wait", timedelta(0))
         async with connect(self.project(), clock=self.clock, new_id=self.new_id) as session:
             return await sync_once(session, **options)
 
@@ -105,3 +149,63 @@ class Company:
         await self.plan()
         self.approve()
         return await self.sync()
+
+    async def rest(self, most: int = 6) -> list[SyncReport]:
+        """Sync with time in between until a sync writes nothing."""
+        reports = []
+        for _ in range(most):
+            reports.append(await self.sync())
+            self.advance(seconds=10)
+            if reports[-1].writes == 0:
+                return reports
+        raise AssertionError(f"still writing after {most} syncs: {reports[-1].counts}")
+
+    # ── what the store says ──────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        store = open_store(self.project())
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def ask(self, work: Callable[[Tx], Any]) -> Any:
+        """Run a question on the store."""
+        with self.store() as store:
+            return store.run(work)
+
+    def open_fields(self) -> dict[str, str]:
+        """Field -> kind, of all links together."""
+        found: dict[int, dict[str, tuple[str, str]]] = self.ask(links.open_fields)
+        return {f: kind for fields in found.values() for f, (kind, _) in fields.items()}
+
+    def letters(self) -> list[DeadLetter]:
+        """Open dead letters."""
+        return self.ask(dead_letters.opened)  # type: ignore[no-any-return]
+
+    def pending(self) -> list[OutboxWrite]:
+        """Undelivered writes."""
+        return self.ask(outbox.pending)  # type: ignore[no-any-return]
+
+    def cases(self) -> dict[str, Case]:
+        """Cases of quote to order, by deal."""
+        return self.ask(lambda tx: cases.load(tx, "quote_to_order"))  # type: ignore[no-any-return]
+
+    def events(self, *names: str) -> list[Event]:
+        """History, oldest first; ``names`` limit it."""
+        from interlock.store.history import of_link
+
+        def _all(tx: Tx) -> list[Event]:
+            ids = tx.conn.execute(history.select()).all()
+            found = [e for i in sorted({r.link_id for r in ids if r.link_id}) for e in of_link(tx, i)]
+            return sorted(found, key=lambda e: e.at)
+
+        return [e for e in self.ask(_all) if not names or e.event in names]
+
+    def linked(self, entity: str) -> dict[str, str]:
+        """CRM id -> ERP id of an entity's links."""
+        mine = list(self.crm.all(entity))
+        return self.ask(  # type: ignore[no-any-return]
+            lambda tx: links.partners(tx, Side.CRM, entity, mine)
+        )

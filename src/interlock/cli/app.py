@@ -10,20 +10,18 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from interlock.cli import (
-    approving,
-    checking,
-    demo,
-    explaining,
-    init,
-    letters,
-    linking,
-    planning,
-    provisioning,
-    status,
-    syncing,
-)
+from interlock.cli.approving import approve
+from interlock.cli.checking import check
+from interlock.cli.demo import demo
+from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
+from interlock.cli.init import init
+from interlock.cli.letters import app as letters
+from interlock.cli.linking import app as links
+from interlock.cli.planning import plan
+from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.status import status
+from interlock.cli.syncing import sync
 
 __all__ = ["app", "main", "run"]
 
@@ -35,26 +33,25 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _SETUP, _DAILY, _CLOSER = "To begin", "Every day", "To look closer"
 
-app.command("init", rich_help_panel=_SETUP)(init.init)
-app.command("check", rich_help_panel=_SETUP)(checking.check)
-app.command("provision", rich_help_panel=_SETUP)(provisioning.provision)
-app.command("deprovision", rich_help_panel=_SETUP)(provisioning.deprovision)
-app.command("demo", rich_help_panel=_SETUP)(demo.demo)
-app.command("plan", rich_help_panel=_DAILY)(planning.plan)
-app.command("approve", rich_help_panel=_DAILY)(approving.approve)
-app.command("sync", rich_help_panel=_DAILY)(syncing.sync)
-app.command("status", rich_help_panel=_DAILY)(status.status)
-app.command("explain", rich_help_panel=_CLOSER)(explaining.explain)
-app.add_typer(letters.app, name="dead-letters", rich_help_panel=_CLOSER)
-app.add_typer(linking.app, name="links", rich_help_panel=_CLOSER)
+app.command("init", rich_help_panel=_SETUP)(init)
+app.command("check", rich_help_panel=_SETUP)(check)
+app.command("provision", rich_help_panel=_SETUP)(provision)
+app.command("deprovision", rich_help_panel=_SETUP)(deprovision)
+app.command("demo", rich_help_panel=_SETUP)(demo)
+app.command("plan", rich_help_panel=_DAILY)(plan)
+app.command("approve", rich_help_panel=_DAILY)(approve)
+app.command("sync", rich_help_panel=_DAILY)(sync)
+app.command("status", rich_help_panel=_DAILY)(status)
+app.command("explain", rich_help_panel=_CLOSER)(explain)
+app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
+app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 
 
-def _show_version(value: bool) -> None:  # noqa: FBT001
+def _show_version(value: bool) -> None:
     if value:
         typer.echo(f"interlock {version('interlock')}")
         raise typer.Exit
@@ -66,11 +63,16 @@ def root(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Show the version and end."
+            "--version",
+            metavar="",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version and end.",
         ),
     ] = False,
     _debug: Annotated[
-        bool, typer.Option("--debug", help="After an unexpected failure, show where it was.")
+        bool,
+        typer.Option("--debug", metavar="", help="After an unexpected failure, show where it was."),
     ] = False,
 ) -> None:
     """Keeps a CRM and an ERP telling the same truth about the same customer."""

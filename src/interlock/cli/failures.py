@@ -49,6 +49,8 @@ def _say(error: BaseException, *, debug: bool) -> None:
     elif isinstance(error, InterlockError):
         complain(error.message)
         hint(error.fix)
+    elif type(error).__name__ == "NoArgsIsHelpError":
+        return  # the help has been shown
     elif _is_wrong_use(error):
         complain(_usage(error))
         context = getattr(error, "ctx", None)

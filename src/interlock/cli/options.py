@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from interlock.project.load import Project
+    from interlock.store.database import Store
 
-__all__ = ["ByName", "Everything", "JsonOutput", "ProjectFolder", "Reason", "Yes", "load", "person"]
+__all__ = [
+    "ByName", "Everything", "JsonOutput", "ProjectFolder", "Reason", "Yes", "load", "person",
+    "with_store",
+]  # fmt: skip
+
+T = TypeVar("T")
 
 ProjectFolder = Annotated[
     Path, typer.Option("--project", metavar="DIR", help="The project's folder.")
 ]
-JsonOutput = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Everything = Annotated[bool, typer.Option("--all", help="Show long lists in full.")]
+JsonOutput = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
+Everything = Annotated[bool, typer.Option("--all", metavar="", help="Show long lists in full.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")]
 ByName = Annotated[
-    str | None, typer.Option("--by", metavar="NAME", help="Who decides. [default: you]")
+    str | None, typer.Option("--by", metavar="NAME", help="Who decides. (default: you)")
 ]
 
 
@@ -30,6 +37,18 @@ def load(folder: Path) -> Project:
     from interlock.project.load import open_project
 
     return open_project(folder)
+
+
+def with_store(folder: Path, work: Callable[[Project, Store], T]) -> T:
+    """Do something that needs the project and its store, but neither system."""
+    from interlock.service.session import open_store
+
+    project = load(folder)
+    store = open_store(project)
+    try:
+        return work(project, store)
+    finally:
+        store.close()
 
 
 def person(by: str | None) -> str:

@@ -29,7 +29,7 @@ def print_json(result: Any) -> None:
     """Print a result as JSON."""
     import msgspec
 
-    encoded = msgspec.json.format(msgspec.json.encode(result, decimal_format="string"), indent=2)
+    encoded = msgspec.json.format(msgspec.json.encode(result), indent=2)
     sys.stdout.write(encoded.decode() + "\n")
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final, Protocol
 
 from interlock.cli.screen import shorten
 
-__all__ = ["field_name", "show_value"]
+__all__ = ["field_name", "how", "show_value"]
 
 _ADDRESS = ("street", "postcode", "city", "region", "country")
 _WIDTH = 70
@@ -17,6 +17,28 @@ def show_value(value: Any, links: Mapping[int, str] | None = None, *, full: bool
     """Show a plain value; ``links`` names the records that references point to."""
     text = _text(value, links or {})
     return text if full else shorten(text, _WIDTH)
+
+
+_ORIGINS: Final = {
+    "match": "matched by", "alone": "created from the other side", "process": "made from a",
+    "manual": "linked by a person", "reference": "found by Interlock's key",
+}  # fmt: skip
+
+
+class _Linked(Protocol):
+    @property
+    def origin(self) -> str: ...
+
+    @property
+    def evidence(self) -> str: ...
+
+
+def how(link: _Linked, *, whole: bool = True) -> str:
+    """Say how a link came to be; ``whole``: both records are there."""
+    if not whole and link.origin == "alone":
+        return "to be created on the other side"
+    words = _ORIGINS.get(link.origin, link.origin)
+    return words if link.origin == "alone" else f"{words} {link.evidence}".strip()
 
 
 def field_name(field: str) -> str:

@@ -14,6 +14,7 @@ from rich.console import Console
 from interlock.demo import story
 from interlock.demo.checks import Verdict, check_everything
 from interlock.demo.company import CUSTOMERS
+from interlock.demo.stage import open_stage, set_up
 from interlock.demo.telling import Teller
 
 __all__ = ["FOLDER", "DemoResult", "run_demo"]
@@ -58,8 +59,8 @@ async def _play(
     folder: Path, seed: int, customers: int, tell: Teller, clock: Callable[[], datetime]
 ) -> DemoResult:
     began = time.monotonic()
-    project = story.set_up(folder, seed=seed, now=clock(), customers=customers)
-    async with story.open_stage(project, clock) as stage:
+    project = set_up(folder, seed=seed, now=clock(), customers=customers)
+    async with open_stage(project, clock) as stage:
         tell.found(story.look_around(stage))
         planned = await story.plan(stage)
         tell.linked(planned)
@@ -67,7 +68,7 @@ async def _play(
         tell.approved(story.approve_plan(stage, planned.plan))
         tell.written(await story.sync(stage))
         tell.ordered(story.orders_made(stage))
-        tell.refused(await story.refusals(stage))
+        tell.refused(story.refusals(stage))
         tell.quiet(await story.sync(stage), await story.plan(stage))
         tell.won(await story.win_deal(stage))
         tell.phone(await story.change_phone(stage))

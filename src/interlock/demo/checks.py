@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.demo.company import Company, system_path
-from interlock.demo.story import Stage
+from interlock.demo.stage import Stage
 from interlock.demo.survey import never_values
 
 __all__ = ["Verdict", "check_everything"]
@@ -42,8 +42,8 @@ def check_everything(stage: Stage) -> list[Verdict]:
         _nowhere("notes, e-mails, costs and margins are nowhere but where they were",
                  {"crm": never_values(company.crm), "erp": never_values(company.erp)}, root),
         _nowhere("deal names and stages never reached the ERP or its orders",
-                 {"crm": [d["Name"] for d in company.crm.all("deal").values()]}, root,
-                 stores=()),
+                 {"crm": sorted({d[column] for d in company.crm.all("deal").values()
+                                 for column in ("Name", "StageName")})}, root, stores=()),
     ]  # fmt: skip
 
 
@@ -87,8 +87,9 @@ def _orders(company: Company, go_live: datetime) -> Iterator[Verdict]:
 
 
 def _faithful(deal: Cells, order: Cells) -> bool:
-    sold = [(x["ProductCode"], Decimal(x["Quantity"]), Decimal(x["UnitPrice"]))
-            for x in deal["Lines"]]
+    sold = [
+        (x["ProductCode"], Decimal(x["Quantity"]), Decimal(x["UnitPrice"])) for x in deal["Lines"]
+    ]
     bought = [(x["sku"], Decimal(x["qty"]), Decimal(x["price"])) for x in order["rows"]]
     return sold == bought and Decimal(order["net_total"]) == Decimal(deal["Amount"]["Amount"])
 

@@ -109,7 +109,12 @@ def _tidy(desk: Desk, firm: Firm, _number: int) -> None:
 
 
 def _other_legal_form(desk: Desk, firm: Firm, number: int) -> None:
-    spelt = (firm.base, f"{firm.base}, {firm.legal}", f"The {firm.name}", f"{firm.base} {_LONG[firm.country]}")
+    spelt = (
+        firm.base,
+        f"{firm.base}, {firm.legal}",
+        f"The {firm.name}",
+        f"{firm.base} {_LONG[firm.country]}",
+    )
     _pair(desk, firm, erp={"name": spelt[number % len(spelt)]})
 
 

@@ -18,22 +18,38 @@ _LINE = "00k"
 
 def line(desk: Desk, position: int, sku: str, quantity: str, price: str) -> dict[str, str]:
     """Make a line of a deal or quote in the CRM's form."""
-    return {"Id": f"{_LINE}{position:03d}", "Product2Id": desk.items[sku].product,
-            "ProductCode": sku, "Quantity": quantity, "UnitPrice": price}
+    return {
+        "Id": f"{_LINE}{position:03d}",
+        "Product2Id": desk.items[sku].product,
+        "ProductCode": sku,
+        "Quantity": quantity,
+        "UnitPrice": price,
+    }
 
 
-def add_deal(desk: Desk, known: Known, lines: Sequence[dict[str, str]], *, number: int,
-             won_at: datetime | None = None, stage: str = "Closed Won", currency: str = "EUR",
-             amount: str | None = None) -> str:
+def add_deal(
+    desk: Desk,
+    known: Known,
+    lines: Sequence[dict[str, str]],
+    *,
+    number: int,
+    won_at: datetime | None = None,
+    stage: str = "Closed Won",
+    currency: str = "EUR",
+    amount: str | None = None,
+) -> str:
     """Type a deal into the CRM; without ``amount`` it is what the lines come to."""
     cells: dict[str, Any] = {
         "Name": f"{known.firm.base} - {_SEASONS[number % len(_SEASONS)]} D{number:03d}",
-        "AccountId": known.account, "StageName": stage, "Lines": list(lines),
+        "AccountId": known.account,
+        "StageName": stage,
+        "Lines": list(lines),
         "WonAt": None if won_at is None else won_at.isoformat(),
         "Amount": {"Amount": amount or _total(lines), "CurrencyIsoCode": currency},
         "PoNumber": f"PO-{7000 + number}" if number % 3 else None,
         "qualification": f"champion wavers, rival bids {4000 + 13 * number} k",
-        "email_log": f"discount of last resort for deal {number}: {17 + number % 9} %"}
+        "email_log": f"discount of last resort for deal {number}: {17 + number % 9} %",
+    }
     return desk.crm.save("deal", None, cells).id
 
 
@@ -54,12 +70,26 @@ def _sold_before(desk: Desk, go_live: datetime) -> None:
         won_at = go_live - timedelta(days=1 + 11 * number, hours=5)
         add_deal(desk, known, lines, number=number, won_at=won_at)
         if number % 3:
-            desk.erp.save("order", None, {
-                "partner_id": known.partner, "currency": "EUR", "state": "confirmed",
-                "terms": TERMS[known.firm.terms], "margin": f"margin {number}.{number}7 kEUR",
-                "rows": [{"line_ref": str(i), "item_id": desk.items[x["ProductCode"]].item,
-                          "qty": x["Quantity"], "price": x["UnitPrice"]}
-                         for i, x in enumerate(lines, 1)]})
+            desk.erp.save(
+                "order",
+                None,
+                {
+                    "partner_id": known.partner,
+                    "currency": "EUR",
+                    "state": "confirmed",
+                    "terms": TERMS[known.firm.terms],
+                    "margin": f"margin {number}.{number}7 kEUR",
+                    "rows": [
+                        {
+                            "line_ref": str(i),
+                            "item_id": desk.items[x["ProductCode"]].item,
+                            "qty": x["Quantity"],
+                            "price": x["UnitPrice"],
+                        }
+                        for i, x in enumerate(lines, 1)
+                    ],
+                },
+            )
 
 
 def _sold_well(desk: Desk, numbers: Iterator[int], now: datetime) -> None:
@@ -67,20 +97,40 @@ def _sold_well(desk: Desk, numbers: Iterator[int], now: datetime) -> None:
     for known in (*desk.known[10:22], *desk.new[:4]):
         number = next(numbers)
         lines = _basket(desk)
-        deal = add_deal(desk, known, lines, number=number, won_at=_lately(now, number),
-                        currency="USD" if known.firm.country == "US" else "EUR")
+        deal = add_deal(
+            desk,
+            known,
+            lines,
+            number=number,
+            won_at=_lately(now, number),
+            currency="USD" if known.firm.country == "US" else "EUR",
+        )
         if number % 4 == 0:
             currency = "USD" if known.firm.country == "US" else "EUR"
             for accepted, shown in ((False, lines[:1]), (True, lines)):
-                desk.crm.save("quote", None, {
-                    "OpportunityId": deal, "QuoteNumber": f"Q-{number}-{int(accepted)}",
-                    "IsAccepted": accepted, "CurrencyIsoCode": currency, "Lines": shown})
+                desk.crm.save(
+                    "quote",
+                    None,
+                    {
+                        "OpportunityId": deal,
+                        "QuoteNumber": f"Q-{number}-{int(accepted)}",
+                        "IsAccepted": accepted,
+                        "CurrencyIsoCode": currency,
+                        "Lines": shown,
+                    },
+                )
     for known in desk.known[22:25]:
         # ten for three: right to the cent only when all decimals of the price are kept
         number = next(numbers)
         sku = _skus(desk)[number % 20]
-        add_deal(desk, known, [line(desk, 1, sku, "3", "3.3333")], number=number,
-                 won_at=_lately(now, number), amount="10.00")
+        add_deal(
+            desk,
+            known,
+            [line(desk, 1, sku, "3", "3.3333")],
+            number=number,
+            won_at=_lately(now, number),
+            amount="10.00",
+        )
 
 
 def _sold_badly(desk: Desk, numbers: Iterator[int], now: datetime) -> None:
@@ -104,9 +154,17 @@ def _sold_badly(desk: Desk, numbers: Iterator[int], now: datetime) -> None:
     quoted = next(known)
     lines = _basket(desk)
     deal = _add(quoted, lines)
-    desk.crm.save("quote", None, {
-        "OpportunityId": deal, "QuoteNumber": "Q-USD", "IsAccepted": True,
-        "CurrencyIsoCode": "USD", "Lines": lines})
+    desk.crm.save(
+        "quote",
+        None,
+        {
+            "OpportunityId": deal,
+            "QuoteNumber": "Q-USD",
+            "IsAccepted": True,
+            "CurrencyIsoCode": "USD",
+            "Lines": lines,
+        },
+    )
 
 
 def _lately(now: datetime, number: int) -> datetime:

@@ -61,63 +61,113 @@ class Desk:
         for number, (title, size) in enumerate((t, s) for t in _GOODS for s in _SIZES):
             self._item(f"{title[:2].upper()}-{100 + number}", f"{title} {size}", 20 + 7 * number)
         self._item(DISCONTINUED, "Gearbox, old series", 90, discontinued=True)
-        product = self._type("crm", "product", {
-            "ProductCode": CRM_ONLY, "Name": "Special production", "IsActive": True})
+        product = self._type(
+            "crm",
+            "product",
+            {"ProductCode": CRM_ONLY, "Name": "Special production", "IsActive": True},
+        )
         self.items[CRM_ONLY] = Item(CRM_ONLY, product, "", 400)
 
     def _item(self, sku: str, title: str, price: int, *, discontinued: bool = False) -> None:
         cost = self.chance.uniform(0.3, 0.6) * price
-        item = self._type("erp", "product", {
-            "sku": sku, "title": title, "discontinued": discontinued,
-            "cost_price": f"cost {cost:.4f}", "supplier_price": f"buys at {cost * 0.9:.4f}",
-            "margin": f"margin {1 - cost / price:.4%}"})
+        item = self._type(
+            "erp",
+            "product",
+            {
+                "sku": sku,
+                "title": title,
+                "discontinued": discontinued,
+                "cost_price": f"cost {cost:.4f}",
+                "supplier_price": f"buys at {cost * 0.9:.4f}",
+                "margin": f"margin {1 - cost / price:.4%}",
+            },
+        )
         product = self._type("crm", "product", {"ProductCode": sku, "Name": title})
         self.items[sku] = Item(sku, product, item, price)
 
     def account(self, firm: Firm, changes: dict[str, Any]) -> str:
         """Type a firm into the CRM."""
         cells = {
-            "Name": firm.name, "Website": f"www.{firm.domain}", "Email": f"info@{firm.domain}",
-            "Phone": firm.phone, "VatNumber": firm.tax_id, "PaymentTerms": firm.terms,
-            "BillingAddress": self.crm_address(firm), "call_notes": self._note(firm),
-            "email_log": f"From {firm.people[1].email}: complaint no. {self._number()}"}
+            "Name": firm.name,
+            "Website": f"www.{firm.domain}",
+            "Email": f"info@{firm.domain}",
+            "Phone": firm.phone,
+            "VatNumber": firm.tax_id,
+            "PaymentTerms": firm.terms,
+            "BillingAddress": self.crm_address(firm),
+            "call_notes": self._note(firm),
+            "email_log": f"From {firm.people[1].email}: complaint no. {self._number()}",
+        }
         return self._type("crm", "customer", {**cells, **changes})
 
     def partner(self, firm: Firm, changes: dict[str, Any]) -> str:
         """Type a firm into the ERP."""
         cells = {
-            "name": firm.name, "web": f"www.{firm.domain}", "mail": f"info@{firm.domain}",
-            "tel": firm.phone, "vat_no": firm.tax_id, "bill_to": self.erp_address(firm),
+            "name": firm.name,
+            "web": f"www.{firm.domain}",
+            "mail": f"info@{firm.domain}",
+            "tel": firm.phone,
+            "vat_no": firm.tax_id,
+            "bill_to": self.erp_address(firm),
             "terms": TERMS[firm.terms],
-            "credit_limit": f"{self.chance.randrange(1, 40) * 500}.00"}
+            "credit_limit": f"{self.chance.randrange(1, 40) * 500}.00",
+        }
         return self._type("erp", "customer", {**cells, **changes})
 
     def crm_address(self, firm: Firm, **changes: str) -> dict[str, str]:
         """Give a firm's address in the CRM's form."""
-        return {"BillingStreet": firm.street, "BillingCity": firm.town, "BillingState": "",
-                "BillingPostalCode": firm.postcode, "BillingCountryCode": firm.country, **changes}
+        return {
+            "BillingStreet": firm.street,
+            "BillingCity": firm.town,
+            "BillingState": "",
+            "BillingPostalCode": firm.postcode,
+            "BillingCountryCode": firm.country,
+            **changes,
+        }
 
     def erp_address(self, firm: Firm, **changes: str) -> dict[str, str]:
         """Give a firm's address in the ERP's form."""
-        return {"addr1": firm.street, "town": firm.town, "county": "", "zip": firm.postcode,
-                "iso": firm.country, **changes}
+        return {
+            "addr1": firm.street,
+            "town": firm.town,
+            "county": "",
+            "zip": firm.postcode,
+            "iso": firm.country,
+            **changes,
+        }
 
     def people(self, firm: Firm, account: str, partner: str | None) -> None:
         """Type a firm's two people into the CRM, and the first one often into the ERP too."""
         for person, role in zip(firm.people, ("Primary", "Billing"), strict=True):
-            self._type("crm", "contact", {
-                "AccountId": account, "Email": person.email, "Phone": person.phone, "Role": role,
-                "PersonName": {"FirstName": person.first, "LastName": person.last},
-                "call_notes": self._note(firm)})
+            self._type(
+                "crm",
+                "contact",
+                {
+                    "AccountId": account,
+                    "Email": person.email,
+                    "Phone": person.phone,
+                    "Role": role,
+                    "PersonName": {"FirstName": person.first, "LastName": person.last},
+                    "call_notes": self._note(firm),
+                },
+            )
         if partner is not None and self.chance.random() < 0.5:
             self._person(firm.people[0], partner)
 
     def _person(self, person: Person, partner: str) -> None:
         # a few were typed in haste
         mail = None if self.chance.random() < 0.08 else person.email
-        self._type("erp", "contact", {
-            "partner_id": partner, "full_name": f"{person.first} {person.last}", "mail": mail,
-            "tel": person.phone, "function": "main"})
+        self._type(
+            "erp",
+            "contact",
+            {
+                "partner_id": partner,
+                "full_name": f"{person.first} {person.last}",
+                "mail": mail,
+                "tel": person.phone,
+                "function": "main",
+            },
+        )
 
     def change(self, kind: str, entity: str, record_id: str, cells: dict[str, Any]) -> None:
         """Change a record typed before."""

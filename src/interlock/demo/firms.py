@@ -13,26 +13,33 @@ __all__ = ["TERMS", "Firm", "Person", "invent_firms", "invent_phone", "invent_st
 
 TERMS = ("Due on receipt", "Net 14", "Net 30", "Net 60")
 
-_STEMS = (
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_STEMS = _words(
     "Kestrel Harbinger Morrow Quillfeather Oakhaven Brightwell Thornbury Silverlake Larkspur "
     "Windermoor Ashgrove Fenwick Copperhill Northgate Redcliff Stonebridge Maplewood Greyfield "
     "Falkenrath Birkental Sonnhügel Weißbach Rotkamp Mühlgrund Lindenhof Eschenau Nordwinkel "
     "Valmoréau Clairbois Montrézin Sautereau Beaulinge Fontgrise Rivemont Hautelande Perrignol "
     "Waterlinde Duinveld Korenburg Zeevoort Bosrijk"
-).split()
-_TRADES = (
-    "Pumps|Bearings|Packaging|Interiors|Logistics|Optics|Textiles|Valves|Ceramics|Foods|"
-    "Instruments|Joinery|Coatings|Lighting|Robotics|Bakery|Timber|Printing"
-).split("|")
+)
+_TRADES = _words(
+    "Pumps Bearings Packaging Interiors Logistics Optics Textiles Valves Ceramics Foods "
+    "Instruments Joinery Coatings Lighting Robotics Bakery Timber Printing"
+)
 _FOREIGN = (
     "Ελαιώνας Αιγαίου", "Завод Сатурн", "東雲部品", "한빛정밀", "Ψηφίδα Κεραμική", "Ладога Снаб",
     "青葉商事", "Мельница Юг", "Θαλασσινά Νότου", "光洋電設",
 )  # fmt: skip
-_FIRST = "Ada Bruno Celia Dario Edda Falk Greta Hugo Ines Jonas Kira Leon Mona Nils Olga Pia".split()
-_LAST = (
+_FIRST = _words(
+    "Ada Bruno Celia Dario Edda Falk Greta Hugo Ines Jonas Kira Leon Mona Nils Olga Pia"
+)
+_LAST = _words(
     "Amberg Brandwell Corvino Dunmore Eskildt Farrowby Glimstedt Hollin Ivanek Jardell Kestova "
     "Lomberg Maddern Norquist Ostrava Pellingh"
-).split()
+)
 _STREETS = {
     "DE": ("{} {}", ("Hafenstraße", "Mühlweg", "Am Anger", "Gartenallee", "Industriering")),
     "FR": ("{1} {0}", ("rue des Tanneurs", "avenue du Quai", "chemin Vert", "rue du Four")),
@@ -169,8 +176,8 @@ def _tax_id(chance: random.Random, country: str) -> str:
             total = sum(w * int(d) for w, d in zip(range(8, 1, -1), body, strict=True))
             return f"GB{body}{97 - total % 97:02d}"
         case "BE":
-            body = chance.randrange(1_000_000, 10_000_000)
-            return f"BE0{body}{97 - body % 97:02d}"
+            body = str(chance.randrange(1_000_000, 10_000_000))
+            return f"BE0{body}{97 - int(body) % 97:02d}"
         case "NL":
             while True:
                 body = str(chance.randrange(10_000_000, 100_000_000))

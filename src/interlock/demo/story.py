@@ -2,142 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
-from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin
-from interlock.demo.company import CUSTOMERS, Company, found_company, open_company, system_path
+from interlock.connectors.memory import MemorySystem
 from interlock.demo.desk import TERMS
+from interlock.demo.stage import Stage, Tally, tally
 from interlock.demo.survey import Mess, records, survey
-from interlock.errors import ConfigurationError
-from interlock.governance.rules import Side
-from interlock.project.load import CONFIG_FILE, Project, open_project
-from interlock.project.scaffold import Answers, scaffold
+from interlock.service.explaining import Moment, explain
+from interlock.service.letters import LetterView, list_letters
 from interlock.service.plan import Approval, Plan, approve, make_plan
-from interlock.service.session import Session, connect
 from interlock.service.status import DealsWaiting, read_status
 from interlock.service.syncing import SyncReport, sync_once
-from interlock.store import dead_letters, history, links
-from interlock.store.dead_letters import DeadLetter
-from interlock.store.history import Event
 from interlock.sync.progress import Run
 
 __all__ = [
-    "INSTALLATION", "BothEdited", "Found", "OneEdit", "Ordered", "Planned", "PutBack", "Refusals",
-    "Stage", "Tally", "Won", "Written", "approve_plan", "change_phone", "edit_both_sides",
-    "edit_terms", "look_around", "open_stage", "orders_made", "plan", "refusals", "set_up", "sync",
-    "tally", "win_deal",
+    "BothEdited", "Found", "OneEdit", "Ordered", "Planned", "PutBack", "Refusals", "Won", "Written",
+    "approve_plan", "change_phone", "edit_both_sides", "edit_terms", "look_around", "orders_made",
+    "plan", "refusals", "sync", "win_deal",
 ]  # fmt: skip
 
-INSTALLATION = "demo01"
 WHO = "demo"
-Clock = Callable[[], datetime]
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Where the story plays: the company's people on one side, Interlock on the other."""
-
-    company: Company
-    session: Session
-    clock: Clock
-
-    @property
-    def go_live(self) -> datetime:
-        """Deals won before are not ordered."""
-        go_live = self.session.project.go_live
-        assert go_live is not None
-        return go_live
-
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """How often records were saved in each system, by whomever, as the systems count it."""
-
-    crm: int
-    erp: int
-
-    def since(self, before: Tally) -> Tally:
-        """What was saved after another count."""
-        return Tally(self.crm - before.crm, self.erp - before.erp)
-
-    @property
-    def total(self) -> int:
-        """In both."""
-        return self.crm + self.erp
-
-
-def tally(company: Company) -> Tally:
-    """Ask both systems how often they have saved a record."""
-
-    def _saves(system: MemorySystem) -> int:
-        return sum(row.version for entity in system.tables
-                   for row in system.shelf(entity).rows.values())  # fmt: skip
-
-    return Tally(_saves(company.crm), _saves(company.erp))
-
-
-# ── before ───────────────────────────────────────────────────────────────────────────────────
-
-
-def set_up(
-    folder: Path, *, seed: int, now: datetime, customers: int = CUSTOMERS
-) -> Project:
-    """Make the company and a project folder that connects its systems; an older demo is replaced.
-
-    ``go_live`` is two weeks before ``now``.
-    """
-    _make_room(folder)
-    go_live = (now - timedelta(days=14)).replace(microsecond=0)
-    found_company(folder, seed=seed, now=now, go_live=go_live, customers=customers)
-    answers = {
-        plugin.kind.value: Answers(plugin=plugin, name=plugin.kind.value, settings={
-            "path": system_path(folder.resolve(), plugin.kind.value)})
-        for plugin in (crm_plugin, erp_plugin)
-    }  # fmt: skip
-    scaffold(folder, installation=INSTALLATION, crm=answers["crm"], erp=answers["erp"], force=True)
-    config = folder / CONFIG_FILE
-    text = config.read_text(encoding="utf-8")
-    for old, new in (
-        ("\ngo_live:\n", f"\ngo_live: {go_live.isoformat()}\n"),
-        # a story has no two minutes to wait
-        ("  quiet_time: 2m\n", "  quiet_time: 0s\n"),
-    ):
-        assert old in text
-        text = text.replace(old, new)
-    config.write_text(text, encoding="utf-8")
-    return open_project(folder, environment={})
-
-
-def _make_room(folder: Path) -> None:
-    """Take away an earlier demo; anything else in the folder is left alone and refused."""
-    config = folder / CONFIG_FILE
-    if config.is_file() and f'installation: "{INSTALLATION}"' in config.read_text("utf-8"):
-        shutil.rmtree(system_path(folder, "crm").parent, ignore_errors=True)
-        for file in folder.glob("interlock.db*"):
-            file.unlink()
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise ConfigurationError(f"{folder} is not empty and holds no demo",
-                                 fix="name another folder")  # fmt: skip
-    folder.mkdir(parents=True, exist_ok=True)
-
-
-@asynccontextmanager
-async def open_stage(project: Project, clock: Clock = _now) -> AsyncIterator[Stage]:
-    """Open the company's systems for its people, and the project for Interlock."""
-    with open_company(project.root, clock) as company:
-        async with connect(project, clock=clock) as session:
-            yield Stage(company, session, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,13 +119,13 @@ class Refusals:
     """Won deals without an order, by reason, and what else could not be done."""
 
     deals: Sequence[DealsWaiting]
-    letters: Sequence[DeadLetter]
+    letters: Sequence[LetterView]
 
 
-async def refusals(stage: Stage) -> Refusals:
+def refusals(stage: Stage) -> Refusals:
     """Ask Interlock what it did not do, and why."""
     status = read_status(stage.session.project, stage.session.store)
-    letters = await stage.session.store.call(dead_letters.opened)
+    letters = list_letters(stage.session.project, stage.session.store)
     return Refusals(status.deals, letters)
 
 
@@ -276,7 +164,7 @@ class PutBack:
     typed: str
     shown: str
     """What the CRM shows after the sync."""
-    events: Sequence[Event]
+    moments: Sequence[Moment]
     written: Written
 
 
@@ -289,15 +177,14 @@ async def edit_terms(stage: Stage) -> PutBack:
     crm.edit("customer", account, {"PaymentTerms": typed})
     written = await sync(stage)
 
-    def _events(tx: Any) -> list[Event]:
-        link = links.members_of(tx, Side.CRM, [("customer", account)])["customer", account]
-        found = history.of_link(tx, link, "payment_terms")
-        return [e for e in found if e.field == "payment_terms"]
-
+    session = stage.session
+    told = explain(
+        session.project, session.store, "customer", account, field="payment_terms", system="crm"
+    )
     return PutBack(
         who=_cells(crm, account)["Name"], record=account, own=own, typed=typed,
         shown=_cells(crm, account)["PaymentTerms"], written=written,
-        events=await stage.session.store.call(_events),
+        moments=[moment for field in told.fields for moment in field.history],
     )  # fmt: skip
 
 
@@ -348,8 +235,11 @@ async def win_deal(stage: Stage) -> Won:
 def _some_pair(stage: Stage, which: int = 0) -> tuple[str, str]:
     """Pick a customer both systems know, with phone and terms filled on both sides."""
     partners = stage.company.erp.all("customer")
-    pairs = [(i, c["ErpId__c"]) for i, c in stage.company.crm.all("customer").items()
-             if c["ErpId__c"] in partners and c["Phone"] and partners[c["ErpId__c"]]["terms"]]
+    pairs = [
+        (i, c["ErpId__c"])
+        for i, c in stage.company.crm.all("customer").items()
+        if c["ErpId__c"] in partners and c["Phone"] and partners[c["ErpId__c"]]["terms"]
+    ]
     return pairs[which]
 
 

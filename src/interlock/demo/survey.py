@@ -139,14 +139,32 @@ def _about_pairs(books: _Books) -> Iterable[Mess]:
     def _differ(ours: str, theirs: str) -> Callable[[Cells, Cells], bool]:
         return lambda a, p: bool(a[ours] and p[theirs]) and a[ours] != p[theirs]
 
-    yield _mess("one company under another spelling or legal form", lambda a, p: (
-        a["Name"].upper() != p["name"].upper()
-        and a["Name"].split()[0] in p["name"] and "&" not in p["name"]), "Name", "name")
-    yield _mess("name in capitals in the ERP", lambda a, p: (
-        p["name"] == a["Name"].upper() != a["Name"]), "Name", "name")
-    yield _mess("same tax id, different name", lambda a, p: (
-        _plain(a["VatNumber"]) == _plain(p["vat_no"]) != ""
-        and name_key(a["Name"]) != name_key(p["name"]) and "&" in p["name"]), "Name", "name")
+    yield _mess(
+        "other spelling or legal form",
+        lambda a, p: (
+            a["Name"].upper() != p["name"].upper()
+            and a["Name"].split()[0] in p["name"]
+            and "&" not in p["name"]
+        ),
+        "Name",
+        "name",
+    )
+    yield _mess(
+        "name in capitals in the ERP",
+        lambda a, p: p["name"] == a["Name"].upper() != a["Name"],
+        "Name",
+        "name",
+    )
+    yield _mess(
+        "same tax id, different name",
+        lambda a, p: (
+            _plain(a["VatNumber"]) == _plain(p["vat_no"]) != ""
+            and name_key(a["Name"]) != name_key(p["name"])
+            and "&" in p["name"]
+        ),
+        "Name",
+        "name",
+    )
     yield _mess("tax id written in another way", lambda a, p: (
         _differ("VatNumber", "vat_no")(a, p) and _plain(a["VatNumber"]) == _plain(p["vat_no"])),
         "VatNumber", "vat_no")  # fmt: skip
@@ -158,7 +176,7 @@ def _about_pairs(books: _Books) -> Iterable[Mess]:
     yield _mess("website written in another way", _differ("Website", "web"), "Website", "web")
     yield _mess("other payment terms", lambda a, p: TERMS[a["PaymentTerms"]] != p["terms"],
                 "PaymentTerms", "terms")  # fmt: skip
-    yield _mess("phone, e-mail, website or address blank on one side", lambda a, p: any(
+    yield _mess("a field blank on one side", lambda a, p: any(
         bool(a[ours]) is not bool(p[theirs]) for ours, theirs in (
             ("Phone", "tel"), ("Email", "mail"), ("Website", "web"),
             ("BillingAddress", "bill_to"))), "Name", "name")  # fmt: skip
@@ -178,7 +196,7 @@ def _show(value: Any) -> str:
 def _about_customers(books: _Books) -> Iterable[Mess]:
     accounts, partners = books.accounts, books.partners
     for what, groups, rows, column in (
-        ("several CRM accounts for one company", books.twins("crm"), accounts, "Name"),
+        ("companies with several CRM accounts", books.twins("crm"), accounts, "Name"),
         ("companies twice in the ERP", books.twins("erp"), partners, "name"),
     ):
         yield Mess(what, len(groups), " | ".join(rows[i][column] for i in groups[0])
@@ -191,14 +209,14 @@ def _about_customers(books: _Books) -> Iterable[Mess]:
         if a["VatNumber"] and not _tax(a, "VatNumber", "BillingAddress")])  # fmt: skip
     yield _some("born in the ERP, unknown to the CRM", "name", books.strangers("erp"))
     yield _some("known only to the CRM", "Name", books.strangers("crm"))
-    yield _some("only a free-mail address, no website", "Email", [
+    yield _some("free-mail address, no website", "Email", [
         a for a in accounts.values()
         if not a["Website"] and (a["Email"] or "").endswith(_FREE_MAIL)])  # fmt: skip
     yield _some("name in another alphabet", "Name", [
         a for a in accounts.values()
         if any(ord(letter) > 0x36F for letter in a["Name"])])  # fmt: skip
     copied = Counter(a["ErpId__c"] for a in accounts.values() if a["ErpId__c"])
-    yield _some("cloned account that carries another one's ERP id", "Name", [
+    yield _some("clones carrying another account's ERP id", "Name", [
         a for a in reversed(accounts.values())
         if copied[a["ErpId__c"]] > 1
         and name_key(a["Name"]) != name_key(partners[a["ErpId__c"]]["name"])])  # fmt: skip
@@ -207,8 +225,8 @@ def _about_customers(books: _Books) -> Iterable[Mess]:
                 [p for p in people if not p["mail"]])  # fmt: skip
     for side, system in (("CRM", books.company.crm), ("ERP", books.company.erp)):
         values = never_values(system)
-        what = "notes and e-mails" if side == "CRM" else "costs and margins"
-        yield Mess(f"{what} that must not leave the {side}", len(values), "(never read, not shown)")
+        what = "notes, e-mails" if side == "CRM" else "costs, margins"
+        yield Mess(f"{what} that must stay in the {side}", len(values), "(never read, not shown)")
 
 
 def _some(what: str, column: str, rows: Sequence[Cells]) -> Mess:
@@ -225,21 +243,49 @@ def _about_deals(books: _Books, go_live: datetime) -> Iterable[Mess]:
     quotes = books.company.crm.all("quote").values()
     deals = books.company.crm.all("deal")
     yield _some("deals won before go-live", "Name", [d for d in won if d not in after])
-    yield _some("won deals with a product the ERP does not know", "Name", [
-        d for d in after if any(x["ProductCode"] not in goods for x in d["Lines"])])
-    yield _some("won deals with a product no longer made", "Name", [
-        d for d in after if any(
-            goods.get(x["ProductCode"], {}).get("discontinued") for x in d["Lines"])])
-    yield _some("won deals whose lines do not add up", "Name", [
-        d for d in after if d["Lines"] and abs(
-            _sum(d["Lines"]) - Decimal(d["Amount"]["Amount"])) >= 1])
+    yield _some(
+        "won deals with a product unknown to the ERP",
+        "Name",
+        [d for d in after if any(x["ProductCode"] not in goods for x in d["Lines"])],
+    )
+    yield _some(
+        "won deals with a product no longer made",
+        "Name",
+        [
+            d
+            for d in after
+            if any(goods.get(x["ProductCode"], {}).get("discontinued") for x in d["Lines"])
+        ],
+    )
+    yield _some(
+        "won deals whose lines do not add up",
+        "Name",
+        [
+            d
+            for d in after
+            if d["Lines"] and abs(_sum(d["Lines"]) - Decimal(d["Amount"]["Amount"])) >= 1
+        ],
+    )
     yield _some("won deals without lines", "Name", [d for d in after if not d["Lines"]])
-    yield _some("won deals with prices in fractions of a cent", "Name", [
-        d for d in after if any(
-            -int(Decimal(x["UnitPrice"]).as_tuple().exponent) > 2 for x in d["Lines"])])
-    yield _some("accepted quotes in another currency than their deal", "QuoteNumber", [
-        q for q in quotes if q["IsAccepted"] and q["CurrencyIsoCode"]
-        != deals[q["OpportunityId"]]["Amount"]["CurrencyIsoCode"]])
+    yield _some(
+        "won deals with prices below a cent",
+        "Name",
+        [
+            d
+            for d in after
+            if any(-int(Decimal(x["UnitPrice"]).as_tuple().exponent) > 2 for x in d["Lines"])
+        ],
+    )
+    yield _some(
+        "quotes in another currency than the deal",
+        "QuoteNumber",
+        [
+            q
+            for q in quotes
+            if q["IsAccepted"]
+            and q["CurrencyIsoCode"] != deals[q["OpportunityId"]]["Amount"]["CurrencyIsoCode"]
+        ],
+    )
 
 
 def _sum(lines: Sequence[Cells]) -> Decimal:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from interlock.demo.checks import Verdict
+from interlock.demo.stage import Tally
 from interlock.demo.story import (
     BothEdited,
     Found,
@@ -18,7 +19,6 @@ from interlock.demo.story import (
     Planned,
     PutBack,
     Refusals,
-    Tally,
     Won,
     Written,
 )
@@ -50,10 +50,10 @@ class Teller:
             f"[bold]{_records(found.erp)}[/] in its ERP. Nobody has kept them together, so there "
             f"are {len(found.mess)} kinds of mess:"
         )
-        table = Table(box=None, pad_edge=False, show_header=False)
+        table = Table(box=None, pad_edge=False, show_header=False, expand=True)
         table.add_column(justify="right", style="bold")
-        table.add_column()
-        table.add_column(style="dim", overflow="ellipsis", no_wrap=True)
+        table.add_column(no_wrap=True)
+        table.add_column(style="dim", overflow="ellipsis", no_wrap=True, ratio=1)
         for mess in found.mess:
             table.add_row(str(mess.count), mess.what, escape(mess.example))
         self.console.print(table)
@@ -135,12 +135,12 @@ class Teller:
     def quiet(self, written: Written, planned: Planned) -> None:
         """The second sync."""
         self._title("Again: nothing to do")
+        waiting = len(planned.plan.writes) - planned.ready
         self._say(
             f"A second sync wrote {written.report.writes} records (the systems count "
             f"{written.saved.total}), and a new plan would write {planned.ready}"
-            + (f"; {len(planned.plan.writes) - planned.ready} contacts wait until their customer "
-               "is linked." if len(planned.plan.writes) > planned.ready else ".")
-        )  # fmt: skip
+            + (f"; {waiting} more until the customer they belong to is linked." if waiting else ".")
+        )
 
     def won(self, won: Won) -> None:
         """A deal won now."""
@@ -148,8 +148,9 @@ class Teller:
         orders = ", ".join(f"{o['number']} over {o['net_total']} {o['currency']}"
                            for o in won.orders)  # fmt: skip
         self._say(
-            f"A rep wins {escape(won.deal['Name'])!r}. After one sync the ERP has {len(won.orders)} "
-            f"order for it, {orders}, and the deal shows {won.deal['OrderNumber__c']}."
+            f"A rep wins {escape(won.deal['Name'])!r}. After one sync the ERP has "
+            f"{len(won.orders)} order for it, {orders}, and the deal shows "
+            f"{won.deal['OrderNumber__c']}."
         )
 
     def phone(self, edit: OneEdit) -> None:
@@ -177,10 +178,11 @@ class Teller:
             f"the CRM; after the sync the CRM shows {edit.shown!r} again, as the ERP has it. "
             "`interlock explain` tells why, newest first:"
         )
-        for event in edit.events:
-            self._say(f"  {event.at:%H:%M:%S} {event.event} in the "
-                      f"{event.side.value.upper() if event.side else '-'}: {_value(event.old)} -> "
-                      f"{_value(event.new)}  [dim]({event.why})[/]")  # fmt: skip
+        for moment in edit.moments:
+            self._say(
+                f"  {moment.at:%H:%M:%S} {moment.event} in the {(moment.system or '').upper()}: "
+                f"{_value(moment.old)} -> {_value(moment.new)}  [dim]({moment.why})[/]"
+            )
 
     def ending(self, verdicts: Sequence[Verdict], folder: Path, record: str, seconds: float
                ) -> None:  # fmt: skip
@@ -200,7 +202,7 @@ class Teller:
             ("interlock status", "how things stand"),
             ("interlock plan", "what the next sync would do"),
             (f"interlock explain customer {record}", "where each value comes from"),
-            ("interlock links", "which record is which"),
+            ("interlock links list", "which record is which"),
             ("interlock dead-letters list", "what could not be done, and how to mend it"),
         ):
             self._say(f"  [bold]{command:44}[/] {what}")

@@ -33,16 +33,22 @@ class Level(NamedTuple):
 LEVELS = (
     Level("name", "same", "same name"),
     Level("name", "alike", "names spelled alike"),
+    Level("name", "typo", "names alike but for typing errors"),
     Level("name", "within", "one name within the other"),
     Level("name", "covered", "rare words in common"),
     Level("name", "rare", "rarity of what is in common"),
     Level("name", "both_extra", "each name has words of its own"),
     Level("name", "digits", "different numbers in the names"),
     Level("name", "frequent", "a name many records have"),
+    Level("name", "legal", "a legal form in a name"),
+    Level("name", "same_form", "same legal form"),
+    Level("name", "other_form", "different legal forms"),
     Level("street", "alike", "streets alike"),
     Level("street", "apart", "different streets"),
     Level("street", "number", "same house number"),
     Level("street", "other_number", "different house numbers"),
+    Level("street", "same_house", "same house in the same postal code"),
+    Level("street", "elsewhere", "the same name at another address"),
     Level("place", "postcode", "same postal code"),
     Level("place", "area", "neighbouring postal codes"),
     Level("place", "other_area", "postal codes far apart"),
@@ -52,6 +58,8 @@ LEVELS = (
     Level("phone", "same", "same phone"),
     Level("phone", "other", "different phones"),
     Level("phone", "frequent", "a phone many records have"),
+    Level("phone", "same_house", "same phone at the same house number"),
+    Level("phone", "legal", "same phone of a name with a legal form"),
     Level("website", "same", "same web domain"),
     Level("website", "page", "same page"),
     Level("website", "other_page", "different pages of one site"),
@@ -92,16 +100,21 @@ def compare(left: Table, right: Table, pairs: Pairs, rarity: Rarity) -> Numbers:
         if counts is not None:
             put(field, "frequent", _frequency(counts.of_each(ours)) * same)
     _pages(left, right, pairs, put)
-    put("tax_id", "valid", levels[:, _AT["tax_id", "same"]]
+    get = _reader(levels)
+    number, phone = get("street", "number"), get("phone", "same")
+    moved = np.maximum(get("street", "apart"), get("street", "other_number"))
+    put("street", "same_house", number * get("place", "postcode"))
+    put("street", "elsewhere", get("name", "same") * moved)
+    put("phone", "same_house", phone * number)
+    put("phone", "legal", phone * get("name", "legal"))
+    put("tax_id", "valid", get("tax_id", "same")
         * (left.tax_valid[pairs[0]] & right.tax_valid[pairs[1]]))
     return levels
 
 
 def evidence(levels: Numbers) -> NDArray[np.bool_]:
     """Tell which kinds of evidence speak for each pair; one column a kind."""
-    def level(field: str, name: str) -> Numbers:
-        return levels[:, _AT[field, name]]
-
+    level = _reader(levels)
     naming = (level("name", "alike") >= 0.8) | (level("name", "within") >= 0.9) \
         | (level("name", "covered") >= 0.6) | (level("website", "same") > 0)
     street = (level("street", "number") > 0) & (level("street", "alike") >= 0.6)
@@ -113,6 +126,10 @@ def evidence(levels: Numbers) -> NDArray[np.bool_]:
                             level("tax_id", "same") > 0))
 
 
+def _reader(levels: Numbers) -> Callable[[str, str], Numbers]:
+    return lambda field, name: levels[:, _AT[field, name]]
+
+
 Put = Callable[[str, str, NDArray[Any]], None]
 
 
@@ -122,8 +139,15 @@ def _names(left: Table, right: Table, pairs: Pairs, rarity: Rarity, put: Put) ->
     same = both & (ours == theirs)
     put("name", "same", same)
     put("name", "frequent", _frequency(rarity.names.of_each(ours)) * same)
-    put("name", "alike", np.where(
-        same, 1.0, _alike(left.names, right.names, pairs, both & ~same, fuzz.token_sort_ratio)))
+    alike = np.where(
+        same, 1.0, _alike(left.names, right.names, pairs, both & ~same, fuzz.token_sort_ratio))
+    put("name", "alike", alike)
+    put("name", "typo", np.maximum(0.0, alike - 0.8) * 5)
+    form, other_form = left.form[pairs[0]], right.form[pairs[1]]
+    forms = (form != 0) & (other_form != 0)
+    put("name", "legal", both & ((form != 0) | (other_form != 0)))
+    put("name", "same_form", both & forms & (form == other_form))
+    put("name", "other_form", both & forms & (form != other_form))
     put("name", "within", np.where(
         same, 1.0, _alike(left.names, right.names, pairs, both & ~same, fuzz.token_set_ratio)))
     words, other = left.words[pairs[0]], right.words[pairs[1]]

@@ -21,14 +21,15 @@ from interlock.matching.vocabulary import (
     LEADING_FORMS,
     LEGAL_FORMS,
     LINKING_WORDS,
+    LONG_FORMS,
     NAME_WORDS,
     STREET_ENDINGS,
     STREET_WORDS,
     UNIT_WORDS,
 )
 
-__all__ = ["core_name", "domain_key", "email_key", "fold_column", "name_key", "phone_key",
-           "postcode_key", "split_site", "split_street", "tax_key"]
+__all__ = ["domain_key", "email_key", "fold_column", "name_key", "phone_key",
+           "postcode_key", "split_name", "split_site", "split_street", "tax_key"]
 
 LONGEST = 200
 """Characters of a value that count; nobody is told from another by what follows."""
@@ -72,19 +73,27 @@ def _plain(text: str) -> str:
     return text.replace("\r", " ").casefold()
 
 
-def core_name(folded: str) -> str:
-    """A folded name without its legal forms, unless nothing else would be left."""
+def split_name(folded: str) -> tuple[str, str]:
+    """A folded name without its legal forms, unless nothing else would be left; and the form."""
     words = folded.split()
     if not words:
-        return ""
+        return "", ""
+    form = ""
     if not folded.isascii():
         bare = _FORM_MARKS.sub(" ", folded).split()
-        words = bare or words
+        if bare and bare != words:
+            words, form = bare, "mark"
     end = len(words)
     while end > 1 and (words[end - 1] in LEGAL_FORMS or words[end - 1] in LINKING_WORDS):
         end -= 1
-    start = 1 if end > 1 and (words[0] == "the" or words[0] in LEADING_FORMS) else 0
-    return " ".join([NAME_WORDS.get(word, word) for word in words[start:end]])
+        if words[end] in LEGAL_FORMS:
+            form = words[end]
+    start = 0
+    if end > 1 and (words[0] == "the" or words[0] in LEADING_FORMS):
+        start = 1
+        form = form or (words[0] if words[0] != "the" else "")
+    core = " ".join([NAME_WORDS.get(word, word) for word in words[start:end]])
+    return core, LONG_FORMS.get(form, form)
 
 
 def words_of(core: str) -> list[str]:
@@ -145,7 +154,7 @@ def _leading_digits(word: str) -> str:
 @lru_cache(maxsize=65536)
 def name_key(name: str | None) -> str:
     """A company's name without case, accents, punctuation and legal forms."""
-    return core_name(fold_column([name])[0]) if name else ""
+    return split_name(fold_column([name])[0])[0] if name else ""
 
 
 def _suffix_length(labels: Sequence[str]) -> int:

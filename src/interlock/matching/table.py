@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlock.matching.normalise import (
-    core_name,
     fold_column,
     postcode_key,
+    split_name,
     split_site,
     split_street,
     tax_key,
@@ -57,6 +57,7 @@ class Table:
     cities: list[str]
     name: Hashes
     start: Hashes
+    form: Hashes
     digits: Hashes
     words: Hashes
     street: Hashes
@@ -103,7 +104,8 @@ def tabulate(companies: Iterable[Company]) -> Table:
 
 
 def _tabulate(companies: Sequence[Company]) -> Table:
-    names = [core_name(text) for text in fold_column([c.name for c in companies])]
+    named = [split_name(text) for text in fold_column([c.name for c in companies])]
+    names = [core for core, _ in named]
     streets = [split_street(text) for text in fold_column([c.street for c in companies])]
     cities = fold_column([c.city for c in companies])
     sites = [split_site(c.website) for c in companies]
@@ -119,6 +121,7 @@ def _tabulate(companies: Sequence[Company]) -> Table:
         cities=cities,
         name=_hashes([name.replace(" ", "") for name in names]),
         start=_hashes([name.replace(" ", "")[:6] if len(name) > 7 else "" for name in names]),
+        form=_hashes([form for _, form in named]),
         digits=_hashes([_digits(name) for name in names]),
         words=_padded([words_of(name) for name in names], WORDS),
         street=_hashes([words for words, _ in streets]),

@@ -8,7 +8,7 @@ accents, no dots.  Only forms of one word are listed; forms of several are dropp
 from __future__ import annotations
 
 __all__ = ["COMMON_WORDS", "FORM_MARKS", "LEADING_FORMS", "LEGAL_FORMS", "LINKING_WORDS",
-           "NAME_WORDS", "STREET_ENDINGS", "STREET_TYPES", "STREET_WORDS", "UNIT_WORDS"]
+           "LONG_FORMS",            "NAME_WORDS", "STREET_ENDINGS", "STREET_TYPES", "STREET_WORDS", "UNIT_WORDS"]
 
 # by jurisdiction, so that a gap is easy to see; a word may stand in several
 LEGAL_FORMS = frozenset(
@@ -50,6 +50,11 @@ LEGAL_FORMS = frozenset(
         "se scs sce eeig ewiv"
     ).split()
 )
+
+LONG_FORMS = {"incorporated": "inc", "corporation": "corp", "company": "co", "limited": "ltd",
+              "limitada": "ltda", "aktiebolag": "ab", "aktiengesellschaft": "ag",
+              "osakeyhtio": "oy", "ltee": "ltd", "limitee": "ltd", "incorporee": "inc"}
+"""Forms written in full, with the short one."""
 
 LEADING_FORMS = frozenset(
     "pt cv ooo oao zao pao ao ip tov ооо оао зао пао ао ип тов uab sia as ou firma stichting "

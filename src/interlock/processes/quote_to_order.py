@@ -202,6 +202,8 @@ class QuoteToOrder:
 
     def _decide(self, tx: Tx, deal: Record, quote: Record | None, run: Run) -> None:
         now = self.pair.clock()
+        if links.members_of(tx, Side.CRM, [("deal", deal.id)]):
+            return  # another worker was faster
         case = cases.load(tx, PROCESS, [deal.id]).get(deal.id) or Case(
             process=PROCESS, source_id=deal.id, state="settling", why="", at=now
         )

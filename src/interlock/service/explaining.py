@@ -38,6 +38,10 @@ _VALUES = ("written", "overruled")
 """Events that tell where a value came from."""
 
 
+_OF_RECORD = ("dead", "retried", "discarded")
+"""Events that concern the whole record although they name the field at fault."""
+
+
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened.  ``system``: where, ``old`` and ``new``: plain values.
 
@@ -181,7 +185,7 @@ def _explain(
         ),
         unlinked="" if bundle is not None else _why_unlinked(found),
         fields=[teller.story(name) for name in names],
-        moments=[teller.moment(e) for e in events if e.field is None],
+        moments=[teller.moment(e) for e in events if e.field is None or e.event in _OF_RECORD],
         dead_letters=[(d.id, d.message, d.fix) for d in letters],
     )
 
@@ -274,6 +278,7 @@ class _Teller:
         self.rules = project.ownership.entities[entity].fields
         self.sides = [found.side] if alone else [s for s in Side if s in bundle.members]  # type: ignore[union-attr]
         self.found, self.bundle, self.alone, self.events = found, bundle, alone, events
+        self.tx = tx
         self.opened: Mapping[str, tuple[str, str]] = {}
         self.pending: Iterable[OutboxWrite] = ()
         if bundle is not None:
@@ -384,7 +389,10 @@ class _Teller:
     def _on_its_way(self, w: OutboxWrite, field: str) -> tuple[str, str]:
         target, why = self.names[w.target], w.reasons.get(field, "")
         if w.state is WriteState.DEAD:
-            return "not written", f"{target} refused it; see `interlock dead-letters list`"
+            subject = dead_letters.subject_of(w.link_id, w.target, w.entity, w.source_id)
+            given_up = dead_letters.discarded(self.tx, subject, w.digest)
+            refused = f"{target} refused it; see `interlock dead-letters list`"
+            return "not written", given_up or refused
         if w.needs_approval:
             return "to be written", f"to {target} once approved: {why}"
         if w.waits_for:

@@ -146,7 +146,7 @@ def _entities(tx: Tx, project: Project, names: Mapping[Side, str]) -> list[Entit
         states = counts.get(entity, {})
         records = {n: observations.count(tx, side, entity) for side, n in names.items()}
         read = {n: feeds.get(tx, side, entity).complete_at for side, n in names.items()}
-        if not any(records.values()) and not any(read.values()):
+        if not any(records.values()):
             continue
         unlinked: dict[str, dict[str, int]] = {}
         for key, count in states.items():

@@ -10,7 +10,7 @@ import msgspec
 from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
 from interlock.service.session import Session
-from interlock.store import dead_letters, outbox, plans
+from interlock.store import dead_letters, links, outbox, plans
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.plans import RunRow
@@ -25,7 +25,7 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one sync did.
 
     ``waiting``: writes that wait for another record; ``to_approve``: for a person; ``in_doubt``:
-    for the answer to a call that was lost.
+    for the answer to a call that was lost.  ``conflicts``: fields both sides changed, for a person.
     """
 
     run_id: str
@@ -37,6 +37,7 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     to_approve: int
     in_doubt: int
     dead_letters: int
+    conflicts: int
     counts: Mapping[str, int]
     problems: Sequence[Problem]
 
@@ -83,6 +84,7 @@ async def sync_once(
                 for w in pending
             ),
             dead_letters=dead_letters.count_open(tx),
+            conflicts=links.count_open(tx, "conflict"),
             counts=dict(run.counts),
             problems=tuple(run.problems),
         )

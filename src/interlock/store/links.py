@@ -15,6 +15,7 @@ from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
 from interlock.store.tables import (
     creation,
+    dead_letter,
     link,
     member,
     open_field,
@@ -30,6 +31,7 @@ __all__ = [
     "Member",
     "attach",
     "bundles",
+    "count_open",
     "counts",
     "create",
     "dissolve",
@@ -45,8 +47,8 @@ __all__ = [
     "refused",
     "save_bases",
     "save_open",
-    "some",
     "set_reconciled",
+    "some",
     "suggest",
     "suggestions",
 ]
@@ -351,6 +353,15 @@ def open_fields(
     return found
 
 
+def count_open(tx: Tx, kind: str) -> int:
+    """How many fields are open for one reason."""
+    return int(
+        tx.conn.execute(
+            select(func.count()).select_from(open_field).where(open_field.c.kind == kind)
+        ).scalar_one()
+    )
+
+
 def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
     """Undo a link: both records are parked, the pair is never linked again by itself."""
     bundle = bundles(tx, [link_id])[link_id]
@@ -390,10 +401,15 @@ def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
     return {(Side(row.side), row.id): row.link_id for row in rows}
 
 
-def dissolve(tx: Tx, link_id: int | None) -> None:
+def dissolve(tx: Tx, link_id: int | None, now: datetime) -> None:
     """Take a link apart that has one member only and nothing on its way."""
     if link_id is None:
         return
+    tx.conn.execute(
+        update(dead_letter)
+        .where(dead_letter.c.link_id == link_id, dead_letter.c.closed_at.is_(None))
+        .values(closed_at=now, closed_why="no longer needed: the record is not alone any more")
+    )
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
     tx.conn.execute(

@@ -36,6 +36,7 @@ __all__ = [
     "mark_sending",
     "remove",
     "revive",
+    "wake",
 ]
 
 
@@ -258,7 +259,10 @@ def mark_sending(
     for part in chunks(ids):
         held |= set(
             tx.conn.execute(
-                select(outbox.c.id).where(outbox.c.id.in_(part), outbox.c.lease == lease)
+                select(outbox.c.id)
+                .where(outbox.c.id.in_(part), outbox.c.lease == lease)
+                # or another worker could take over a lease that runs out between look and mark
+                .with_for_update()
             ).scalars()
         )
     sending = [
@@ -436,6 +440,15 @@ def is_done(tx: Tx, reference: str) -> bool:
     )
 
 
+def wake(tx: Tx, now: datetime) -> None:
+    """Look again at once at what waits for another record, because one was linked."""
+    tx.conn.execute(
+        update(outbox)
+        .where(outbox.c.state == WriteState.WAITING, outbox.c.due_at > now)
+        .values(due_at=now)
+    )
+
+
 def release_if(tx: Tx, w: OutboxWrite, **changes: Any) -> None:
     """Give a claimed write back unless it has been sent, settled or taken since."""
     tx.conn.execute(
@@ -455,10 +468,12 @@ def held(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
     for part in chunks(list(writes)):
         found |= set(
             tx.conn.execute(
-                select(outbox.c.id).where(
+                select(outbox.c.id)
+                .where(
                     outbox.c.id.in_([w.id for w in part]),
                     outbox.c.lease.in_({w.lease for w in part}),
                 )
+                .with_for_update()
             ).scalars()
         )
     return found

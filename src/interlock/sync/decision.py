@@ -289,7 +289,10 @@ def _create(
     if rules.create.value != side.value or caps is None or not caps.create:
         return []
     seen = bundle.seen[side]
-    fields = _seeds(rules, caps, side, translate.fields(side, seen.fields))
+    shown = translate.fields(side, seen.fields)
+    fields = _seeds(rules, caps, side, shown)
+    # a default is not what the source shows, so nothing is agreed on yet
+    agreed = {f for f, v in fields.items() if f in shown and shown[f] == v}
     fields.pop(CROSS_REFERENCE, None)
     if CROSS_REFERENCE in caps.fields and caps.fields[CROSS_REFERENCE].writable:
         fields[CROSS_REFERENCE] = member.id
@@ -305,7 +308,7 @@ def _create(
             fields,
             record_id=None,
             expected={},
-            bases={f: seen.fields[f] for f in fields if f in seen.fields and f != CROSS_REFERENCE},
+            bases={f: seen.fields[f] for f in agreed - {CROSS_REFERENCE}},
             reasons=dict.fromkeys(fields, "created from the other side"),
             source=member,
             needs_approval=initial,

@@ -26,18 +26,20 @@ from interlock.errors import (
     UnknownOutcomeError,
 )
 from interlock.governance.rules import Side
-from interlock.model import ANYTHING, Fields, Line, Record, Ref, Value, WriteKind, agree
+from interlock.model import ANYTHING, Fields, Line, Presence, Record, Ref, Value, WriteKind, agree
 from interlock.store import links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.observe import fetch_now, note_failure
-from interlock.sync.outcomes import Settlement, settle
+from interlock.sync.outcomes import Settlement, bury, settle
 from interlock.sync.pair import ENTITY_ORDER, PRIORITY, Connection, Pair
 from interlock.sync.progress import Run
 
 __all__ = ["deliver"]
 
 LEASE_MARGIN = timedelta(seconds=30)
+WAIT = timedelta(seconds=30)
+"""Until a write that waits for a record is looked at again, unless one is linked before."""
 
 
 async def deliver(pair: Pair, run: Run) -> int:
@@ -48,18 +50,22 @@ async def deliver(pair: Pair, run: Run) -> int:
             caps = pair.side(side).entity(entity)
             if caps is None:
                 continue
+            seen: set[str] = set()
             while side not in run.paused:
-                count = await _deliver_batch(pair, pair.side(side), entity, caps, run)
-                handled += count
-                if count == 0:
-                    # nothing due, or only writes that wait or must be merged again first
+                claimed, settled = await _deliver_batch(pair, pair.side(side), entity, caps, run)
+                handled += settled
+                if not settled and seen.issuperset(claimed):
+                    # nothing due, or only writes that must be merged again first; a batch of
+                    # writes that wait is no reason to stop before those behind it
                     break
+                seen |= claimed
     return handled
 
 
 async def _deliver_batch(
     pair: Pair, connection: Connection, entity: str, caps: EntityCapabilities, run: Run
-) -> int:
+) -> tuple[set[str], int]:
+    """Send one batch; returns the ids of the writes claimed, and how many were settled."""
     lease = pair.new_id()
     claimed = await pair.store.call(
         outbox.claim,
@@ -71,7 +77,7 @@ async def _deliver_batch(
         limit=caps.batch_size,
     )
     if not claimed:
-        return 0
+        return set(), 0
     batch = _Batch(pair, connection, entity, caps, run)
     try:
         doubtful = [w for w in claimed if w.state in (WriteState.SENDING, WriteState.IN_DOUBT)]
@@ -84,7 +90,7 @@ async def _deliver_batch(
         note_failure(connection, run, error, entity)
         await batch.give_back(claimed, error)
     run.tick("deliver", connection.side, entity, len(claimed))
-    return batch.progress
+    return {w.id for w in claimed}, batch.progress
 
 
 class _Batch:
@@ -149,7 +155,7 @@ class _Batch:
             w,
             state=WriteState.WAITING,
             waits_for=text,
-            due_at=self.pair.clock() + timedelta(seconds=1),
+            due_at=self.pair.clock() + WAIT,
         )
         self.run.counts["waiting"] += 1
 
@@ -197,8 +203,8 @@ class _Batch:
 
     async def _may_exist(self, w: OutboxWrite) -> bool:
         """Look live for a record that could be the same; park the create if there is one."""
-        candidates = await self.connection.connector.lookup(self.entity, w.fields)
         read_from = self.pair.clock()
+        candidates = await self.connection.connector.lookup(self.entity, w.fields)
         if not candidates:
             return False
 
@@ -211,11 +217,12 @@ class _Batch:
                 read_from=read_from,
                 map_version=self.pair.map_version,
                 read_lag=self.caps.read_lag,
+                comparable_versions=self.caps.newest_version_comparable,
             )
             known = observations.load(tx, self.side, self.entity, [c.id for c in candidates])
             refused = links.refused(tx, self.entity)
             fresh = [
-                i
+                o
                 for i, o in known.items()
                 if o.link_id is None
                 and o.unlinked is None
@@ -223,8 +230,13 @@ class _Batch:
             ]
             if not fresh:
                 return False
+            now = self.pair.clock()
+            if not any(o.presence is Presence.PRESENT for o in fresh):
+                # nobody matches what is archived, so nobody would ever decide
+                bury(tx, self._settlement(now), w, _like_archived(self.entity, fresh[0].id))
+                return True
             # the matching of the next round decides whether it is the same
-            outbox.release(tx, w, due_at=self.pair.clock() + timedelta(seconds=1))
+            outbox.release(tx, w, due_at=now + timedelta(seconds=1))
             self.run.counts["found_before_create"] += 1
             return True
 
@@ -311,7 +323,7 @@ class _Batch:
         answered = self.pair.clock()
         self.progress += len(writes)
         by_id = {r.write_id: r for r in receipts}
-        settlement = Settlement(self.pair, self.run, self.side, self.entity, self.caps, answered)
+        settlement = self._settlement(answered)
         await self.pair.store.call(
             settle,
             settlement,
@@ -332,6 +344,9 @@ class _Batch:
         ]
         if again:
             await fetch_now(self.pair, self.side, self.entity, again, self.run)
+
+    def _settlement(self, at: datetime) -> Settlement:
+        return Settlement(self.pair, self.run, self.side, self.entity, self.caps, at)
 
     async def recover(self, writes: Sequence[OutboxWrite]) -> None:
         """Find out what became of writes whose answer never came (rule 19)."""
@@ -429,6 +444,14 @@ def _request(w: OutboxWrite) -> WriteRequest:
         expected=w.expected,
         version=w.version,
         reference=w.reference,
+    )
+
+
+def _like_archived(entity: str, record_id: str) -> Reason:
+    return Reason(
+        code="like_archived",
+        message=f"{entity} {record_id} there could be the same, but is archived",
+        fix=f"bring {record_id} back, or change what both have in common",
     )
 
 

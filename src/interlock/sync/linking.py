@@ -17,7 +17,7 @@ from interlock.matching.exact import (
     product_signs,
 )
 from interlock.model import Fields, Ref
-from interlock.store import feeds, history, links, observations
+from interlock.store import feeds, history, links, observations, outbox
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
 from interlock.store.observations import Observation
@@ -118,7 +118,7 @@ def _apply(
     events = []
     for crm_id, erp_id, why in matches.links:
         for side, record_id in ((Side.CRM, crm_id), (Side.ERP, erp_id)):
-            links.dissolve(tx, half.get((side, record_id)))
+            links.dissolve(tx, half.get((side, record_id)), now)
         link_id = links.create(
             tx,
             entity,
@@ -131,11 +131,13 @@ def _apply(
             Event(at=now, event="linked", entity=entity, link_id=link_id, why=why, run_id=run.id)
         )
     run.counts["linked"] += len(matches.links)
+    if matches.links:
+        outbox.wake(tx, now)
     links.suggest(tx, entity, matches.suggestions, now)
     for crm_id, erp_id, _ in matches.suggestions:
         # what may have a counterpart is no longer alone: its create must not go out
-        links.dissolve(tx, half.get((Side.CRM, crm_id)))
-        links.dissolve(tx, half.get((Side.ERP, erp_id)))
+        links.dissolve(tx, half.get((Side.CRM, crm_id)), now)
+        links.dissolve(tx, half.get((Side.ERP, erp_id)), now)
     _mark(tx, Side.CRM, entity, sorted({c for c, _, _ in matches.suggestions}), "suggested")
     _mark(tx, Side.ERP, entity, sorted({e for _, e, _ in matches.suggestions}), "suggested")
     rules = pair.rules(entity)

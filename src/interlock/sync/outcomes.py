@@ -20,7 +20,7 @@ from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
-__all__ = ["Settlement", "settle"]
+__all__ = ["Settlement", "bury", "settle"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _refuse_strangers(
     for w, r in done:
         owner = owners.get((s.entity, r.record_id or ""))
         if w.kind is WriteKind.CREATE and owner is not None and owner != w.link_id:
-            _bury(
+            bury(
                 tx,
                 s,
                 w,
@@ -101,6 +101,8 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
         own_write=True,
     )
     links.attach(tx, stored.attached)
+    if stored.attached:
+        outbox.wake(tx, s.at)
     links.save_bases(tx, stored.bases)
     outbox.creations_done(tx, stored.made, s.at)
     history.add(tx, stored.events)
@@ -185,8 +187,17 @@ def _store_success(
 
 
 def _events(
-    s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str, base: Fields
+    s: Settlement,
+    w: OutboxWrite,
+    receipt: Receipt,
+    record_id: str | None,
+    base: Fields | None = None,
+    *,
+    sent: bool = False,
 ) -> list[Event]:
+    """Tell of each field written; ``sent``: nobody knows yet whether it arrived."""
+    base = base or {}
+
     def _event(name: str, why: str, **more: object) -> Event:
         return msgspec.structs.replace(
             Event(
@@ -215,7 +226,7 @@ def _events(
         overruled = old is not None and (name not in base or not agree(base[name], old))
         events.append(
             _event(
-                "overruled" if overruled else "written",
+                "sent" if sent else "overruled" if overruled else "written",
                 why,
                 field=name,
                 old=plain(old),
@@ -230,14 +241,16 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
     s.run.counts[receipt.outcome.value] += 1
     match receipt.outcome:
         case Outcome.REJECTED:
-            _bury(tx, s, w, receipt.reason or Reason(code="rejected", message="refused"))
+            bury(tx, s, w, receipt.reason or Reason(code="rejected", message="refused"))
         case Outcome.THROTTLED:
             until = receipt.until or s.at + patience.retry_base
             outbox.release(tx, w, state=WriteState.READY, due_at=until)
         case Outcome.UNKNOWN if w.kind is WriteKind.CREATE:
             outbox.release(tx, w, state=WriteState.IN_DOUBT, due_at=s.at)
         case Outcome.UNKNOWN:
-            # observe and merge again: the write is decided anew from what is there
+            # observe and merge again: the write is decided anew from what is there; what it may
+            # have replaced is noted now, since a merge that finds it done would not tell
+            history.add(tx, _events(s, w, receipt, w.record_id, sent=True))
             outbox.release(tx, w, state=WriteState.READY, due_at=s.at)
             links.raise_revision(tx, [w.link_id])
         case _:
@@ -250,7 +263,7 @@ def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
     attempts = w.attempts + 1
     if attempts >= patience.max_attempts:
         reason = receipt.reason
-        _bury(
+        bury(
             tx,
             s,
             w,
@@ -272,7 +285,7 @@ def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
     outbox.release(tx, w, state=WriteState.READY, attempts=attempts, due_at=due)
 
 
-def _bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
+def bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
     """Make a dead letter of a write that failed for good."""
     letter = DeadLetter(
         subject=_subject(w),

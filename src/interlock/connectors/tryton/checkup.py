@@ -16,6 +16,7 @@ from interlock.connectors.tryton.directory import Directory
 from interlock.connectors.tryton.objects import MODELS
 from interlock.connectors.tryton.scope import Scope
 from interlock.errors import ConnectorError, NeedsAuthError, RejectedError
+from interlock.mapping.objectmap import ObjectMap
 from interlock.model import ContactRole
 
 __all__ = ["check", "provision"]
@@ -46,7 +47,7 @@ async def check(
         if preferences.get("administrator"):
             findings.append(_warning(
                 "user", "the user is an administrator",
-                "make a user for Interlock with the groups Sales, Accounting and Stock only",
+                "make a user for Interlock with the group Sales only",
             ))  # fmt: skip
         company = await directory.company()
         findings.append(_ok("company", f"company {company.id}, currency {company.currency}"))
@@ -56,7 +57,7 @@ async def check(
         unreadable, unwritable = {}, {}
         for entity in scope.maps:
             missing, closed = await _rights(client, directory, scope, entity)
-            findings += _about(entity, missing, closed)
+            findings += _about(scope.maps[entity], missing, closed)
             unreadable[entity], unwritable[entity] = missing, closed
     except NeedsAuthError as error:
         findings.append(_error("login", error.message, error.fix or ""))
@@ -176,7 +177,11 @@ async def _rights(
     return frozenset(missing), frozenset(closed)
 
 
-def _about(entity: str, missing: frozenset[str], closed: frozenset[str]) -> list[Finding]:
+def _about(mapped: ObjectMap, missing: frozenset[str], closed: frozenset[str]) -> list[Finding]:
+    entity = mapped.entity
+    if mapped.fields and len(missing) == len(mapped.fields):
+        return [_error("rights", f"the user cannot read any {entity}",
+                       "give the user the group Sales")]  # fmt: skip
     findings = []
     if missing:
         findings.append(_warning(

@@ -174,7 +174,15 @@ class TrytonClient:
                 code="not_tryton", fix=_NOT_TRYTON,
             )  # fmt: skip
         if data.get("error"):
-            raise refusal(data["error"], method, *self._secrets)
+            error = refusal(data["error"], method, *self._secrets)
+            if error.code == "not_permitted" and not writes:
+                # a record that may not be written is that record's affair; an object that may
+                # not be read is the connection's
+                raise NotPermittedError(
+                    error.message, system="tryton", operation=method, code=error.code,
+                    field=error.field, fix=error.fix,
+                )  # fmt: skip
+            raise error
         return from_wire(data.get("result"))
 
     def _failure(self, answer: Answer, method: str, *, writes: bool) -> Exception:

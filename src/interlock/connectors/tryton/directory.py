@@ -9,7 +9,7 @@ import msgspec
 
 from interlock.connectors.base import Reason
 from interlock.connectors.tryton.client import Row, TrytonClient
-from interlock.errors import RejectedError
+from interlock.errors import NotPermittedError, RejectedError
 
 __all__ = ["Company", "Directory", "RefusedError"]
 
@@ -75,9 +75,7 @@ class Directory:
             try:
                 await self._client.call(model, "read", [], part)
                 self._hidden |= {(model, name): False for name in part}
-            except RejectedError as error:
-                if error.code != "not_permitted":
-                    raise
+            except NotPermittedError:
                 if len(part) == 1:
                     self._hidden[model, part[0]] = True
                 else:

@@ -24,7 +24,7 @@ from interlock.connectors.tryton.objects import MODELS
 from interlock.connectors.tryton.parties import Layout, party_raw, party_reference, version
 from interlock.connectors.tryton.sales import order_raw, read_keys
 from interlock.connectors.tryton.scope import Scope
-from interlock.errors import RejectedError
+from interlock.errors import NotPermittedError, RejectedError
 from interlock.model import Fields, Presence, Record
 
 __all__ = ["Reader"]
@@ -169,7 +169,7 @@ class Reader:
                 language = self._settings.language
                 rows = await self._client.call(model, "read", keys, columns, language=language)
                 break
-            except RejectedError:
+            except (RejectedError, NotPermittedError):
                 if attempt == 3:
                     raise
                 self._directory.forget_fields()

@@ -109,10 +109,9 @@ def fresh_store() -> SimStore:
     return store
 
 
-_VARIANTS = {
+_VARIANTS: dict[str, dict[str, str]] = {
     "default": {},
     "strict": {
-        "  create: crm\n  fields:\n    # The CRM creates": None,
         "website: {owner: crm}": "website: {owner: crm, on_foreign_edit: flag}",
         "email: {owner: shared, conflict: crm, first_link: crm}":
             "email: {owner: shared, conflict: newest, first_link: erp, may_blank: true}",
@@ -125,6 +124,7 @@ _VARIANTS = {
         "customer:\n  create: crm": "customer:\n  create: erp",
         "contact:\n  create: crm": "contact:\n  create: none",
         "role: {owner: crm}": "role: {owner: erp}",
+        "payment_terms: {owner: erp, on_create: seed}": "payment_terms: {owner: erp}",
         "credit_limit: {owner: erp, on_create: omit}": "credit_limit: {owner: erp}",
     },
 }
@@ -141,9 +141,8 @@ def project_of(variant: str) -> Project:
         file = root / OWNERSHIP_FILE
         text = file.read_text(encoding="utf-8")
         for old, new in _VARIANTS[variant].items():
-            if new is not None:
-                assert old in text, old
-                text = text.replace(old, new)
+            assert old in text, old
+            text = text.replace(old, new)
         file.write_text(text, encoding="utf-8")
         return open_project(root, environment={})
 
@@ -305,6 +304,21 @@ class World:
                 return
             self.pass_time(4000)
         raise NotAtRest(f"still writing after {REST_ROUNDS} rounds")
+
+    def all_struck(self) -> Counter[str]:
+        """Count the faults that struck, by kind."""
+        total = Counter(self.struck)
+        for system in self.systems.values():
+            total += system.mischief.struck
+            if system.clock() != self.clock():
+                total["skewed clock"] += 1
+            if system.settings.versions != "counted":
+                total[f"versions: {system.settings.versions}"] += 1
+        return total
+
+    def store_image(self) -> bytes:
+        """Give the store's file as bytes."""
+        return _raw(self.store).serialize()
 
     def written(self) -> int:
         """How many calls that write were made to both systems."""

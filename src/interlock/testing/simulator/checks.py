@@ -1,0 +1,611 @@
+"""The contract, checked once faults have stopped and the engine has come to rest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from interlock.connectors.memory.storage import Row, State
+from interlock.governance.merge import respelled
+from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, Ownership, Side
+from interlock.model import ANYTHING, FieldFacts, Fields, Presence, Ref, Value, agree
+from interlock.store import cases, dead_letters, links, observations, outbox
+from interlock.store.database import Tx
+from interlock.store.history import plain
+from interlock.store.links import Bundle
+from interlock.store.observations import Observation
+from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.store.tables import history as history_table
+from interlock.store.tables import link as link_table
+from interlock.store.tables import record as record_table
+from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
+from interlock.testing.simulator.systems import Change
+from interlock.testing.simulator.world import World
+
+__all__ = ["CHECKS", "Evidence"]
+
+_EXCUSED_AFTER = timedelta(seconds=1)
+Key = tuple[Side, str, str]
+
+
+class Evidence:
+    """What the checks look at, read once: the store, both systems and the journal."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.made = 0
+        """How many single comparisons were made."""
+        self._decoded: dict[tuple[Side, str, str, int], Fields] = {}
+        world.store.run(self._read)
+
+    def _read(self, tx: Tx) -> None:
+        ids = list(tx.conn.execute(select(link_table.c.id)).scalars())
+        self.links: dict[int, Bundle] = links.bundles(tx, ids)
+        self.open = links.open_fields(tx)
+        self.outbox: list[OutboxWrite] = outbox.pending(tx)
+        self.dead = dead_letters.opened(tx)
+        self.cases = cases.load(tx, "quote_to_order")
+        self.seen: dict[Key, Observation] = {}
+        for row in tx.conn.execute(select(record_table)):
+            seen = observations.from_row(tx, row)
+            self.seen[seen.side, seen.entity, seen.id] = seen
+        self.written: dict[tuple[str, str, str, str], list[object]] = defaultdict(list)
+        for row in tx.conn.execute(select(history_table).where(
+                history_table.c.field.is_not(None))):
+            self.written[row.side, row.entity, row.record_id, row.field].append(
+                msgspec.msgpack.decode(row.old))
+
+    # ── the systems ──────────────────────────────────────────────────────────────────────────
+
+    def wanted(self, side: Side, entity: str) -> frozenset[str]:
+        """Fields the engine may read."""
+        return self.world.project.ownership.wanted().get(entity, frozenset())
+
+    def fields(self, side: Side, row: Row) -> Fields:
+        """Decode a row, whatever was asked for."""
+        key = (side, row.entity, row.id, row.seq)
+        if key not in self._decoded:
+            alive = row.state in (State.LIVE, State.ARCHIVED)
+            self._decoded[key] = MAPS[side][row.entity].decode(row.cells, {}) if alive else {}
+        return self._decoded[key]
+
+    def row(self, side: Side, entity: str, record_id: str) -> Row | None:
+        """A record as it now is."""
+        return self.world.systems[side].shelf(entity).row(record_id)
+
+    def alive(self, side: Side, entity: str) -> Iterator[Row]:
+        """All live and archived records."""
+        return self.world.systems[side].shelf(entity).living()
+
+    @cached_property
+    def by_record(self) -> Mapping[Key, list[Change]]:
+        """The journal by record."""
+        found: dict[Key, list[Change]] = defaultdict(list)
+        for change in self.world.journal.changes:
+            found[change.side, change.entity, change.id].append(change)
+        return found
+
+    @cached_property
+    def partner(self) -> Mapping[Key, Key]:
+        """Who is linked to whom."""
+        found: dict[Key, Key] = {}
+        for bundle in self.links.values():
+            members = list(bundle.members.values())
+            if len(members) == 2:
+                one, two = ((m.side, m.entity, m.id) for m in members)
+                found[one], found[two] = two, one
+        return found
+
+    @cached_property
+    def link_of(self) -> Mapping[Key, int]:
+        """Record -> link."""
+        return {(m.side, m.entity, m.id): i for i, b in self.links.items()
+                for m in b.members.values()}
+
+    def healthy(self) -> Iterator[tuple[Bundle, dict[Side, Fields]]]:
+        """Links with both members live, with what both now show."""
+        for bundle in self.links.values():
+            if len(bundle.members) != 2:
+                continue
+            shown = {}
+            for side, member in bundle.members.items():
+                row = self.row(side, member.entity, member.id)
+                if row is not None and row.state is State.LIVE:
+                    shown[side] = self.fields(side, row)
+            if len(shown) == 2:
+                yield bundle, shown
+
+    def rules(self, bundle: Bundle) -> Sequence[FieldRule]:
+        """Merged fields of a link between two records of one entity."""
+        if bundle.link.entity == "deal":
+            return ()
+        return self.world.project.ownership.entities[bundle.link.entity].merged()
+
+    def facts(self, side: Side, entity: str, name: str) -> FieldFacts:
+        """What a side can hold."""
+        caps = self.world.session.pair.side(side).entity(entity)
+        return ANYTHING if caps is None else caps.fields.get(name, ANYTHING)
+
+    def same(self, bundle: Bundle, name: str, crm: Any, erp: Any) -> bool:
+        """Compare values of both sides as both can hold them, references by their links."""
+        if isinstance(crm, Ref) and isinstance(erp, Ref):
+            return self.link_of.get((Side.CRM, crm.entity, crm.id), -1) == \
+                self.link_of.get((Side.ERP, erp.entity, erp.id), -2)
+        entity = bundle.link.entity
+        return agree(crm, erp, self.facts(Side.CRM, entity, name),
+                     self.facts(Side.ERP, entity, name)) or (
+            self._bent(bundle) and respelled(crm, erp))
+
+    def _bent(self, bundle: Bundle) -> bool:
+        return any(c.bent for m in bundle.members.values()
+                   for c in self.by_record[m.side, m.entity, m.id])
+
+    def waits(self, bundle: Bundle, name: str) -> bool:
+        """Say whether a person can see that this field, or its link, is not at rest."""
+        opened = self.open.get(bundle.link.id, {})
+        if name in opened or "(crm)" in opened or "(erp)" in opened:
+            return True
+        return any(w.link_id == bundle.link.id and name in w.fields and (
+            w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN))
+            for w in self.outbox)
+
+    def edits(self, key: Key, name: str, since: int = 0) -> list[tuple[Change, Any, Any]]:
+        """Changes of one field of one record: (change, value before, value after)."""
+        side, entity, _ = key
+        found = []
+        facts = self.facts(side, entity, name)
+        for change in self.by_record.get(key, ()):
+            if change.number < since or change.after.state not in (State.LIVE, State.ARCHIVED):
+                continue
+            before = None if change.before is None else self.fields(side, change.before).get(name)
+            after = self.fields(side, change.after).get(name)
+            if not agree(before, after, facts) or (
+                    change.before is None and after is not None):
+                found.append((change, before, after))
+        return found
+
+
+# ── observe ──────────────────────────────────────────────────────────────────────────────────
+
+
+def observed(e: Evidence) -> Iterator[str]:
+    """Rules 1, 7 to 10: the store shows every record as it is."""
+    pair = e.world.session.pair
+    for side in Side:
+        for entity in pair.observed(side):
+            wanted = e.wanted(side, entity)
+            for row in e.alive(side, entity):
+                e.made += 1
+                seen = e.seen.get((side, entity, row.id))
+                if seen is None:
+                    yield f"{side} {entity} {row.id} was never observed"
+                    continue
+                state = Presence.ARCHIVED if row.state is State.ARCHIVED else Presence.PRESENT
+                if seen.presence is not state or seen.absent_since is not None:
+                    yield f"{side} {entity} {row.id} is {state} but seen as {seen.presence}"
+                shown = e.fields(side, row)
+                for name in wanted & shown.keys():
+                    if seen.fields.get(name, "unknown") != shown[name]:
+                        yield (f"{side} {entity} {row.id} {name} is {shown[name]!r} but seen as "
+                               f"{seen.fields.get(name, 'unknown')!r}")
+
+
+def absent_is_not_gone(e: Evidence) -> Iterator[str]:
+    """Rule 10: gone are only records that were deleted."""
+    for (side, entity, record_id), seen in e.seen.items():
+        e.made += 1
+        row = e.row(side, entity, record_id)
+        if seen.presence is Presence.GONE and row is not None and row.state is not State.DELETED \
+                and row.state is not State.MERGED:
+            yield f"{side} {entity} {record_id} is held to be gone but is {row.state}"
+
+
+# ── decide ───────────────────────────────────────────────────────────────────────────────────
+
+
+def converged(e: Evidence) -> Iterator[str]:
+    """Both sides show the same, or the field is in a state a person can see."""
+    for bundle, shown in e.healthy():
+        for rule in e.rules(bundle):
+            name = rule.field
+            crm, erp = shown[Side.CRM].get(name), shown[Side.ERP].get(name)
+            e.made += 1
+            if e.same(bundle, name, crm, erp) or e.waits(bundle, name):
+                continue
+            if isinstance(crm, Ref) and (Side.CRM, crm.entity, crm.id) not in e.partner:
+                continue
+            yield f"link {bundle.link.id} {name}: crm {crm!r}, erp {erp!r}, and nobody is told"
+
+
+def edits_survive(e: Evidence) -> Iterator[str]:
+    """What one side alone changed stands on both in the end, as the ownership map says."""
+    since = e.world.agreed_at
+    for bundle, shown in e.healthy():
+        for rule in e.rules(bundle):
+            yield from _survives(e, bundle, rule, shown, since)
+
+
+def _survives(e: Evidence, bundle: Bundle, rule: FieldRule, shown: Mapping[Side, Fields],
+              since: int) -> Iterator[str]:
+    name, entity = rule.field, bundle.link.entity
+    if bundle.link.created_at > e.world.clock.time or e.waits(bundle, name):
+        return
+    keys = {s: (s, m.entity, m.id) for s, m in bundle.members.items()}
+    if any(e.by_record[k][0].number >= since for k in keys.values() if e.by_record.get(k)):
+        return
+    by_people = {s: [x for x in e.edits(k, name, since) if not x[0].by_program]
+                 for s, k in keys.items()}
+    sides = [s for s in Side if by_people[s]]
+    owner = rule.ownership.side
+    if owner is not None:
+        if owner not in sides or rule.on_foreign_edit is OnForeignEdit.FLAG:
+            return
+        sides = [owner]
+    if len(sides) != 1:
+        return
+    side, = sides
+    change, _, value = by_people[side][-1]
+    e.made += 1
+    if value is None and owner is None and not rule.may_blank:
+        if shown[side].get(name) is None and shown[side.other].get(name) is not None:
+            yield f"link {bundle.link.id} {name}: a blank in the {side} was not filled again"
+        return
+    if _excused(e, keys[side], name, change):
+        return
+    for one in Side:
+        mine = value if one is side else shown[side].get(name)
+        if not e.same(bundle, name, *((shown[one].get(name), mine) if one is Side.CRM
+                                      else (mine, shown[one].get(name)))):
+            yield (f"link {bundle.link.id} {entity} {name}: {side} alone set {value!r}, but the "
+                   f"{one} shows {shown[one].get(name)!r}")
+
+
+def nothing_lost(e: Evidence) -> Iterator[str]:
+    """No value a person gave is overwritten by the engine without a history row."""
+    for key, changes in e.by_record.items():
+        side, entity, record_id = key
+        if entity not in ("customer", "contact", "product"):
+            continue
+        names = {n for c in changes if c.by_program and c.before is not None
+                 for n in e.wanted(side, entity)} - {"other_id"}
+        for name in sorted(names):
+            person: tuple[Change, Any] | None = None
+            for change, _, after in e.edits(key, name):
+                if change.by_program and person is not None and person[1] is not None:
+                    e.made += 1
+                    rows = e.written.get((side.value, entity, record_id, name), ())
+                    if not any(_recorded(old, person[1]) for old in rows) and not _excused(
+                            e, key, name, person[0]):
+                        yield (f"{side} {entity} {record_id} {name}: {person[1]!r} was replaced "
+                               f"by {after!r} and no history tells")
+                person = None if change.by_program else (change, after)
+
+
+def _recorded(old: object, value: Value) -> bool:
+    return old == msgspec.msgpack.decode(msgspec.msgpack.encode(plain(value)))
+
+
+def _excused(e: Evidence, key: Key, name: str, edit: Change) -> bool:
+    """Without a version check nobody can tell an edit made after the last look.
+
+    The look may be as old as the system's read lag and the call that followed it.
+    """
+    system = e.world.systems[key[0]]
+    if system.settings.version_check:
+        return False
+    late = timedelta(seconds=system.settings.read_lag + system.settings.settle_time)
+    return any(c.by_program and c.number > edit.number and c.at - edit.at <= late + _EXCUSED_AFTER
+               for c in e.by_record[key])
+
+
+def no_invented_blanks(e: Evidence) -> Iterator[str]:
+    """The engine writes a blank only where a person blanked the other side."""
+    for key, changes in e.by_record.items():
+        side, entity, record_id = key
+        if entity not in ("customer", "contact", "product"):
+            continue
+        if not any(c.by_program and c.before is not None and not c.bent for c in changes):
+            continue
+        for name in sorted(e.wanted(side, entity) - {"other_id"}):
+            for change, before, after in e.edits(key, name):
+                if not change.by_program or change.bent or after is not None or before is None:
+                    continue
+                e.made += 1
+                other = e.partner.get(key)
+                if other is None or not any(
+                        v is None and was is not None and not c.by_program
+                        and c.number < change.number for c, was, v in e.edits(other, name)):
+                    yield f"{side} {entity} {record_id} {name}: the engine erased {before!r}"
+
+
+def owners_are_obeyed(e: Evidence) -> Iterator[str]:
+    """The engine never replaces an owner's value on the owner's side."""
+    for key, changes in e.by_record.items():
+        side, entity, record_id = key
+        rules = e.world.project.ownership.entities.get(entity)
+        if rules is None or entity not in ("customer", "contact", "product"):
+            continue
+        if not any(c.by_program and c.before is not None for c in changes):
+            continue
+        for rule in rules.merged():
+            if rule.ownership.side is not side:
+                continue
+            for change, before, after in e.edits(key, rule.field):
+                e.made += 1
+                if change.by_program and before is not None and not change.bent:
+                    yield (f"{side} owns {entity}.{rule.field}, but the engine replaced "
+                           f"{before!r} by {after!r} on {record_id}")
+
+
+def values_have_a_source(e: Evidence) -> Iterator[str]:
+    """No echo: what the engine writes to one side stood on the other before."""
+    for key, changes in e.by_record.items():
+        side, entity, record_id = key
+        rules = e.world.project.ownership.entities.get(entity)
+        if rules is None or entity not in ("customer", "contact", "product"):
+            continue
+        other = e.partner.get(key)
+        if other is None or not any(c.by_program for c in changes):
+            continue
+        for rule in rules.merged():
+            defaults = (rule.default,) if rule.default is not None else ()
+            for change, _, after in e.edits(key, rule.field):
+                if not change.by_program or change.bent or after is None or isinstance(after, Ref):
+                    continue
+                e.made += 1
+                facts = (e.facts(side, entity, rule.field),)
+                stood = [v for c, _, v in e.edits(other, rule.field) if c.number < change.number]
+                if not any(agree(after, v, *facts) or respelled(after, v)
+                           for v in (*stood, *defaults)):
+                    yield (f"{side} {entity} {record_id} {rule.field}: {after!r} was written but "
+                           f"never stood in the {side.other}")
+
+
+# ── the boundary ─────────────────────────────────────────────────────────────────────────────
+
+
+def boundary_kept(e: Evidence) -> Iterator[str]:
+    """Nothing of ``never`` is in the store or on the other side, nothing ``local`` crosses."""
+    image = e.world.store_image()
+    e.made += 2
+    if SECRET.encode() in image:
+        yield "a value nobody may read is in the store"
+    for side in Side:
+        for entity in e.world.systems[side].tables:
+            for row in e.alive(side, entity):
+                text = repr({c: v for c, v in row.cells.items() if not _is_secret(side, entity, c)})
+                e.made += 1
+                if SECRET in text:
+                    yield f"{side} {entity} {row.id} shows a value nobody may read"
+                if PRIVATE in text and side is Side.ERP:
+                    yield f"{side} {entity} {row.id} shows a value of the CRM's own"
+
+
+def _is_secret(side: Side, entity: str, column: str) -> bool:
+    return column in {
+        Side.CRM: ("email_log", "call_notes", "qualification"),
+        Side.ERP: ("cost_price", "margin", "supplier_price")}[side]
+
+
+# ── create ───────────────────────────────────────────────────────────────────────────────────
+
+
+def created_once(e: Evidence) -> Iterator[str]:
+    """Rule 19: no source has two records made from it, none a record that a person made too."""
+    sources: dict[tuple[Side, str, str], list[str]] = defaultdict(list)
+    for change in e.world.journal.changes:
+        if change.by_program and change.before is None:
+            column = "ext_ref" if change.side is Side.ERP else "InterlockRef__c"
+            reference = change.after.cells.get(column)
+            e.made += 1
+            if not reference:
+                yield f"{change.side} {change.entity} {change.id} was created without our key"
+            sources[change.side, change.entity, str(reference)].append(change.id)
+            other = change.after.cells.get(
+                "crm_id" if change.side is Side.ERP else "ErpId__c")
+            if other:
+                sources[change.side, change.entity, f"for {other}"].append(change.id)
+    for (side, entity, source), ids in sources.items():
+        if len(ids) > 1:
+            yield f"{source}: {', '.join(ids)} were all created as {side} {entity}"
+
+
+def created_at_all(e: Evidence) -> Iterator[str]:
+    """Rule 12: what must exist on the other side does, or a person can see why not."""
+    for entity, rules in e.world.project.ownership.entities.items():
+        if rules.create is CreatePolicy.NONE:
+            continue
+        side = Side(rules.create.value)
+        for row in e.alive(side, entity):
+            key = (side, entity, row.id)
+            e.made += 1
+            if row.state is not State.LIVE or key in e.partner:
+                continue
+            seen = e.seen.get(key)
+            link_id = e.link_of.get(key)
+            told = any(w.link_id == link_id and w.state in (
+                WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN) for w in e.outbox)
+            told |= seen is not None and seen.unlinked == "suggested" and _may_be_known(e, key, row)
+            if not told:
+                state = seen.unlinked if seen is not None else "unseen"
+                yield f"{side} {entity} {row.id} has no counterpart ({state}) and nobody is told"
+
+
+def _may_be_known(e: Evidence, key: Key, row: Row) -> bool:
+    """Say whether another record on either side has a value of this one's."""
+    side, entity, _ = key
+    mine = {str(v) for f, v in e.fields(side, row).items()
+            if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")}
+    ours = {m.casefold() for m in mine}
+    for other in e.alive(side.other, entity):
+        theirs = {str(v).casefold() for f, v in e.fields(side.other, other).items()
+                  if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")}
+        if ours & theirs:
+            return True
+    return False
+
+
+def linked_rightly(e: Evidence) -> Iterator[str]:
+    """Rules 12 and 13: a link joins one thing in both systems, never a copy."""
+    identity = e.world.people.identity
+    for bundle in e.links.values():
+        known = [identity.get((m.side, m.entity, m.id)) for m in bundle.members.values()]
+        e.made += 1
+        if len(known) == 2 and None not in known and known[0] != known[1]:
+            ids = ", ".join(m.id for m in bundle.members.values())
+            yield f"link {bundle.link.id} joins two different things: {ids}"
+
+
+# ── orders ───────────────────────────────────────────────────────────────────────────────────
+
+
+def ordered_once(e: Evidence) -> Iterator[str]:
+    """Rules 24 and 25: at most one order a deal, from a moment at which the deal was right."""
+    made: dict[str, list[Change]] = defaultdict(list)
+    for change in e.world.journal.changes:
+        if change.entity == "order" and change.by_program and change.before is None:
+            made[str(change.after.cells.get("crm_id"))].append(change)
+    for deal_id, orders in made.items():
+        e.made += 1
+        if len(orders) > 1:
+            yield f"deal {deal_id} has {len(orders)} orders"
+        moments = [c for c in e.by_record.get((Side.CRM, "deal", deal_id), ())
+                   if c.number < orders[0].number]
+        if not moments:
+            yield f"order {orders[0].id} is for no deal ({deal_id})"
+        elif not any(_matches(e, c.after, orders[0], e.row(Side.ERP, "order", orders[0].id))
+                     for c in moments):
+            yield f"order {orders[0].id} was never what deal {deal_id} said"
+        if not e.world.history.go_live:
+            yield f"order {orders[0].id} was made although orders are off"
+
+
+def _matches(e: Evidence, deal: Row, created: Change, order: Row | None) -> bool:
+    fields = e.fields(Side.CRM, deal)
+    if fields.get("stage_kind") != "won":
+        return False
+    won = fields.get("won_at")
+    go_live = e.world.project.go_live
+    if go_live is None or won is None or won < go_live:  # type: ignore[operator]
+        return False
+    lines = fields.get("lines")
+    amount = fields.get("amount")
+    if not isinstance(lines, tuple) or amount is None:
+        return False
+    total = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
+    if total != amount.amount:  # type: ignore[union-attr]
+        return False
+    shown = order if order is not None and order.cells.get("rows") else created.after
+    rows = shown.cells.get("rows") or []
+    return [(r["sku"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
+        (line.sku, line.quantity, line.unit_price) for line in lines]
+
+
+def ordered_at_all(e: Evidence) -> Iterator[str]:
+    """Row 4 of the product: a won deal has its order, or a person can see why not."""
+    by_deal = {str(c.after.cells.get("crm_id")) for c in e.world.journal.changes
+               if c.entity == "order" and c.by_program and c.before is None}
+    for row in e.alive(Side.CRM, "deal"):
+        e.made += 1
+        if row.state is not State.LIVE or row.cells.get("StageKind") != "won" \
+                or row.id in by_deal:
+            continue
+        case = e.cases.get(row.id)
+        if case is None or case.state == "settling":
+            yield f"deal {row.id} is won and has no order, and no case tells why"
+        elif case.state == "ordered" and not any(
+                w.entity == "order" and w.source_id == row.id and w.state in (
+                    WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN)
+                for w in e.outbox) and not e.open.get(case.link_id or 0):
+            yield f"deal {row.id} is said to be ordered but has no order"
+
+
+def orders_finished(e: Evidence) -> Iterator[str]:
+    """An order of ours is complete, and a draft only where a person is asked."""
+    for change in e.world.journal.changes:
+        if change.entity != "order" or not change.by_program or change.before is not None:
+            continue
+        row = e.row(Side.ERP, "order", change.id)
+        e.made += 1
+        if row is None or row.state is not State.LIVE:
+            continue
+        told = any(x.record_id == row.id or x.source_id == row.cells.get("crm_id")
+                   for x in e.dead)
+        deal_id = str(row.cells.get("crm_id"))
+        link_id = e.link_of.get((Side.CRM, "deal", deal_id), 0)
+        told |= bool(e.open.get(link_id))
+        told |= any(w.link_id == link_id and w.state is WriteState.DEAD for w in e.outbox)
+        if not row.cells.get("rows") and not told:
+            yield f"order {row.id} has no lines and nobody is told"
+        if row.cells["state"] == "quotation" and e.world.history.confirm and not told:
+            yield f"order {row.id} is still a draft and nobody is told"
+
+
+def deal_shows_order(e: Evidence) -> Iterator[str]:
+    """The deal shows the number and state of its order."""
+    for bundle, shown in e.healthy():
+        if bundle.link.entity != "deal":
+            continue
+        for name, source in (("order_number", "number"), ("order_status", "status")):
+            e.made += 1
+            if not e.same(bundle, name, shown[Side.CRM].get(name), shown[Side.ERP].get(source)) \
+                    and not e.waits(bundle, name):
+                yield (f"deal {bundle.members[Side.CRM].id} shows {name} "
+                       f"{shown[Side.CRM].get(name)!r}, its order {shown[Side.ERP].get(source)!r}")
+
+
+# ── the outbox ───────────────────────────────────────────────────────────────────────────────
+
+
+def outbox_at_rest(e: Evidence) -> Iterator[str]:
+    """Rules 11, 16 and 22: nothing is unresolved but what waits for a person."""
+    e.made += 2 + len(e.links)
+    if len(e.outbox) > 2 * len(e.links):
+        yield f"{len(e.outbox)} writes in the outbox for {len(e.links)} links"
+    for w in e.outbox:
+        named = w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN)
+        if not named or (w.state is WriteState.DEAD and not any(
+                d.link_id == w.link_id for d in e.dead)):
+            yield (f"write {w.kind} {w.target} {w.entity} of link {w.link_id} is {w.state}"
+                   f"{', needs approval' if w.needs_approval else ''}")
+        if w.state is WriteState.WAITING and not w.waits_for:
+            yield f"write of link {w.link_id} waits for nothing"
+    busy = {w.link_id for w in e.outbox if w.state is WriteState.UNCERTAIN}
+    for bundle in e.links.values():
+        if bundle.link.rev != bundle.link.reconciled_rev and bundle.link.id not in busy:
+            yield f"link {bundle.link.id} was not reconciled"
+
+
+def writes_bounded(e: Evidence) -> Iterator[str]:
+    """A change causes few writes, however much goes wrong."""
+    changes = e.world.journal.changes
+    by_people = sum(not c.by_program for c in changes)
+    by_engine = len(changes) - by_people
+    faults = sum(e.world.all_struck().values())
+    e.made += 1
+    if by_engine > 4 * by_people + 3 * faults + 10:
+        yield f"{by_engine} writes for {by_people} changes by people and {faults} faults"
+
+
+def nothing_before_approval(e: Evidence) -> Iterator[str]:
+    """Rule 2: before a plan is approved nothing is written to what was matched."""
+    for change in e.world.journal.changes[:e.world.approved_at]:
+        e.made += 1
+        if change.by_program and change.entity in ("customer", "contact", "product"):
+            yield (f"{change.side} {change.entity} {change.id} was written before any plan was "
+                   "approved")
+
+
+CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {f.__name__: f for f in (
+    observed, absent_is_not_gone, converged, edits_survive, nothing_lost, no_invented_blanks,
+    owners_are_obeyed, values_have_a_source, boundary_kept, created_once, created_at_all,
+    linked_rightly, ordered_once, ordered_at_all, orders_finished, deal_shows_order,
+    outbox_at_rest, writes_bounded, nothing_before_approval)}
+"""All checks by name; each yields what is wrong."""
