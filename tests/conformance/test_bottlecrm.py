@@ -17,6 +17,7 @@ from interlock.model import Address, Money, Ref, StageKind
 from interlock.testing.conformance import BEHAVIOURS, Conformance
 from interlock.testing.conformance.suite import creating, fetch_one, read_round, updating, write_one
 from tests.conformance.bottlecrm_harness import DEFINITIONS, Api, BottleCrmHarness
+from tests.real.skipping import skip
 from tests.real.systems.bottlecrm import BottleCrmServer, MissingPython, start_bottlecrm
 
 pytestmark = pytest.mark.real
@@ -26,7 +27,7 @@ def _start(factory: pytest.TempPathFactory) -> BottleCrmServer:
     try:
         return start_bottlecrm(factory.mktemp("bottlecrm"))
     except MissingPython as missing:
-        pytest.skip(str(missing))
+        skip(str(missing))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -50,7 +50,8 @@ def _show(result: Explanation, *, alone: bool) -> None:
     if result.link is not None:
         link = result.link
         say(
-            f"Link {link.id} since {moment(link.since)}: {how(link, whole=len(result.records) > 1)}."
+            f"Link {link.id} since {moment(link.since)}: "
+            f"{how(link, whole=len(result.records) > 1)}."
         )
     else:
         say(f"Not linked: {result.unlinked}.")
