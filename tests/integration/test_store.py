@@ -69,7 +69,7 @@ class TestLinks:
     def test_a_link_id_never_comes_back(self, store: Store) -> None:
         see(store, CRM, "c1")
         first = link(store, erp=None)
-        store.run(links.dissolve, first)
+        store.run(links.dissolve, first, T0)
         assert link(store, erp=None) > first
 
     def test_bases_come_back_typed(self, store: Store) -> None:

@@ -67,14 +67,6 @@ class Crm:
     def win(self, deal: str) -> None:
         self.edit_deal(deal, stage="CLOSED_WON")
 
-    def quote(self, deal: str, account: str, lines: list[Row]) -> str:
-        """Send an estimate on a deal and let the customer accept it; returns its number."""
-        made = self.call("POST", "/invoices/estimates/", {
-            "title": "Offer", "account_id": account, "opportunity_id": deal, "currency": "USD",
-            "line_items": lines,
-        })["estimate"]  # fmt: skip
-        return str(made["estimate_number"])
-
     # ── what they see ────────────────────────────────────────────────────────────────────────
 
     def accounts(self) -> Rows:

@@ -104,8 +104,10 @@ def _compete(left: Table, ours: NDArray[np.int32], theirs: NDArray[np.int32], sc
 def _twins(left: Table, ours: NDArray[np.int32], groups: list[NDArray[np.int64]],
            rarity: Rarity, weights: Weights) -> set[tuple[int, int]]:
     """Pairs of left records, among those that compete, that are one company twice."""
-    pairs = sorted({(min(a, b), max(a, b)) for group in groups
-                    for a in (rows := ours[group].tolist())[:10] for b in rows[:10] if a != b})
+    # the ten best of a crowd are enough to tell whether its best has twins
+    crowds = (ours[group[:10]].tolist() for group in groups)
+    pairs = sorted({(min(a, b), max(a, b)) for crowd in crowds for a in crowd for b in crowd
+                    if a != b})
     if not pairs:
         return set()
     both = np.array(pairs, dtype=np.int32)

@@ -15,6 +15,7 @@ __all__ = ["Figures", "components", "cross_validate", "figures", "fit", "folds_o
 
 Labels = NDArray[np.bool_]
 _STEPS = 50
+_SIGNS = np.array([0] + [level.sign for level in LEVELS])
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +48,15 @@ def fit(levels: Numbers, labels: Labels, *, version: str, prior: Weights | None 
         pull[0] = 1e-6
     else:
         towards = np.concatenate(([prior.start], prior.vector()))
+    free = np.ones(rows.shape[1], dtype=np.bool_)
     solution = towards.copy()
-    for _ in range(_STEPS):
-        likely = probabilities(rows @ solution)
-        slope = rows.T @ (count * (likely - target)) + pull * (solution - towards)
-        curve = (rows * (count * likely * (1 - likely))[:, None]).T @ rows + np.diag(pull)
-        step = np.linalg.solve(curve, slope)
-        solution -= np.clip(step, -5, 5)
-        if np.abs(step).max() < 1e-7:
+    while True:
+        solution[free] = _solve(rows[:, free], target, count, towards[free], pull[free])
+        # a level that would count against its meaning counts nothing
+        wrong = free & (solution * _SIGNS < 0)
+        if not wrong.any():
             break
+        solution[wrong], free[wrong] = 0.0, False
     weights = Weights(
         version=version, start=round(float(solution[0]), 4),
         levels={f"{level.field}.{level.name}": round(float(value), 4)
@@ -63,6 +64,20 @@ def fit(levels: Numbers, labels: Labels, *, version: str, prior: Weights | None 
         review_at=prior.review_at if prior is not None else 0.2)
     return msgspec.structs.replace(
         weights, link_at=link_line(levels, labels, weights, precision=precision))
+
+
+def _solve(rows: NDArray[np.float64], target: NDArray[np.float64], count: NDArray[np.float64],
+           towards: NDArray[np.float64], pull: NDArray[np.float64]) -> NDArray[np.float64]:
+    solution = towards.copy()
+    for _ in range(_STEPS):
+        likely = probabilities(rows @ solution)
+        slope = rows.T @ (count * (likely - target)) + pull * (solution - towards)
+        curve = (rows * (count * likely * (1 - likely))[:, None]).T @ rows + np.diag(pull)
+        step = np.clip(np.linalg.solve(curve, slope), -5, 5)
+        solution -= step
+        if np.abs(step).max() < 1e-7:
+            break
+    return solution
 
 
 def link_line(levels: Numbers, labels: Labels, weights: Weights, *, precision: float,

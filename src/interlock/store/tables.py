@@ -1,6 +1,7 @@
 """The tables: all durable state.  Migrations follow this file; a test compares the two.
 
 Times are aware UTC, kept as text of fixed width on SQLite so that they sort.  Blobs are msgpack.
+What a system or a person words, and so decides the length of, is ``Text``.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ record = Table(
     Column("id", String(255), primary_key=True),
     Column("fields", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
-    Column("version", String(255)),
+    Column("version", Text),
     Column("modified", Instant),
     Column("instant", Instant, nullable=False),
     Column("presence", String(16), nullable=False),
     Column("merged_into", String(255)),
-    Column("reference", String(64)),
+    Column("reference", Text),
     Column("map_version", String(64), nullable=False),
     Column("sweep", Integer, nullable=False),
     Column("first_seen", Instant, nullable=False),
@@ -139,7 +140,7 @@ outbox = Table(
     Column("expected", LargeBinary, nullable=False),
     Column("bases", LargeBinary, nullable=False),
     Column("reasons", LargeBinary, nullable=False),
-    Column("version", String(255)),
+    Column("version", Text),
     Column("reference", String(64)),
     Column("revision", Integer, nullable=False),
     Column("rev", Integer, nullable=False),
@@ -188,18 +189,18 @@ dead_letter = Table(
     Column("record_id", String(255)),
     Column("source_entity", String(32)),
     Column("source_id", String(255)),
-    Column("cause", String(32), nullable=False),
-    Column("field", String(64)),
+    Column("cause", Text, nullable=False),
+    Column("field", Text),
     Column("message", Text, nullable=False),
     Column("fix", Text, nullable=False),
     Column("fields", LargeBinary, nullable=False),
     Column("override", LargeBinary),
-    Column("override_by", String(200)),
+    Column("override_by", Text),
     Column("override_reason", Text),
     Column("digest", String(64), nullable=False),
     Column("at", Instant, nullable=False),
     Column("closed_at", Instant),
-    Column("closed_why", String(200)),
+    Column("closed_why", Text),
     Index(None, "closed_at", "subject"),
     sqlite_autoincrement=True,
 )
@@ -208,7 +209,7 @@ open_field = Table(
     "open_field",
     metadata,
     Column("link_id", Integer, ForeignKey("link.id"), primary_key=True),
-    Column("field", String(64), primary_key=True),
+    Column("field", Text, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("why", Text, nullable=False),
     Column("at", Instant, nullable=False),
@@ -236,7 +237,7 @@ approval = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("plan_id", String(32), nullable=False),
-    Column("by", String(200), nullable=False),
+    Column("by", Text, nullable=False),
     Column("at", Instant, nullable=False),
 )
 
@@ -274,13 +275,13 @@ history = Table(
     Column("entity", String(32), nullable=False),
     Column("record_id", String(255)),
     Column("event", String(24), nullable=False),
-    Column("field", String(64)),
+    Column("field", Text),
     Column("old", LargeBinary),
     Column("new", LargeBinary),
     Column("why", Text, nullable=False),
     Column("map_version", String(64)),
     Column("write_id", String(32)),
-    Column("request_id", String(200)),
+    Column("request_id", Text),
     Column("run_id", String(32)),
     Index(None, "link_id", "field"),
     Index(None, "side", "entity", "record_id"),

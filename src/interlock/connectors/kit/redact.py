@@ -26,7 +26,8 @@ def clean(text: str, *secrets: str, limit: int = 300) -> str:
     text = _EMAIL.sub("[e-mail]", text)
     text = _TOKEN.sub("[token]", text)
     text = _PHONE.sub("[number]", text)
-    text = " ".join(text.split())
+    # a NUL or an escape sequence can neither be stored everywhere nor shown
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

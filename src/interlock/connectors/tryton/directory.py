@@ -117,9 +117,12 @@ class Directory:
         return found
 
     async def payment_term(self, name: str, field: str = "payment_terms") -> int:
-        """Find a payment term."""
+        """Find a payment term, in any case where that leaves one."""
         model = "account.invoice.payment_term"
         found = (await self.ids(model, [name])).get(name)
+        if found is None:
+            alike = [i for n, i in self._lists[model, "name"].items() if _same_words(n, name)]
+            found = alike[0] if len(alike) == 1 else None
         if found is None:
             raise RefusedError(
                 "unknown_choice", f"Tryton has no payment term {name!r}", field=field,
@@ -163,3 +166,7 @@ class Directory:
                 "set regions: off",
             )  # fmt: skip
         return int(rows[0]["id"])
+
+
+def _same_words(one: str, other: str) -> bool:
+    return one.casefold().split() == other.casefold().split()

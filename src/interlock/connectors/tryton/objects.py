@@ -201,16 +201,22 @@ def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
     return maps
 
 
+# a payment term is found by its name in any case, and shown as Tryton spells it
+_ANY_CASE = Text(FieldFacts(ignores_case=True))
+# acme.example and https://acme.example are one site; nobody wants a write for that
+_WEBSITE = Text(FieldFacts(ignores_scheme=True))
+
+
 def _customer(address: PostalAddress, settings: TrytonSettings) -> ObjectMap:
     return ObjectMap("customer", "party.party", (
         FieldMap("name", "name", Text(), required=True),
-        FieldMap("website", "contact_mechanisms:website", Text()),
+        FieldMap("website", "contact_mechanisms:website", _WEBSITE),
         FieldMap("email", "contact_mechanisms:email", Text()),
         FieldMap("phone", "contact_mechanisms:phone", Text()),
         FieldMap("tax_id", "identifiers:tax", TaxId(settings.tax_types)),
         FieldMap("billing_address", "addresses:invoice", address),
         FieldMap("shipping_address", "addresses:delivery", address),
-        FieldMap("payment_terms", "customer_payment_term.name", Text()),
+        FieldMap("payment_terms", "customer_payment_term.name", _ANY_CASE),
         FieldMap("credit_limit", "credit_limit_amount", CompanyMoney()),
         FieldMap("other_id", "identifiers:other", Text()),
     ))  # fmt: skip
@@ -252,7 +258,7 @@ def _order(address: PostalAddress) -> ObjectMap:
         FieldMap("number", "number", Text(), writable=False),
         FieldMap("status", "state", Choice(_STATUS, facts=statuses)),
         FieldMap("currency", "currency.code", Text()),
-        FieldMap("payment_terms", "payment_term.name", Text()),
+        FieldMap("payment_terms", "payment_term.name", _ANY_CASE),
         FieldMap("po_number", "reference", Text()),
         FieldMap("quote_number", "key:quote", Text()),
         FieldMap("billing_address", "invoice_address", address),

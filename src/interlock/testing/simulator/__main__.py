@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from multiprocessing import get_context
 
 from interlock.testing.simulator.plan import NOT_YET
-from interlock.testing.simulator.run import Result, shorten, simulate
+from interlock.testing.simulator.run import Result, shorten, simulate, simulate_all
 
 CHUNK = 25
 
@@ -84,13 +84,9 @@ def _results(seeds: range, jobs: int) -> Iterator[Result]:
         return
     with get_context("spawn").Pool(jobs) as pool:
         chunks: Iterable[list[Result]] = pool.imap_unordered(
-            _some, [seeds[i:i + CHUNK] for i in range(0, len(seeds), CHUNK)])
+            simulate_all, [seeds[i:i + CHUNK] for i in range(0, len(seeds), CHUNK)])
         for chunk in chunks:
             yield from chunk
-
-
-def _some(seeds: range) -> list[Result]:
-    return [simulate(seed) for seed in seeds]
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from interlock.testing.simulator.checks import CHECKS, Evidence
-from interlock.testing.simulator.plan import History, Step, make_history
+from interlock.testing.simulator.plan import History, make_history
 from interlock.testing.simulator.steps import take
 from interlock.testing.simulator.world import NotAtRest, World
 
-__all__ = ["Failure", "Result", "shorten", "simulate"]
+__all__ = ["Failure", "Result", "shorten", "simulate", "simulate_all"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,11 @@ def simulate(seed: int, *, only: Sequence[int] | None = None,
     return result
 
 
+def simulate_all(seeds: Sequence[int]) -> list[Result]:
+    """Run several histories, one after the other."""
+    return [simulate(seed) for seed in seeds]
+
+
 def _check(world: World, result: Result) -> list[Failure]:
     evidence = Evidence(world)
     found = [Failure(name, message) for name, check in CHECKS.items()
@@ -118,8 +123,3 @@ def shorten(result: Result, *, tries: int = 150) -> Result:
                 start += size
         size //= 2
     return best
-
-
-def describe(steps: Sequence[int], history: History) -> list[Step]:
-    """Give the steps of a shortened history."""
-    return [history.steps[n] for n in steps]

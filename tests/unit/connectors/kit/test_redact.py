@@ -25,6 +25,7 @@ from interlock.connectors.kit import clean
         ("Session 7:YWJj failed", "Session [secret] failed"),
         ("key 0123456789abcdef0123456789abcdef", "key [token]"),
         ("id deadbeefdeadbeefdeadbeef", "id [token]"),
+        ("a\x00b \x1b[31mred\x1b[0m", "a b [31mred [0m"),
         # what a person needs to find the record stays
         ("record 4711 not found", "record 4711 not found"),
         ("field `Name` takes at most 80 characters", "field `Name` takes at most 80 characters"),
