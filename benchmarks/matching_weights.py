@@ -18,7 +18,7 @@ import numpy as np
 from interlock.matching.candidates import Index, candidates, keys_of
 from interlock.matching.learn import figures, fit, folds_of, measured
 from interlock.matching.levels import LEVELS, compare, evidence
-from interlock.matching.rarity import Rarity
+from interlock.matching.rarity import Rarity, Weighed
 from interlock.matching.score import logits, probabilities
 from interlock.matching.table import Company, Table, tabulate
 
@@ -50,6 +50,7 @@ class Labelled:
     def __init__(self, folder: Path) -> None:
         left, right = tables(folder)
         rarity = Rarity.of(left, right)
+        sides = Weighed.of(left, rarity), Weighed.of(right, rarity)
         ours = {key: row for row, key in enumerate(left.ids)}
         theirs = {key: row for row, key in enumerate(right.ids)}
         gold = {(ours[r["left_id"]], theirs[r["right_id"]]) for r in rows(folder / "gold.csv")}
@@ -60,10 +61,10 @@ class Labelled:
                      np.array([theirs[r["right_id"]] for r in listed], dtype=np.int32))
             self.labels = np.array([r["label"] == "1" for r in listed])
         else:
-            pairs = candidates(keys_of(left, rarity), Index.of(right, rarity))
+            pairs = candidates(keys_of(sides[0]), Index.of(sides[1]))
             self.labels = np.array([p in gold for p in zip(*map(np.ndarray.tolist, pairs),
                                                            strict=True)])
-        self.levels = compare(left, right, pairs, rarity)
+        self.levels = compare(*sides, pairs)
         self.pairs = list(zip(pairs[0].tolist(), pairs[1].tolist(), strict=True))
         self.sure = evidence(self.levels).sum(axis=1) >= 2
 

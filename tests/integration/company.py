@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from interlock.governance.rules import Side
 from interlock.project.load import Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.plan import Plan, approve, make_plan
-from interlock.service.session import connect, open_store
+from interlock.service.session import Session, make_session, open_store
 from interlock.service.syncing import SyncReport, sync_once
 from interlock.store import cases, dead_letters, links, outbox
 from interlock.store.cases import Case
@@ -84,6 +84,7 @@ class Company:
         )
         self.ids = itertools.count(1)
         self._loaded: tuple[str, Project] | None = None
+        self._store: Store | None = None
 
     # ── the project ──────────────────────────────────────────────────────────────────────────
 
@@ -130,8 +131,16 @@ class Company:
         """Let time pass: ``hours=1``."""
         self.offset += timedelta(**time)
 
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """New connections to both systems; the store stays open between sessions."""
+        with self.store() as store:
+            session = make_session(self.project(), store, clock=self.clock, new_id=self.new_id)
+            async with session.pair.crm.connector, session.pair.erp.connector:
+                yield session
+
     async def plan(self) -> Plan:
-        async with connect(self.project(), clock=self.clock, new_id=self.new_id) as session:
+        async with self.session() as session:
             return await make_plan(session, Run(id="plan"))
 
     def approve(self) -> int:
@@ -141,7 +150,7 @@ class Company:
     async def sync(self, **options: Any) -> SyncReport:
         """Sync once; the clock stands still, so nothing is waited for unless asked."""
         options.setdefault("wait", timedelta(0))
-        async with connect(self.project(), clock=self.clock, new_id=self.new_id) as session:
+        async with self.session() as session:
             return await sync_once(session, **options)
 
     async def go(self) -> SyncReport:
@@ -164,11 +173,16 @@ class Company:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        store = open_store(self.project())
-        try:
-            yield store
-        finally:
-            store.close()
+        """The company's store; opened once, as opening is the slowest part of a short test."""
+        if self._store is None:
+            self._store = open_store(self.project())
+        yield self._store
+
+    def close(self) -> None:
+        """Close the store; it opens again when it is needed."""
+        if self._store is not None:
+            self._store.close()
+        self._store = None
 
     def ask(self, work: Callable[[Tx], Any]) -> Any:
         """Run a question on the store."""

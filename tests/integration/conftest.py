@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -112,15 +112,18 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def found(tmp_path: Path, store_url: str) -> Founding:
+def found(tmp_path: Path, store_url: str) -> Iterator[Founding]:
     """Found a company whose store is at ``store_url``; options as of ``Company``."""
+    with ExitStack() as closing:
 
-    def make(**options: Any) -> Company:
-        root = tmp_path / f"company-{uuid4().hex[:6]}"
-        root.mkdir()
-        return Company(root, store_url=store_url, **options)
+        def make(**options: Any) -> Company:
+            root = tmp_path / f"company-{uuid4().hex[:6]}"
+            root.mkdir()
+            company = Company(root, store_url=store_url, **options)
+            closing.callback(company.close)
+            return company
 
-    return make
+        yield make
 
 
 @pytest.fixture

@@ -149,12 +149,17 @@ class TestUnknownFields:
         save(store, customer(name="b", version="2"), at=1)
         assert seen(store).fields == {"name": "b", "phone": "1"}
 
-    def test_a_field_turning_unknown_is_no_change(self, store: Store) -> None:
+    def test_a_field_turning_unknown_keeps_its_value_but_is_not_known(self, store: Store) -> None:
         save(store, customer(name="a", phone="1"))
         link_id = link(store)
         before = rev(store, link_id)
-        save(store, customer(name="a"), at=1)
-        assert rev(store, link_id) == before
+        assert save(store, customer(name="a"), at=1).changed == ()
+        assert seen(store).fields == {"name": "a", "phone": "1"}
+        assert seen(store).known == {"name": "a"}
+        assert rev(store, link_id) == before + 1, "a write decided before must be withdrawn"
+        save(store, customer(name="a", phone="1"), at=2)
+        assert seen(store).known == {"name": "a", "phone": "1"}
+        assert rev(store, link_id) == before + 2
 
     def test_a_blank_is_a_change(self, store: Store) -> None:
         save(store, customer(name="a", phone="1"))

@@ -6,6 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.real.systems.bottlecrm import BottleCrmServer
@@ -65,7 +66,7 @@ class Crm:
         self.call("PATCH", f"/opportunities/{deal}/", cells)
 
     def win(self, deal: str) -> None:
-        self.edit_deal(deal, stage="CLOSED_WON")
+        self.edit_deal(deal, stage="CLOSED_WON", closed_on=f"{datetime.now(UTC):%Y-%m-%d}")
 
     # ── what they see ────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,7 @@ __all__ = ["Erp", "Party", "Sale"]
 
 _TAX_TYPES = {"GB": "gb_vat", "US": "us_ein"}
 _STAMPED = ("party.party", "party.address", "party.contact_mechanism", "party.identifier",
-            "party.relation.all", "product.product", "sale.sale", "sale.line")  # fmt: skip
+            "product.product", "sale.sale", "sale.line")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,12 +137,17 @@ class Erp:
         return {row["id"]: _sale(row) for row in rows}
 
     def everything(self) -> dict[str, dict[int, str]]:
-        """The change stamp of every row."""
-        found = {}
+        """The change stamp of every row; relations have none that stands still, so their cells."""
+        found: dict[str, dict[int, str]] = {}
         for model in _STAMPED:
             rows = self.rpc.model(model, "search_read", [["id", ">", 0]], 0, None, None, [
                 "last_modified_at"])  # fmt: skip
             found[model] = {row["id"]: str(row["last_modified_at"]) for row in rows}
+        rows = self.rpc.model("party.relation.all", "search_read", [["id", ">", 0]], 0, None, None,
+                              ["from_", "to", "type", "active"])  # fmt: skip
+        found["party.relation.all"] = {
+            row["id"]: str([row[k] for k in ("from_", "to", "type", "active")]) for row in rows
+        }
         return found
 
 

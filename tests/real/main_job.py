@@ -30,7 +30,10 @@ from interlock.sync.progress import Run
 from tests.real.crm import Crm
 from tests.real.erp import Erp, Party
 
-__all__ = ["Check", "Expected", "Job", "check_customers", "check_deals", "check_first_link"]
+__all__ = [
+    "CRM", "ERP", "NOTE", "Check", "Edited", "Expected", "Job", "check_boundary", "check_customers",
+    "check_deals", "check_first_link", "moved_rows",
+]  # fmt: skip
 
 CRM, ERP = "bottlecrm", "tryton"
 ROLES = ("Primary contact of", "Billing contact of")
@@ -164,9 +167,77 @@ class Job:
                            system=CRM)  # fmt: skip
         return [moment for story in told.fields for moment in story.history]
 
-    def snapshot(self) -> tuple[Any, Any]:
+    def snapshot(self) -> Snapshot:
         """Everything both systems hold: two are equal only if nothing was written between."""
-        return self.crm.everything(), self.erp.everything()
+        return {**self.crm.everything(), **self.erp.everything()}
+
+    # ── daily life ───────────────────────────────────────────────────────────────────────────
+
+    def pair(self, which: int) -> Expected:
+        """One of the customers that were the same on both sides from the start."""
+        return [c for c in self.customers if c.kind == "same"][which]
+
+    def party(self, customer: Expected) -> Party:
+        return self.erp.customers()[customer.party or 0]
+
+    def account(self, customer: Expected) -> dict[str, Any]:
+        return self.crm.accounts()[customer.account]
+
+    async def edit(self, change: Callable[[], None]) -> Edited:
+        """Let somebody change something, then sync; tells what Interlock wrote."""
+        change()
+        before = self.snapshot()
+        report = await self.sync()
+        return Edited(report, moved_rows(before, self.snapshot()))
+
+    async def change_phone(self, phone: str) -> Edited:
+        """A rep corrects a phone number."""
+        customer = self.pair(3)
+        return await self.edit(lambda: self.crm.edit_account(customer.account, phone=phone))
+
+    async def edit_terms(self, terms: str) -> Edited:
+        """A rep changes payment terms, which are the ERP's."""
+        customer = self.pair(4)
+        return await self.edit(
+            lambda: self.crm.edit_account(customer.account, custom_fields={"payment_terms": terms})
+        )
+
+    async def edit_both(self, email: str, phone: str) -> Edited:
+        """A rep changes the e-mail address of a customer while finance changes its phone."""
+        customer = self.pair(5)
+
+        def change() -> None:
+            self.crm.edit_account(customer.account, email=email)
+            self.erp.change_phone(customer.party or 0, phone)
+
+        return await self.edit(change)
+
+    async def win_open_deal(self) -> Edited:
+        """A rep wins a deal that was open so far."""
+        deal = self.open_deals.pop()
+        self.sold.append(deal)
+        return await self.edit(lambda: self.crm.win(deal))
+
+
+Snapshot = dict[str, dict[Any, Any]]
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The sync after an edit, and the rows that differ because of it: (table, id)."""
+
+    report: SyncReport
+    moved: set[tuple[str, Any]]
+
+
+def moved_rows(before: Snapshot, after: Snapshot) -> set[tuple[str, Any]]:
+    """Rows that are not what they were."""
+    return {
+        (table, i)
+        for table in after
+        for i in {*before[table], *after[table]}
+        if before[table].get(i) != after[table].get(i)
+    }
 
 
 # ── filling ──────────────────────────────────────────────────────────────────────────────────
@@ -217,6 +288,7 @@ class _Typist:
             case "no address in the ERP":
                 erp["address"] = {"country": firm.country}
         want.account = self._account(firm, crm)
+        self._people(firm, want.account)
         want.party = self._party(firm, erp)
         if self._count % 2:
             person = firm.people[0]
@@ -229,6 +301,7 @@ class _Typist:
         firm = next(self.firms)
         want = self._expected(firm, "new")
         want.account = self._account(firm, _shown(want))
+        self._people(firm, want.account)
         self.job.customers.append(want)
 
     def erp_only(self) -> None:
@@ -254,18 +327,19 @@ class _Typist:
 
     def _account(self, firm: Firm, shown: dict[str, Any]) -> str:
         address = shown["address"]
-        account = self.job.crm.add_account(
+        return self.job.crm.add_account(
             name=shown["name"], website=f"https://www.{firm.domain}", phone=shown["phone"] or None,
             email=shown["email"] or None, address_line=address["street"], city=address["city"],
             postcode=address["postcode"], country=address["country"],
             description=f"{NOTE} {self._count}",
             custom_fields={"tax_id": shown["tax_id"], "payment_terms": shown["terms"]})  # fmt: skip
+
+    def _people(self, firm: Firm, account: str) -> None:
         for person, role in zip(firm.people, ("primary", "billing"), strict=True):
             self.job.crm.add_contact(
                 first_name=person.first, last_name=person.last, email=person.email,
-                phone=person.phone, account=account, description=f"{NOTE} of {self._count}",
+                phone=person.phone, account=account, description=f"{NOTE} of {person.email}",
                 custom_fields={"contact_role": role})  # fmt: skip
-        return account
 
     def _party(self, firm: Firm, shown: dict[str, Any]) -> int:
         return self.job.erp.add_customer(

@@ -18,6 +18,7 @@ from interlock.cli.failures import DONE, STOPPED, fail
 from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
+from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
 from interlock.cli.status import status
@@ -49,6 +50,7 @@ app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
+app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
 
 
 def _show_version(value: bool) -> None:

@@ -112,7 +112,7 @@ class Teller:
         for _, deal, order in ordered.orders[:4]:
             amount = deal["Amount"]
             self._say(
-                f"  {order['number']}  {len(order['rows'])} lines  {order['net_total']:>10} "
+                f"  {order['number']}  {len(order['rows'])} line(s)  {order['net_total']:>10} "
                 f"{order['currency']}  {order['state']}   for {escape(deal['Name'])!r}, "
                 f"{amount['Amount']} {amount['CurrencyIsoCode']}"
             )

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.matching.candidates import Index, Pairs, candidates, keys_of
-from interlock.matching.levels import compare, evidence
-from interlock.matching.rarity import Rarity
-from interlock.matching.score import Band, Logits, Weights, logits, probabilities
+from interlock.matching.candidates import Index, Pairs, Rows, candidates, keys_of
+from interlock.matching.levels import LEVELS, Numbers, compare, evidence
+from interlock.matching.rarity import Rarity, Weighed
+from interlock.matching.score import Band, Logits, Weights, bands, logits, probabilities
 from interlock.matching.table import Table
 
 __all__ = ["Matched", "match_lists", "score_pairs"]
 
 _CHUNK = 200_000
+_CROWD = 10
+"""Rivals for one record that are looked at for being one company twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,22 @@ class Matched:
     doubled: NDArray[np.bool_]
 
 
-def score_pairs(left: Table, right: Table, pairs: Pairs, rarity: Rarity, weights: Weights
-                ) -> tuple[Logits, NDArray[np.bool_]]:
-    """Score pairs; also tell which rest on two kinds of evidence.  Memory stays small."""
+def score_pairs(left: Weighed, right: Weighed, pairs: Pairs, weights: Weights, *,
+                lowest: float = 0.0) -> tuple[Logits, NDArray[np.bool_]]:
+    """Score pairs; also tell which rest on two kinds of evidence.  Memory stays small.
+
+    Pairs that cannot reach the probability ``lowest`` may score a little off.
+    """
+    most = sum(max(w, 0.0) for w, level in zip(weights.vector(), LEVELS, strict=True)
+               if (level.field, level.name) == ("street", "alike"))
+    line = float(np.log(lowest / (1 - lowest))) - most if lowest > 0 else -np.inf
+
+    def worth(levels: Numbers) -> NDArray[np.bool_]:
+        return np.asarray(logits(levels, weights) >= line)
+
     scores, sure = [np.empty(0)], [np.empty(0, dtype=np.bool_)]
     for part in _parts(pairs):
-        levels = compare(left, right, part, rarity)
+        levels = compare(left, right, part, worth=worth)
         scores.append(logits(levels, weights))
         sure.append(evidence(levels).sum(axis=1) >= 2)
     return np.concatenate(scores), np.concatenate(sure)
@@ -58,59 +70,53 @@ def match_lists(left: Table, right: Table, weights: Weights, *, rarity: Rarity |
     compete, unless they are the same company twice: then the best of them owns it.
     """
     rarity = rarity or Rarity.of(left, right)
-    pairs = candidates(keys_of(left, rarity), Index.of(right, rarity))
-    scores, sure = score_pairs(left, right, pairs, rarity, weights)
+    ours, theirs = Weighed.of(left, rarity), Weighed.of(right, rarity)
+    pairs = candidates(keys_of(ours), Index.of(theirs))
+    scores, sure = score_pairs(ours, theirs, pairs, weights, lowest=weights.review_at / 4)
     keep = probabilities(scores) >= weights.review_at / 4
-    ours, theirs = pairs[0][keep], pairs[1][keep]
+    rows, other = pairs[0][keep], pairs[1][keep]
     scores, sure = scores[keep], sure[keep]
-    competition, doubled = _compete(left, ours, theirs, scores, sure, rarity, weights)
+    competition, doubled = _compete(ours, rows, other, scores, sure, weights)
     final = scores + competition
-    likely = probabilities(final)
-    band = np.where(sure & (likely >= weights.link_at), Band.LINK.value,
-                    np.where(likely >= weights.review_at, Band.REVIEW.value, Band.NONE.value))
+    band = bands(final, sure, weights)
     shown = band != Band.NONE.value
-    return Matched(ours[shown], theirs[shown], final[shown], competition[shown], band[shown],
+    return Matched(rows[shown], other[shown], final[shown], competition[shown], band[shown],
                    doubled[shown])
 
 
-def _compete(left: Table, ours: NDArray[np.int32], theirs: NDArray[np.int32], scores: Logits,
-             sure: NDArray[np.bool_], rarity: Rarity, weights: Weights
-             ) -> tuple[Logits, NDArray[np.bool_]]:
+def _compete(left: Weighed, ours: Rows, theirs: Rows, scores: Logits, sure: NDArray[np.bool_],
+             weights: Weights) -> tuple[Logits, NDArray[np.bool_]]:
     """Divide each pair's odds by one plus those of its rivals for the right record."""
-    competition = np.zeros(len(scores))
     doubled = np.zeros(len(scores), dtype=np.bool_)
+    if not len(scores):
+        return np.zeros(0), doubled
+    # pairs of one right record stand together, the best first
     order = np.lexsort((ours, -scores, theirs))
-    sorted_right = theirs[order]
-    starts = np.flatnonzero(np.concatenate(([True], sorted_right[1:] != sorted_right[:-1]))) \
-        if len(order) else np.empty(0, dtype=np.int64)
-    ends = np.append(starts[1:], len(order))
-    contested = ends - starts > 1
-    odds = np.exp(np.clip(scores, -30, 30))
-    groups = [order[start:end] for start, end in zip(
-        starts[contested].tolist(), ends[contested].tolist(), strict=True)]
-    twins = _twins(left, ours, groups, rarity, weights)
-    for group in groups:
-        rows = ours[group].tolist()
-        total = float(odds[group].sum())
-        for place, pair in enumerate(group.tolist()):
-            kin = [other for other, row in zip(group.tolist(), rows, strict=True)
-                   if other == pair or (min(rows[place], row), max(rows[place], row)) in twins]
-            rivals = max(total - float(odds[kin].sum()), 0.0)
-            competition[pair] = -float(np.log1p(rivals))
-            doubled[pair] = kin[0] != pair
+    begins = np.concatenate(([True], theirs[order][1:] != theirs[order][:-1]))
+    group = np.cumsum(begins) - 1
+    rank = np.arange(len(order)) - np.flatnonzero(begins)[group]
+    odds = np.exp(np.clip(scores[order], -30, 30))
+    rivals = np.add.reduceat(odds, np.flatnonzero(begins))[group] - odds
+    better, lesser = _twins(left, ours[order], group, rank, weights)
+    # twins are no rivals; the lesser one is a duplicate of the better
+    np.subtract.at(rivals, better, odds[lesser])
+    np.subtract.at(rivals, lesser, odds[better])
+    doubled[order[lesser]] = True
+    competition = np.empty(len(scores))
+    competition[order] = -np.log1p(np.where(rivals > 1e-9 * odds, rivals, 0.0))
     return competition, doubled & sure
 
 
-def _twins(left: Table, ours: NDArray[np.int32], groups: list[NDArray[np.int64]],
-           rarity: Rarity, weights: Weights) -> set[tuple[int, int]]:
-    """Pairs of left records, among those that compete, that are one company twice."""
-    # the ten best of a crowd are enough to tell whether its best has twins
-    crowds = (ours[group[:10]].tolist() for group in groups)
-    pairs = sorted({(min(a, b), max(a, b)) for crowd in crowds for a in crowd for b in crowd
-                    if a != b})
-    if not pairs:
-        return set()
-    both = np.array(pairs, dtype=np.int32)
-    scores, sure = score_pairs(left, left, (both[:, 0], both[:, 1]), rarity, weights)
-    same = sure & (probabilities(scores) >= weights.link_at)
-    return {pair for pair, twin in zip(pairs, same.tolist(), strict=True) if twin}
+def _twins(left: Weighed, ours: Rows, group: NDArray[np.int64], rank: NDArray[np.int64],
+           weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Places of pairs whose left records are one company twice, among the best of each group."""
+    found = []
+    for step in range(1, _CROWD):
+        first = np.flatnonzero((group[step:] == group[:-step]) & (rank[step:] < _CROWD))
+        found.append(np.stack((first, first + step)))
+    places = np.concatenate(found, axis=1)
+    rows = np.sort(ours[places], axis=0)
+    pairs, which = np.unique(rows, axis=1, return_inverse=True)
+    scores, sure = score_pairs(left, left, (pairs[0], pairs[1]), weights, lowest=weights.link_at)
+    same = (sure & (probabilities(scores) >= weights.link_at))[which.ravel()]
+    return places[0, same], places[1, same]

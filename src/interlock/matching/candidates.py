@@ -7,17 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.matching.rarity import Rarity
-from interlock.matching.table import Hashes, Table
+from interlock.matching.rarity import Weighed
+from interlock.matching.table import Hashes
 
-__all__ = ["CAP", "Index", "Keys", "Pairs", "candidates", "keys_of"]
+__all__ = ["CAP", "Index", "Keys", "Pairs", "Rows", "candidates", "keys_of"]
 
 CAP = 40
 """A key that more records of a list hold than this proposes nobody."""
+WEAK_CAP = 12
+"""The same for keys that alone say little."""
 SAMPLE = 3
 """Records proposed all the same for a too frequent key that names a whole company."""
 RARE_WORDS = 3
+TELLING = 5.0
+"""Bits a word must carry to propose somebody in the same city: one record in 32 has it."""
 _WHOLE = frozenset({"tax", "name"})
+_WEAK = frozenset({"domain", "label", "word", "word and city", "start"})
 _MIX = np.int64(-7046029254386353131)  # 2^64 / golden ratio, odd: spreads sums of hashes
 
 Rows = NDArray[np.int32]
@@ -27,11 +32,12 @@ Keys = dict[str, tuple[Hashes, Rows]]
 """Keys by kind, each with the row that holds it; a row may hold several of a kind."""
 
 
-def keys_of(table: Table, rarity: Rarity) -> Keys:
+def keys_of(weighed: Weighed) -> Keys:
     """Give the keys under which records meet."""
-    weights = rarity.word_weights(table.words)
-    rarest = np.argsort(-weights, axis=1, kind="stable")[:, :RARE_WORDS]
+    table = weighed.table
+    rarest = np.argsort(-weighed.words, axis=1, kind="stable")[:, :RARE_WORDS]
     words = np.take_along_axis(table.words, rarest, axis=1)
+    telling = np.where(np.take_along_axis(weighed.words, rarest, axis=1) >= TELLING, words, 0)
     number, first, second = table.numbers[:, 0], words[:, 0], words[:, 1]
     columns = {
         "tax": table.tax,
@@ -46,7 +52,7 @@ def keys_of(table: Table, rarity: Rarity) -> Keys:
                              np.minimum(first != 0, second != 0).astype(np.int64)),
         "word": words,
         "word and postcode": _joined(words, table.postcode[:, None]),
-        "word and city": _joined(words, table.city[:, None]),
+        "word and city": _joined(telling, table.city[:, None]),
         "start": table.start,
     }
     return {kind: _held(column) for kind, column in columns.items()}
@@ -75,16 +81,16 @@ class Index:
     keys: Keys
 
     @classmethod
-    def of(cls, table: Table, rarity: Rarity) -> Index:
+    def of(cls, weighed: Weighed) -> Index:
         """Index a list."""
         ordered: Keys = {}
-        for kind, (values, rows) in keys_of(table, rarity).items():
+        for kind, (values, rows) in keys_of(weighed).items():
             order = np.argsort(values, kind="stable")
             ordered[kind] = (values[order], rows[order])
-        return cls(len(table), ordered)
+        return cls(len(weighed.table), ordered)
 
 
-def candidates(left: Keys, index: Index, *, cap: int = CAP) -> Pairs:
+def candidates(left: Keys, index: Index) -> Pairs:
     """Pair the holders of each key on the left with those in the index.
 
     Frequent keys are left out; of those that name a whole company a few pairs stay, so that a
@@ -96,8 +102,8 @@ def candidates(left: Keys, index: Index, *, cap: int = CAP) -> Pairs:
         low = np.searchsorted(theirs, values, "left")
         count = np.searchsorted(theirs, values, "right") - low
         if kind in _WHOLE:
-            count = np.where(count > cap, SAMPLE, count)
-        hit = (count > 0) & (count <= cap)
+            count = np.where(count > CAP, SAMPLE, count)
+        hit = (count > 0) & (count <= (WEAK_CAP if kind in _WEAK else CAP))
         low, count, ours = low[hit], count[hit], rows[hit]
         total = int(count.sum())
         if total:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from interlock.matching.levels import LEVELS, Numbers, evidence
 from interlock.matching.score import Weights, logits, probabilities
 
-__all__ = ["Figures", "components", "cross_validate", "figures", "fit", "folds_of", "link_line"]
+__all__ = ["Figures", "components", "cross_validate", "figures", "fit", "folds_of", "link_line",
+           "measured"]
 
 Labels = NDArray[np.bool_]
 _STEPS = 50
@@ -138,7 +139,7 @@ def folds_of(pairs: Sequence[tuple[int, int]], folds: int, seed: int) -> NDArray
 
 def cross_validate(levels: Numbers, labels: Labels, pairs: Sequence[tuple[int, int]], *,
                    folds: int = 5, seed: int = 0, strength: float = 1.0,
-                   precision: float = 0.96) -> Figures:
+                   precision: float = 0.96, prior: Weights | None = None) -> Figures:
     """Measure weights on pairs they were not estimated from, line for links included."""
     fold = folds_of(pairs, folds, seed)
     positive, linked = np.zeros(len(labels), dtype=np.bool_), np.zeros(len(labels), dtype=np.bool_)
@@ -147,7 +148,7 @@ def cross_validate(levels: Numbers, labels: Labels, pairs: Sequence[tuple[int, i
     for number in range(folds):
         test = fold == number
         weights = fit(levels[~test], labels[~test], version=f"fold {number}", strength=strength,
-                      precision=precision)
+                      precision=precision, prior=prior)
         likely = probabilities(logits(levels[test], weights))
         positive[test], linked[test] = likely >= 0.5, sure[test] & (likely >= weights.link_at)
         lines.append(weights.link_at)

@@ -6,7 +6,7 @@ the same when the two records change places.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from rapidfuzz import fuzz, process
 
 from interlock.matching.candidates import Pairs
-from interlock.matching.rarity import Rarity
-from interlock.matching.table import Hashes, Table
+from interlock.matching.normalise import tax_key
+from interlock.matching.rarity import Weighed
+from interlock.matching.table import Hashes, Table, Texts
 
 __all__ = ["FIELDS", "KINDS", "LEVELS", "Level", "compare", "evidence"]
 
@@ -78,39 +79,47 @@ FIELDS = tuple(dict.fromkeys(level.field for level in LEVELS))
 KINDS = ("naming", "address", "phone", "tax id")
 """Independent kinds of evidence; a name and the web domain made of it are one."""
 
+_LOWEST = 40
+"""Texts less alike than this, of 100, are not alike at all."""
 _AT = {(level.field, level.name): column for column, level in enumerate(LEVELS)}
 
 
-def compare(left: Table, right: Table, pairs: Pairs, rarity: Rarity) -> Numbers:
-    """Compare pairs: one row each, one column a level."""
+def compare(left: Weighed, right: Weighed, pairs: Pairs, *,
+            worth: Callable[[Numbers], NDArray[np.bool_]] | None = None) -> Numbers:
+    """Compare pairs: one row each, one column a level.
+
+    ``worth``: tells from everything but the streets' wording which pairs are worth the rest of
+    the work; the others keep 0 there.
+    """
     levels = np.zeros((len(pairs[0]), len(LEVELS)), dtype=np.float32)
 
     def put(field: str, name: str, values: NDArray[Any]) -> None:
         levels[:, _AT[field, name]] = values
 
-    _names(left, right, pairs, rarity, put)
-    _streets(left, right, pairs, put)
-    _places(left, right, pairs, put)
-    for field, column, counts in (("phone", "phone", rarity.phones),
-                                  ("website", "domain", rarity.domains),
-                                  ("tax_id", "tax", None)):
-        ours, theirs = getattr(left, column)[pairs[0]], getattr(right, column)[pairs[1]]
-        both = (ours != 0) & (theirs != 0)
-        same = both & (ours == theirs)
+    ours, theirs = left.table, right.table
+    _names(left, right, pairs, put)
+    _places(ours, theirs, pairs, put)
+    frequent = {"phone": (left.phones, right.phones), "domain": (left.domains, right.domains)}
+    for field, column in (("phone", "phone"), ("website", "domain"), ("tax_id", "tax")):
+        one, two = getattr(ours, column)[pairs[0]], getattr(theirs, column)[pairs[1]]
+        both = (one != 0) & (two != 0)
+        same = both & (one == two)
         put(field, "same", same)
         put(field, "other", both & ~same)
-        if counts is not None:
-            put(field, "frequent", _frequency(counts.of_each(ours)) * same)
-    _pages(left, right, pairs, put)
+        if column in frequent:
+            put(field, "frequent", np.maximum(frequent[column][0][pairs[0]],
+                                              frequent[column][1][pairs[1]]) * same)
+    _pages(ours, theirs, pairs, put)
+    _numbers(ours, theirs, pairs, put)
     get = _reader(levels)
+    for row in np.flatnonzero(get("tax_id", "same")).tolist():
+        levels[row, _AT["tax_id", "valid"]] = tax_key(ours.taxes[pairs[0][row]])[1]
     number, phone = get("street", "number"), get("phone", "same")
-    moved = np.maximum(get("street", "apart"), get("street", "other_number"))
     put("street", "same_house", number * get("place", "postcode"))
-    put("street", "elsewhere", get("name", "same") * moved)
     put("phone", "same_house", phone * number)
     put("phone", "legal", phone * get("name", "legal"))
-    put("tax_id", "valid", get("tax_id", "same")
-        * (left.tax_valid[pairs[0]] & right.tax_valid[pairs[1]]))
+    rows = np.arange(len(levels)) if worth is None else np.flatnonzero(worth(levels))
+    _streets(ours, theirs, (pairs[0][rows], pairs[1][rows]), levels, rows)
     return levels
 
 
@@ -135,57 +144,72 @@ def _reader(levels: Numbers) -> Callable[[str, str], Numbers]:
 Put = Callable[[str, str, NDArray[Any]], None]
 
 
-def _names(left: Table, right: Table, pairs: Pairs, rarity: Rarity, put: Put) -> None:
-    ours, theirs = left.name[pairs[0]], right.name[pairs[1]]
-    both = (ours != 0) & (theirs != 0)
-    same = both & (ours == theirs)
+def _names(left: Weighed, right: Weighed, pairs: Pairs, put: Put) -> None:
+    ours, theirs = left.table, right.table
+    one, two = ours.name[pairs[0]], theirs.name[pairs[1]]
+    both = (one != 0) & (two != 0)
+    same = both & (one == two)
     put("name", "same", same)
-    put("name", "frequent", _frequency(rarity.names.of_each(ours)) * same)
-    alike = np.where(
-        same, 1.0, _alike(left.names, right.names, pairs, both & ~same, fuzz.token_sort_ratio))
+    put("name", "frequent", np.maximum(left.names[pairs[0]], right.names[pairs[1]]) * same)
+    alike = np.where(same, np.float32(1), _alike(
+        ours.names, theirs.names, pairs, both & ~same, fuzz.token_sort_ratio))
     put("name", "alike", alike)
     put("name", "typo", np.maximum(0.0, alike - 0.8) * 5)
-    form, other_form = left.form[pairs[0]], right.form[pairs[1]]
-    forms = (form != 0) & (other_form != 0)
+    put("name", "within", np.where(same, np.float32(1), _alike(
+        ours.names, theirs.names, pairs, both & ~same, fuzz.token_set_ratio)))
+    form, other_form = ours.form[pairs[0]], theirs.form[pairs[1]]
+    forms = both & (form != 0) & (other_form != 0)
     put("name", "legal", both & ((form != 0) | (other_form != 0)))
-    put("name", "same_form", both & forms & (form == other_form))
-    put("name", "other_form", both & forms & (form != other_form))
-    put("name", "within", np.where(
-        same, 1.0, _alike(left.names, right.names, pairs, both & ~same, fuzz.token_set_ratio)))
-    words, other = left.words[pairs[0]], right.words[pairs[1]]
-    weights, other_weights = rarity.word_weights(words), rarity.word_weights(other)
-    equal = (words[:, :, None] == other[:, None, :]) & (words[:, :, None] != 0)
-    total, other_total = weights.sum(axis=1), other_weights.sum(axis=1)
-    shared = np.minimum((weights * equal.any(axis=2)).sum(axis=1),
-                        (other_weights * equal.any(axis=1)).sum(axis=1))
-    shared = np.where(same, np.minimum(total, other_total), shared)
-    fewer = np.minimum(total, other_total)
-    put("name", "covered", shared / np.maximum(fewer, 1e-6))
-    put("name", "rare", np.minimum(shared / 20, 2.0))
-    put("name", "both_extra", np.minimum((fewer - shared) / 10, 2.0) * ~same)
-    put("name", "digits", both & ~same & _digits_differ(left, right, pairs))
+    put("name", "same_form", forms & (form == other_form))
+    put("name", "other_form", forms & (form != other_form))
+    fewer = np.minimum(left.total[pairs[0]], right.total[pairs[1]])
+    shared = np.where(same, fewer, np.minimum(_shared(left, right, pairs), fewer))
+    put("name", "covered", shared / np.maximum(fewer, np.float32(1e-6)))
+    put("name", "rare", np.minimum(shared / 20, np.float32(2)))
+    put("name", "both_extra", np.minimum((fewer - shared) / 10, np.float32(2)) * ~same)
+    digits, other_digits = ours.digits[pairs[0]], theirs.digits[pairs[1]]
+    put("name", "digits",
+        both & ~same & (digits != 0) & (other_digits != 0) & (digits != other_digits))
 
 
-def _digits_differ(left: Table, right: Table, pairs: Pairs) -> NDArray[np.bool_]:
-    ours, theirs = left.digits[pairs[0]], right.digits[pairs[1]]
-    return (ours != 0) & (theirs != 0) & (ours != theirs)
+def _shared(left: Weighed, right: Weighed, pairs: Pairs) -> Numbers:
+    """Bits of the words in common; of a word repeated on one side, what both sides have."""
+    words, other = left.table.words[pairs[0]], right.table.words[pairs[1]]
+    ours, theirs = np.zeros(words.shape, dtype=np.bool_), np.zeros(words.shape, dtype=np.bool_)
+    for place in range(words.shape[1]):
+        if not words[:, place].any():
+            break
+        equal = other == words[:, place, None]
+        equal &= other != 0
+        ours[:, place] = equal.any(axis=1)
+        theirs |= equal
+    return np.minimum((left.words[pairs[0]] * ours).sum(axis=1),
+                      (right.words[pairs[1]] * theirs).sum(axis=1))
 
 
-def _streets(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
-    ours, theirs = left.street[pairs[0]], right.street[pairs[1]]
-    both = (ours != 0) & (theirs != 0)
-    same = both & (ours == theirs)
-    alike = np.where(same, 1.0, np.maximum(
-        _alike(left.streets, right.streets, pairs, both & ~same, fuzz.token_set_ratio),
-        _alike(left.streets, right.streets, pairs, both & ~same, fuzz.partial_ratio)))
-    put("street", "alike", alike)
-    put("street", "apart", both & (alike < 0.6))
+def _numbers(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
     numbers, other = left.numbers[pairs[0]], right.numbers[pairs[1]]
-    given = (numbers[:, 0] != 0) & (other[:, 0] != 0)
-    number = ((numbers[:, :, None] == other[:, None, :]) & (numbers[:, :, None] != 0)).any(
-        axis=(1, 2))
+    number = np.zeros(len(numbers), dtype=np.bool_)
+    for place in range(numbers.shape[1]):
+        mine = numbers[:, place, None]
+        number |= ((other == mine) & (mine != 0)).any(axis=1)
     put("street", "number", number)
-    put("street", "other_number", given & ~number)
+    put("street", "other_number", (numbers[:, 0] != 0) & (other[:, 0] != 0) & ~number)
+
+
+def _streets(left: Table, right: Table, pairs: Pairs, levels: Numbers, rows: NDArray[np.int64]
+             ) -> None:
+    one, two = left.street[pairs[0]], right.street[pairs[1]]
+    both = (one != 0) & (two != 0)
+    same = both & (one == two)
+    alike = np.where(same, np.float32(1), _alike(
+        left.streets, right.streets, pairs, both & ~same, fuzz.token_set_ratio))
+    apart = both & (alike < 0.6)
+    other_number = levels[rows, _AT["street", "other_number"]] > 0
+    levels[rows, _AT["street", "alike"]] = alike
+    levels[rows, _AT["street", "apart"]] = apart
+    levels[rows, _AT["street", "elsewhere"]] = (
+        (apart | other_number) & (levels[rows, _AT["name", "same"]] > 0))
 
 
 def _places(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
@@ -221,17 +245,12 @@ def _pages(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
     put("website", "other", given & (ours != theirs) & ~label)
 
 
-def _frequency(counts: NDArray[np.int64]) -> Numbers:
-    """0 for what one pair of records has, 2 for what a hundred have and more."""
-    return np.clip(np.log2(np.maximum(counts, 1) / 2) / 3, 0, 2).astype(np.float32)
-
-
-def _alike(left: Sequence[str], right: Sequence[str], pairs: Pairs, which: NDArray[np.bool_],
+def _alike(left: Texts, right: Texts, pairs: Pairs, which: NDArray[np.bool_],
            scorer: Callable[..., float]) -> Numbers:
     alike = np.zeros(len(which), dtype=np.float32)
     rows = np.flatnonzero(which)
     if len(rows):
-        ours = [left[row] for row in pairs[0][rows].tolist()]
-        theirs = [right[row] for row in pairs[1][rows].tolist()]
-        alike[rows] = process.cpdist(ours, theirs, scorer=scorer, dtype=np.float32) / 100
+        alike[rows] = process.cpdist(
+            left[pairs[0][rows]].tolist(), right[pairs[1][rows]].tolist(), scorer=scorer,
+            score_cutoff=_LOWEST, dtype=np.float32) / 100
     return alike

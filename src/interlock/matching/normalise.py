@@ -29,7 +29,7 @@ from interlock.matching.vocabulary import (
 )
 
 __all__ = ["domain_key", "email_key", "fold_column", "name_key", "phone_key",
-           "postcode_key", "split_name", "split_site", "split_street", "tax_key"]
+           "postcode_key", "split_name", "split_site", "split_street", "tax_form", "tax_key", "words_of"]
 
 LONGEST = 200
 """Characters of a value that count; nobody is told from another by what follows."""
@@ -217,6 +217,17 @@ def phone_key(phone: str | None) -> str:
 def postcode_key(postcode: str | None) -> str:
     """A postal code without spaces and case."""
     return "".join(c for c in (postcode or "").casefold() if c.isalnum())
+
+
+def tax_form(tax_id: str, country: str) -> str:
+    """A tax id without punctuation and with its country in front, whether it is valid or not."""
+    compact = "".join(filter(str.isalnum, tax_id[:40])).upper()
+    if len(compact) < 4 or not any(map(str.isdecimal, compact)):
+        return ""
+    code = country if len(country) == 2 else ""
+    if compact[:2] == "EL" and code in {"GR", ""}:
+        return "GR" + compact[2:]
+    return compact if compact.startswith(code) else code + compact
 
 
 @lru_cache(maxsize=65536)

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from interlock.matching.table import Hashes, Table
 from interlock.matching.vocabulary import COMMON_WORDS
 
-__all__ = ["Counts", "Rarity"]
+__all__ = ["Counts", "Rarity", "Weighed"]
 
 _PRIOR = 2_000
 """Records the common words are taken from before any record of the lists is seen."""
 _COMMON_SHARE = 0.02
+_COMMON = np.array(sorted(hash(word) for word in COMMON_WORDS), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class Counts:
         at = np.minimum(np.searchsorted(self.keys, values), len(self.keys) - 1)
         return np.where(self.keys[at] == values, self.counts[at], 0)
 
+    def frequency(self, values: Hashes) -> NDArray[np.float32]:
+        """0 for what a pair of records has, 2 for what a hundred have and more."""
+        counts = np.maximum(self.of_each(values), 1)
+        return np.clip(np.log2(counts / 2) / 3, 0, 2).astype(np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Rarity:
@@ -57,11 +63,27 @@ class Rarity:
                    Counts.of(joined["domain"]), Counts.of(joined["phone"]))
 
     def word_weights(self, words: Hashes) -> NDArray[np.float32]:
-        """Information of each word in bits: how much rarer than one record in two it is."""
-        counts = self.words.of_each(words) + np.where(
-            np.isin(words, _COMMON), _PRIOR * _COMMON_SHARE, 0.0)
-        weights = np.log2((self.size + _PRIOR) / (counts + 1.0))
-        return np.where(words == 0, 0.0, weights).astype(np.float32)
+        """Information of each word in bits: how much rarer than all records it is."""
+        at = np.minimum(np.searchsorted(_COMMON, words), len(_COMMON) - 1)
+        counts = self.words.of_each(words) + (_COMMON[at] == words) * (_PRIOR * _COMMON_SHARE)
+        weights = np.log2((self.size + _PRIOR) / (counts + 1.0)).astype(np.float32)
+        return np.where(words == 0, np.float32(0), weights)
 
 
-_COMMON = np.array(sorted(hash(word) for word in COMMON_WORDS), dtype=np.int64)
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A list with the rarity of what its records hold, looked up once."""
+
+    table: Table
+    words: NDArray[np.float32]
+    total: NDArray[np.float32]
+    names: NDArray[np.float32]
+    domains: NDArray[np.float32]
+    phones: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, table: Table, rarity: Rarity) -> Weighed:
+        """Look up every record of a list."""
+        words = rarity.word_weights(table.words)
+        return cls(table, words, words.sum(axis=1), rarity.names.frequency(table.name),
+                   rarity.domains.frequency(table.domain), rarity.phones.frequency(table.phone))

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.matching.levels import FIELDS, LEVELS, Numbers, evidence
+from interlock.matching.levels import FIELDS, LEVELS, Numbers
 
 __all__ = ["Band", "Explanation", "Weights", "bands", "default_weights", "explain", "logits",
            "probabilities"]
@@ -49,13 +49,13 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     score: float
     contributions: dict[str, float]
     reasons: Sequence[str]
-    kinds: Sequence[str]
     weights: str
 
     def __str__(self) -> str:
-        """Tell it in one line: contributions, then what they rest on."""
-        parts = " ".join(f"{field} {value:+.2f}" for field, value in self.contributions.items())
-        return f"{parts} = {self.score:+.2f} ({'; '.join(self.reasons)}) [{self.weights}]"
+        """Tell it in one line: contributions, what they rest on, and the weights' version."""
+        parts = " ".join(f"{field} {value:+.3f}" for field, value in self.contributions.items())
+        why = "; ".join(self.reasons)
+        return f"{parts} = {self.score:+.3f} ({why}) [{self.weights}]"
 
 
 @cache
@@ -75,27 +75,40 @@ def probabilities(scores: Logits) -> NDArray[np.float64]:
     return np.asarray(1 / (1 + np.exp(-np.clip(scores, -50, 50))), dtype=np.float64)
 
 
-def bands(scores: Logits, levels: Numbers, weights: Weights) -> NDArray[np.str_]:
-    """Sort pairs into bands; a link needs two independent kinds of evidence besides its score."""
+def bands(scores: Logits, sure: NDArray[np.bool_], weights: Weights) -> NDArray[np.str_]:
+    """Sort pairs into bands; a link needs two kinds of evidence (``sure``) besides its score."""
     likely = probabilities(scores)
-    certain = (likely >= weights.link_at) & (evidence(levels).sum(axis=1) >= 2)
-    return np.where(certain, Band.LINK.value,
+    return np.where(sure & (likely >= weights.link_at), Band.LINK.value,
                     np.where(likely >= weights.review_at, Band.REVIEW.value, Band.NONE.value))
 
 
-def explain(levels: Numbers, kinds: Sequence[str], weights: Weights, *, competition: float = 0.0
-            ) -> Explanation:
-    """Explain one pair: ``levels`` is its row; ``competition`` what rivals take off."""
+def explain(levels: Numbers, weights: Weights, competition: Logits | None = None
+            ) -> list[Explanation]:
+    """Explain pairs; ``competition``: what rivals take off each score."""
     parts = levels.astype(np.float64) * weights.vector()
-    contributions = {"start": weights.start}
-    reasons = []
-    for field in FIELDS:
-        columns = [c for c, level in enumerate(LEVELS) if level.field == field and levels[c]]
-        if columns:
-            contributions[field] = float(parts[columns].sum())
-            reasons += [LEVELS[c].words for c in columns if abs(parts[c]) >= 0.1]
-    if competition:
-        contributions["competition"] = competition
-        reasons.append("others in the list compete")
-    return Explanation(score=sum(contributions.values()), contributions=contributions,
-                       reasons=reasons, kinds=kinds, weights=weights.version)
+    sums = np.add.reduceat(parts, _FIRST, axis=1)
+    given = np.add.reduceat(levels != 0, _FIRST, axis=1) > 0
+    telling = np.abs(parts) >= 0.1
+    telling[:, _LESSER] &= levels[:, :1] == 0
+    rivals = np.zeros(len(levels)) if competition is None else competition
+    found = []
+    for values, shown, tell, rival in zip(sums.tolist(), given.tolist(), telling, rivals.tolist(),
+                                          strict=True):
+        contributions = {"start": weights.start}
+        contributions |= {field: value for field, value, show
+                          in zip(FIELDS, values, shown, strict=True) if show}
+        reasons = [_WORDS[column] for column in np.flatnonzero(tell).tolist()]
+        if rival:
+            contributions["competition"] = rival
+        if rival < -0.1:
+            reasons.append("others in the list compete")
+        found.append(Explanation(score=sum(contributions.values()), contributions=contributions,
+                                 reasons=reasons, weights=weights.version))
+    return found
+
+
+_WORDS = [level.words for level in LEVELS]
+# the first level is "same name"; where it holds, likeness needs no mention
+_LESSER = [c for c, level in enumerate(LEVELS)
+           if level.field == "name" and level.name in {"alike", "typo", "within"}]
+_FIRST = [next(c for c, level in enumerate(LEVELS) if level.field == field) for field in FIELDS]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from sys import intern
 
 import msgspec
 import numpy as np
@@ -16,14 +17,16 @@ from interlock.matching.normalise import (
     split_name,
     split_site,
     split_street,
-    tax_key,
+    tax_form,
     words_of,
 )
 
-__all__ = ["WORDS", "Company", "Hashes", "Table", "tabulate"]
+__all__ = ["WORDS", "Company", "Hashes", "Table", "Texts", "tabulate"]
 
 Hashes = NDArray[np.int64]
 """Keys by hash, 0 where there is none; comparable within one process only."""
+
+Texts = NDArray[np.object_]
 
 WORDS = 8
 """Words of a name that are looked at."""
@@ -51,10 +54,11 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
 class Table:
     """Normalised columns of equal length; ``words`` and ``numbers`` are padded with 0."""
 
-    ids: list[str]
-    names: list[str]
-    streets: list[str]
-    cities: list[str]
+    ids: Texts
+    names: Texts
+    streets: Texts
+    cities: Texts
+    taxes: Texts
     name: Hashes
     start: Hashes
     form: Hashes
@@ -71,7 +75,6 @@ class Table:
     label: Hashes
     page: Hashes
     tax: Hashes
-    tax_valid: NDArray[np.bool_]
 
     def __len__(self) -> int:
         """Give the number of records."""
@@ -80,14 +83,13 @@ class Table:
     @classmethod
     def joined(cls, parts: Sequence[Table]) -> Table:
         """One table of the records of several, in their order."""
-        columns = {}
-        for field in fields(cls):
-            values = [getattr(part, field.name) for part in parts]
-            if isinstance(values[0], list):
-                columns[field.name] = [v for part in values for v in part]
-            else:
-                columns[field.name] = np.concatenate(values)
-        return cls(**columns)
+        return cls(**{field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                      for field in fields(cls)})
+
+    def chosen(self, rows: Sequence[int]) -> Table:
+        """These records only, in this order."""
+        at = np.array(rows, dtype=np.int64)
+        return Table(**{field.name: getattr(self, field.name)[at] for field in fields(self)})
 
 
 def tabulate(companies: Iterable[Company]) -> Table:
@@ -112,13 +114,14 @@ def _tabulate(companies: Sequence[Company]) -> Table:
     countries = [c.country.strip().upper()[:40] for c in companies]
     postcodes = [_postcode(c.postcode, country)
                  for c, country in zip(companies, countries, strict=True)]
-    taxes = [tax_key(c.tax_id, country) if c.tax_id else ("", False)
+    taxes = [tax_form(c.tax_id, country) if c.tax_id else ""
              for c, country in zip(companies, countries, strict=True)]
     return Table(
-        ids=[c.id for c in companies],
-        names=names,
-        streets=[words for words, _ in streets],
-        cities=cities,
+        ids=_texts([c.id for c in companies]),
+        names=_texts(names),
+        streets=_texts([words for words, _ in streets]),
+        cities=_texts([intern(city) for city in cities]),
+        taxes=_texts(taxes),
         name=_hashes([name.replace(" ", "") for name in names]),
         start=_hashes([name.replace(" ", "")[:6] if len(name) > 7 else "" for name in names]),
         form=_hashes([form for _, form in named]),
@@ -134,8 +137,7 @@ def _tabulate(companies: Sequence[Company]) -> Table:
         domain=_hashes([domain for domain, _ in sites]),
         label=_hashes([domain.partition(".")[0] for domain, _ in sites]),
         page=_hashes([f"{domain}/{page}" if page else "" for domain, page in sites]),
-        tax=_hashes([tax for tax, _ in taxes]),
-        tax_valid=np.array([valid for _, valid in taxes], dtype=np.bool_),
+        tax=_hashes(taxes),
     )
 
 
@@ -156,6 +158,12 @@ def _postcode(postcode: str, country: str) -> str:
     key = postcode_key(postcode[:20])
     # the last four digits of a ZIP+4 name a mail route within the code
     return key[:5] if country == "US" and len(key) == 9 else key
+
+
+def _texts(values: Sequence[str]) -> Texts:
+    texts = np.empty(len(values), dtype=object)
+    texts[:] = values
+    return texts
 
 
 def _hashes(texts: Sequence[str]) -> Hashes:

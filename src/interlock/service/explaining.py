@@ -344,7 +344,7 @@ class _Teller:
 
     def _values(self, side: Side) -> Mapping[str, object]:
         if self.alone or self.bundle is None:
-            return self.found.fields
+            return self.found.known
         return shown_fields(self.bundle, side)
 
     def _base(self, side: Side) -> Mapping[str, object]:

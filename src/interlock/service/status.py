@@ -107,7 +107,7 @@ def shown_fields(bundle: Bundle, side: Side) -> Fields:
     if seen is None:
         return {}
     as_deal = (bundle.link.entity, seen.entity) == ("deal", "order")
-    return order_as_deal(seen.fields) if as_deal else seen.fields
+    return order_as_deal(seen.known) if as_deal else seen.known
 
 
 def _status(tx: Tx, project: Project) -> Status:

@@ -204,7 +204,9 @@ def _engine(url: Any) -> Engine:
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # a deferred transaction that turns into a write may fail half-way; ask for the lock first
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.connection.dbapi_connection.execute(  # type: ignore[union-attr]
+            "BEGIN IMMEDIATE"
+        )
 
     return engine
 

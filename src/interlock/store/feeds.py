@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
@@ -11,7 +12,7 @@ from interlock.governance.rules import Side
 from interlock.store.database import Tx
 from interlock.store.tables import feed, meta
 
-__all__ = ["Feed", "all_complete", "get", "get_meta", "put", "set_meta"]
+__all__ = ["Feed", "all_complete", "all_meta", "get", "get_meta", "of_side", "put", "set_meta"]
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +39,16 @@ def get(tx: Tx, side: Side, entity: str) -> Feed:
     row = tx.conn.execute(select(feed).where(feed.c.side == side, feed.c.entity == entity)).first()
     if row is None:
         return Feed(side=side, entity=entity)
+    return _feed(row)
+
+
+def of_side(tx: Tx, side: Side) -> dict[str, Feed]:
+    """All feeds of one side that were read from, by entity."""
+    rows = tx.conn.execute(select(feed).where(feed.c.side == side))
+    return {row.entity: _feed(row) for row in rows}
+
+
+def _feed(row: Any) -> Feed:
     return Feed(
         side=Side(row.side),
         entity=row.entity,
@@ -67,6 +78,11 @@ def all_complete(tx: Tx, entity: str) -> bool:
 def get_meta(tx: Tx, key: str) -> str | None:
     """Read a fact about the store."""
     return tx.conn.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+
+
+def all_meta(tx: Tx) -> dict[str, str]:
+    """Read all facts about the store."""
+    return {row.key: row.value for row in tx.conn.execute(select(meta))}
 
 
 def set_meta(tx: Tx, key: str, value: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ __all__ = [
     "mark_refetch",
     "note_absent",
     "raise_revision",
+    "refetch_due",
     "save_page",
     "some_present",
     "unlinked",
@@ -53,6 +54,13 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     problems: Mapping[str, str]
 
     @property
+    def known(self) -> Fields:
+        """What the last look showed; ``fields`` also keeps what was seen of unknown ones before."""
+        if not self.problems:
+            return self.fields
+        return {f: v for f, v in self.fields.items() if f not in self.problems}
+
+    @property
     def there(self) -> bool:
         """Say whether the record is present and not doubted."""
         return self.presence is Presence.PRESENT and self.absent_since is None
@@ -67,6 +75,10 @@ class PageResult(msgspec.Struct, frozen=True, kw_only=True):
     dropped: tuple[str, ...] = ()
 
 
+_ASSUMED = b""
+"""In place of a content hash: no look has confirmed the content yet."""
+
+
 def content_hash(fields: bytes, presence: str, reference: str | None, merged: str | None) -> bytes:
     """Digest what a change of which must be noticed."""
     digest = hashlib.blake2b(fields, digest_size=16)
@@ -74,8 +86,7 @@ def content_hash(fields: bytes, presence: str, reference: str | None, merged: st
     return digest.digest()
 
 
-def _problems(item: Record) -> bytes | None:
-    return msgspec.msgpack.encode(dict(item.problems)) if item.problems else None
+_NOT_SHOWN = "the system no longer shows it"
 
 
 def save_page(
@@ -90,11 +101,13 @@ def save_page(
     read_lag: timedelta = timedelta(0),
     comparable_versions: bool = False,
     own_write: bool = False,
+    assumed: Collection[str] = (),
 ) -> PageResult:
     """Store what a read saw, newer only (rule 7), and raise the revision of links it concerns.
 
     ``sweep`` numbers the sweep the page belongs to; 0 for other reads.  ``own_write``: the records
-    come from the answer to a write of ours, which is newer than any read before it.
+    come from the answer to a write of ours, which is newer than any read before it.  ``assumed``:
+    ids of those whose answer carried no values; the next look at them counts as a change.
     """
     schema = tx.schema[entity]
     by_id = {r.id: r for r in records}
@@ -114,8 +127,10 @@ def save_page(
     links: set[int] = set()
     for item in by_id.values():
         old = known.get(item.id)
-        values = _values(schema, item, old)
+        values = _values(schema, item, old, own_write=own_write)
         values |= {"instant": read_from, "map_version": map_version}
+        if item.id in assumed:
+            values["hash"] = _ASSUMED
         if old is None:
             inserts.append(
                 values
@@ -136,7 +151,9 @@ def save_page(
                 dropped.append(item.id)
         else:
             updates.append(values | {"r_id": item.id, "sweep": max(sweep, old.sweep)})
-            if not unchanged and old.link_id is not None:
+            # a field that turns unknown, or can be read again, changes what may be written
+            noticed = not unchanged or old.problems != values["problems"]
+            if noticed and old.link_id is not None:
                 links.add(old.link_id)
     _write(tx, side, entity, inserts, updates)
     _touch(tx, side, entity, same, read_from, sweep)
@@ -154,14 +171,20 @@ def save_page(
     )
 
 
-def _values(schema: EntitySchema, item: Record, old: Any) -> dict[str, Any]:
+def _values(schema: EntitySchema, item: Record, old: Any, *, own_write: bool) -> dict[str, Any]:
     fields = dict(item.fields)
+    problems = dict(item.problems or {})
     if old is not None and item.presence is not Presence.GONE:
         # an unknown field keeps what was seen of it earlier (rule 1)
         earlier = None
         for_all = schema.types.keys() - fields.keys()
         if for_all:
             earlier = schema.decode(old.fields)
+            if own_write and old.problems:
+                before = msgspec.msgpack.decode(old.problems)
+                problems |= {f: why for f, why in before.items() if f not in fields}
+            elif not own_write and old.link_id is not None:
+                problems = dict.fromkeys(earlier.keys() - fields.keys(), _NOT_SHOWN) | problems
             fields = earlier | fields
     packed = schema.encode(fields)
     merged = item.merged_into
@@ -176,7 +199,7 @@ def _values(schema: EntitySchema, item: Record, old: Any) -> dict[str, Any]:
         "absent_since": None,
         "refetch_at": None,
         "refetch_tries": 0,
-        "problems": _problems(item),
+        "problems": msgspec.msgpack.encode(problems, order="sorted") if problems else None,
     }
 
 
@@ -257,6 +280,17 @@ def due_refetch(tx: Tx, side: Side, entity: str, now: datetime, limit: int) -> l
         .limit(limit)
     )
     return list(rows.scalars())
+
+
+def refetch_due(tx: Tx, side: Side, now: datetime) -> set[str]:
+    """Entities of which something is due to be fetched."""
+    return set(
+        tx.conn.execute(
+            select(record.c.entity)
+            .distinct()
+            .where(record.c.side == side, record.c.refetch_at <= now)
+        ).scalars()
+    )
 
 
 def absent(tx: Tx, side: Side, entity: str, sweep: int, started: datetime) -> list[str]:

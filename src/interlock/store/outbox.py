@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, WriteKind
@@ -21,6 +21,7 @@ __all__ = [
     "approve",
     "approved",
     "claim",
+    "claimable",
     "created",
     "creations_done",
     "earliest_due",
@@ -200,6 +201,27 @@ def pending(tx: Tx, *states: WriteState) -> list[OutboxWrite]:
     return [_write(tx, row) for row in tx.conn.execute(query)]
 
 
+def _is_due(now: datetime) -> ColumnElement[bool]:
+    return and_(
+        or_(outbox.c.lease.is_(None), outbox.c.lease_until <= now),
+        outbox.c.due_at <= now,
+        outbox.c.needs_approval.is_(False),
+        outbox.c.state.in_(
+            (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
+        ),
+    )
+
+
+def claimable(tx: Tx, now: datetime) -> set[tuple[Side, str]]:
+    """Targets and entities that have writes to be claimed now."""
+    rows = tx.conn.execute(
+        select(outbox.c.target, outbox.c.entity)
+        .distinct()
+        .where(_is_due(now))
+    )
+    return {(Side(row.target), row.entity) for row in rows}
+
+
 def claim(
     tx: Tx,
     target: Side,
@@ -215,18 +237,12 @@ def claim(
     Ready and waiting ones that are due, those in doubt whose time has come, and those left in
     ``sending`` by a process that died, once their lease has run out.
     """
-    free = or_(outbox.c.lease.is_(None), outbox.c.lease_until <= now)
     query = (
         select(outbox)
         .where(
             outbox.c.target == target,
             outbox.c.entity == entity,
-            free,
-            outbox.c.due_at <= now,
-            outbox.c.needs_approval.is_(False),
-            outbox.c.state.in_(
-                (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
-            ),
+            _is_due(now),
         )
         .order_by(outbox.c.priority, outbox.c.created_at, outbox.c.link_id)
         .limit(limit)

@@ -13,7 +13,7 @@ import msgspec
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
-from interlock.model import FieldFacts, Fields, Ref, WriteKind, agree
+from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.history import Event
 from interlock.store.links import Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -91,9 +91,15 @@ def decide(
     if missing:
         for side in missing:
             seen = bundle.seen.get(side)
-            state = "missing" if seen is None or seen.absent_since else seen.presence.value
+            state = (
+                "missing"
+                if seen is None or seen.presence is Presence.PRESENT
+                else seen.presence.value
+            )
             why = f"the {side.value.upper()} record is {state}; nothing is written until you decide"
             opened[f"({side.value})"] = (state, why)
+        # what was open before is no less so while a record is away
+        kept = frozenset(f for f in result.known_open.get(link.id, ()) if not f.startswith("("))
     elif len(bundle.members) == 2:
         decision, rebased = _merge_bundle(pair, bundle, rules, translate)
         result.bases += [(link.id, m) for m in rebased]
@@ -199,7 +205,7 @@ def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
 
 def _shown(pair: Pair, bundle: Bundle, side: Side) -> Fields:
     """What a member shows, in the names of the link's entity."""
-    seen = bundle.seen[side].fields
+    seen = bundle.seen[side].known
     view = pair.views.get((bundle.link.entity, bundle.members[side].entity))
     return seen if view is None else view(seen)
 

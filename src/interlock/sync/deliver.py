@@ -45,10 +45,11 @@ WAIT = timedelta(seconds=30)
 async def deliver(pair: Pair, run: Run) -> int:
     """Send what is due to both sides; returns how many writes were settled."""
     handled = 0
+    due = await pair.store.call(outbox.claimable, pair.clock())
     for entity in sorted(ENTITY_ORDER, key=lambda e: PRIORITY.get(e, 90)):
         for side in Side:
             caps = pair.side(side).entity(entity)
-            if caps is None:
+            if caps is None or (side, entity) not in due:
                 continue
             seen: set[str] = set()
             while side not in run.paused:

@@ -39,9 +39,25 @@ def matched_at(tx: Tx, entity: str) -> str | None:
 async def link_records(pair: Pair, run: Run) -> None:
     """Match the free records of every entity whose two lists have been read in full."""
     merged = pair.merged()
+    free = await pair.store.call(_unsettled)
     for entity in MATCHED:
-        if entity in merged:
+        if entity in merged and entity in free:
             await pair.store.call(_link_entity, pair, entity, run)
+
+
+def _unsettled(tx: Tx) -> set[str]:
+    """Entities with free records, or whose lists were never matched."""
+    rows = tx.conn.execute(
+        select(record.c.entity)
+        .distinct()
+        .where(
+            record.c.link_id.is_(None),
+            record.c.presence == "present",
+            record.c.unlinked.is_distinct_from("parked"),
+        )
+    )
+    matched = feeds.all_meta(tx)
+    return set(rows.scalars()) | {e for e in MATCHED if f"matched:{e}" not in matched}
 
 
 def _link_entity(tx: Tx, pair: Pair, entity: str, run: Run) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -28,13 +28,28 @@ __all__ = ["fetch_now", "observe", "observe_side"]
 
 async def observe_side(pair: Pair, side: Side, run: Run, *, full: bool = False) -> None:
     """Observe every entity of one side; a failure stops only that side."""
-    for entity in pair.observed(side):
-        if side in run.paused:
-            return
+    known = await pair.store.call(feeds.of_side, side)
+
+    async def _attempt(entity: str, look: Callable[[str], Awaitable[None]]) -> None:
         try:
-            await observe(pair, side, entity, run, full=full)
+            if side not in run.paused:
+                await look(entity)
         except ConnectorError as error:
             note_failure(pair.side(side), run, error, entity)
+
+    async def _observe(entity: str) -> None:
+        feed = known.get(entity) or Feed(side=side, entity=entity)
+        await observe(pair, feed, run, full=full)
+
+    async def _again(entity: str) -> None:
+        await _refetch(pair, side, entity, run)
+
+    for entity in pair.observed(side):
+        await _attempt(entity, _observe)
+    asked_for = await pair.store.call(observations.refetch_due, side, pair.clock())
+    for entity in pair.observed(side):
+        if entity in asked_for:
+            await _attempt(entity, _again)
 
 
 def note_failure(connection: Connection, run: Run, error: ConnectorError, entity: str) -> None:
@@ -54,16 +69,15 @@ def note_failure(connection: Connection, run: Run, error: ConnectorError, entity
     run.problem(subject, error.message, error.fix or "", code)
 
 
-async def observe(pair: Pair, side: Side, entity: str, run: Run, *, full: bool = False) -> None:
-    """Bring the observations of one entity of one side up to date.
+async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> None:
+    """Bring the observations of one entity of one side up to date, going on where its feed is.
 
     A system with a modified-since feed is swept once and then followed; one without is swept every
     time.  ``full`` sweeps in any case.
     """
-    connection = pair.side(side)
-    caps = connection.entity(entity)
+    connection = pair.side(feed.side)
+    caps = connection.entity(feed.entity)
     assert caps is not None
-    feed = await pair.store.call(feeds.get, side, entity)
     must_sweep = (
         full
         or not caps.changes
@@ -75,7 +89,6 @@ async def observe(pair: Pair, side: Side, entity: str, run: Run, *, full: bool =
         await _sweep(pair, connection, caps, feed, run)
     else:
         await _follow(pair, connection, caps, feed, run)
-    await _refetch(pair, connection, caps, entity, run)
 
 
 async def _follow(
@@ -160,7 +173,12 @@ async def _store_page(
     sweep: int,
     run: Run,
 ) -> None:
-    """One transaction: observations, revisions and the cursor (rule 9)."""
+    """One transaction: observations, revisions and the cursor (rule 9).
+
+    Nothing is stored where nothing came: the earlier cursor is as good.
+    """
+    if not records:
+        return
 
     def _save(tx: Tx) -> observations.PageResult:
         result = observations.save_page(
@@ -192,17 +210,17 @@ async def _store_page(
     run.tick("observe", feed.side, feed.entity, len(records))
 
 
-async def _refetch(
-    pair: Pair, connection: Connection, caps: EntityCapabilities, entity: str, run: Run
-) -> None:
+async def _refetch(pair: Pair, side: Side, entity: str, run: Run) -> None:
     """Fetch by id what hints, dropped reads and unfinished sweeps asked for."""
+    caps = pair.side(side).entity(entity)
+    assert caps is not None
     while True:
         ids = await pair.store.call(
-            observations.due_refetch, connection.side, entity, pair.clock(), caps.page_size
+            observations.due_refetch, side, entity, pair.clock(), caps.page_size
         )
         if not ids:
             return
-        await fetch_now(pair, connection.side, entity, ids, run)
+        await fetch_now(pair, side, entity, ids, run)
 
 
 async def fetch_now(

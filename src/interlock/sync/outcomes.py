@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities, Outcome, Reason, Receipt
-from interlock.governance.rules import Side
+from interlock.governance.rules import OnCreate, Side
 from interlock.model import ANYTHING, Fields, Record, WriteKind, agree
 from interlock.store import dead_letters, history, links, observations, outbox
 from interlock.store.database import Tx
@@ -45,6 +45,7 @@ class _Stored:
     made: list[tuple[str, str]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
+    unsure: set[int] = field(default_factory=set)
 
 
 def settle(tx: Tx, s: Settlement, answers: Sequence[tuple[OutboxWrite, Receipt]]) -> None:
@@ -99,7 +100,10 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
         read_from=s.at,
         map_version=s.pair.map_version,
         own_write=True,
+        assumed={i for w, r in done if r.record is None and (i := r.record_id or w.record_id)},
     )
+    # a field that was not taken changes nothing that is seen, but must be judged
+    links.raise_revision(tx, stored.unsure)
     links.attach(tx, stored.attached)
     if stored.attached:
         outbox.wake(tx, s.at)
@@ -136,6 +140,8 @@ def _store_success(
         f for f, v in w.fields.items() if f in shown and agree(shown[f], v, facts.get(f, ANYTHING))
     }
     unsure = frozenset(w.fields) - confirmed
+    if unsure:
+        stored.unsure.add(w.link_id)
     member = bundle.members.get(s.side)
     if member is None:
         stored.attached.append((w.link_id, s.side, w.entity, record_id))
@@ -150,7 +156,9 @@ def _store_success(
         )
         if w.reference is not None:
             stored.made.append((w.reference, record_id))
-    base = {**member.base, **w.fields, **{f: shown[f] for f in confirmed}}
+    # what the map keeps from a create was left blank on purpose: no first link fills it
+    omitted: Fields = dict.fromkeys(_omitted(s, w))
+    base = {**omitted, **member.base, **w.fields, **{f: shown[f] for f in confirmed}}
     # a value shown differently is judged at the next merge: base keeps what was written
     since = s.at if receipt.record is None else s.at - timedelta(microseconds=1)
     stored.bases.append(
@@ -166,12 +174,14 @@ def _store_success(
         )
     )
     source = bundle.members.get(s.side.other)
-    if source is not None and w.bases:
+    if source is not None and (w.bases or omitted):
         stored.bases.append(
             (
                 w.link_id,
                 msgspec.structs.replace(
-                    source, base={**source.base, **w.bases}, base_map_version=w.map_version
+                    source,
+                    base={**omitted, **source.base, **w.bases},
+                    base_map_version=w.map_version,
                 ),
             )
         )
@@ -184,6 +194,20 @@ def _store_success(
     )
     s.run.counts[name] += 1
     s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
+
+
+def _omitted(s: Settlement, w: OutboxWrite) -> list[str]:
+    """The owner's fields a create leaves to the owner to fill (rule 2)."""
+    rules = s.pair.rules(w.entity)
+    if w.kind is not WriteKind.CREATE or rules is None:
+        return []
+    return [
+        rule.field
+        for rule in rules.merged()
+        if rule.on_create is OnCreate.OMIT
+        and rule.ownership.side is s.side
+        and rule.field not in w.fields
+    ]
 
 
 def _events(

@@ -504,8 +504,8 @@ def _matches(e: Evidence, deal: Row, created: Change, order: Row | None) -> bool
         return False
     shown = order if order is not None and order.cells.get("rows") else created.after
     rows = shown.cells.get("rows") or []
-    return [(r["sku"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
-        (line.sku, line.quantity, line.unit_price) for line in lines]
+    return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
+        (line.key, line.quantity, line.unit_price) for line in lines]
 
 
 def ordered_at_all(e: Evidence) -> Iterator[str]:
@@ -596,7 +596,7 @@ def writes_bounded(e: Evidence) -> Iterator[str]:
 
 def nothing_before_approval(e: Evidence) -> Iterator[str]:
     """Rule 2: before a plan is approved nothing is written to what was matched."""
-    for change in e.world.journal.changes[:e.world.approved_at]:
+    for change in e.world.journal.changes[:e.world.first_plan]:
         e.made += 1
         if change.by_program and change.entity in ("customer", "contact", "product"):
             yield (f"{change.side} {change.entity} {change.id} was written before any plan was "

@@ -28,7 +28,7 @@ def take(world: World, step: Step) -> None:
             world.say(world.people.said)
             world.pass_time(rng.choice((0.0, 1.0, 20.0, 100.0)))
         case "fault":
-            world.faults_used = True
+            world.rights_changed |= step.name in ("hide_column", "conceal")
             world.say(f"fault: {FAULTS[step.name](world, rng)}")
         case "wait":
             seconds = rng.choice((10.0, 150.0, 3700.0))
@@ -43,8 +43,9 @@ def take(world: World, step: Step) -> None:
             world.struck["two workers"] += 1
             world.sync(workers=2, turns=step.seed)
         case "rest":
+            world.first_plan = world.first_plan or len(world.journal.changes)
             world.approve()
-            world.rest()
+            world.rest(least=0)
             world.agreed_at = len(world.journal.changes)
             for system in world.systems.values():
                 system.mischief.on = True
@@ -78,7 +79,7 @@ def _calls(kind: str, act: Callable[[Random], Any]) -> Callable[[World, Random],
 
 def _finish_late(world: World, rng: Random) -> str:
     system = _system(world, rng)
-    delay = timedelta(seconds=system.settings.settle_time * rng.uniform(0.05, 0.55))
+    delay = timedelta(seconds=system.settings.settle_time * rng.uniform(0.05, 0.5))
     system.mischief.befall("server finishes late", system.mischief.finish_after(delay),
                            operation="write", skip=rng.choice((0, 0, 1)))
     return f"server finishes late ({system.side}, by {delay.total_seconds():.1f} s)"

@@ -193,10 +193,9 @@ class Mischief(Faults):
         for _, carry_out in due:
             self.system.journal.as_actor("program", carry_out)
 
-    @property
-    def unfinished(self) -> bool:
-        """Say whether a call that was broken off may still be carried out."""
-        return bool(self._late)
+    def due(self) -> list[datetime]:
+        """When calls that were broken off will be carried out."""
+        return [at for at, _ in self._late]
 
     def around(self, call: Call, carry_out: Callable[[], T]) -> T:
         """Answer a call after some time, misbehaving as armed."""

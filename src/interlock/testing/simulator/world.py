@@ -163,10 +163,12 @@ class World:
         self.session = self.start()
         self.syncs = 0
         self.struck: Counter[str] = Counter()
-        self.approved_at: int | None = None
+        self.first_plan = 0
+        """Length of the journal when the first plan was about to be approved."""
         self.agreed_at = 0
         """Length of the journal when both sides last were at rest without a fault."""
-        self.faults_used = False
+        self.rights_changed = False
+        """Whether rights came and went, so that only a sweep sees everything again."""
 
     # ── set-up ───────────────────────────────────────────────────────────────────────────────
 
@@ -201,10 +203,18 @@ class World:
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass; what was begun earlier and is due ends."""
-        self.clock.advance(seconds)
-        self.people.finish_due()
-        for system in self.systems.values():
-            system.mischief.finish_due()
+        end = self.clock.time + timedelta(seconds=seconds)
+        while True:
+            due = [at for at, _ in self.people.late]
+            for system in self.systems.values():
+                due += system.mischief.due()
+            now = min([end, *(at for at in due if at <= end)])
+            self.clock.time = max(now, self.clock.time)
+            self.people.finish_due()
+            for system in self.systems.values():
+                system.mischief.finish_due()
+            if self.clock.time >= end:
+                return
 
     async def _sleep(self, seconds: float) -> None:
         self.pass_time(seconds)
@@ -267,8 +277,6 @@ class World:
         """Look at the plan and approve it, where something waits for that."""
         waiting = self.store.run(lambda tx: tx.conn.execute(select(func.count()).where(
             outbox_table.c.needs_approval.is_(True))).scalar_one())
-        if self.approved_at is None:
-            self.approved_at = len(self.journal.changes)
         if not waiting:
             return 0
         plan = _loop().run_until_complete(
@@ -277,7 +285,7 @@ class World:
         self.say(f"a person approves {released} writes")
         return released
 
-    def retry_dead(self) -> None:
+    def retry_dead(self) -> int:
         """Retry what a person would retry once the trouble is over."""
         def revive(tx: Any) -> int:
             dead = outbox.pending(tx, WriteState.DEAD)
@@ -285,9 +293,10 @@ class World:
 
         if revived := self.store.run(revive):
             self.say(f"a person retries {revived} dead letters")
+        return revived
 
-    def rest(self) -> None:
-        """Stop all faults and sync until nothing moves any more."""
+    def rest(self, least: int = 2) -> None:
+        """Stop all faults and sync, more than ``least`` times, until nothing moves any more."""
         self.say("faults stop; the engine comes to rest")
         for system in self.systems.values():
             system.mischief.stop()
@@ -296,11 +305,9 @@ class World:
         self.pass_time(150)
         for number in range(REST_ROUNDS):
             before = len(self.journal.changes)
-            self.sync()
-            if number == 1:
-                self.retry_dead()
-            approved = self.approve()
-            if number > 1 and not approved and len(self.journal.changes) == before:
+            self.sync(full=number == 0 and self.rights_changed)
+            moved = self.approve() + (self.retry_dead() if number == 1 else 0)
+            if number >= least and not moved and len(self.journal.changes) == before:
                 return
             self.pass_time(4000)
         raise NotAtRest(f"still writing after {REST_ROUNDS} rounds")

@@ -1,0 +1,172 @@
+"""``interlock match``: which company of one list is which of the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from interlock.cli.failures import NEEDS_PERSON, finish
+from interlock.cli.options import JsonOutput
+from interlock.cli.screen import amount, columns, print_json, say
+
+if TYPE_CHECKING:
+    from interlock.matching.learn import Figures
+
+__all__ = ["match_app"]
+
+match_app = typer.Typer(
+    help="Which company of one list is which of the other.", no_args_is_help=True
+)
+
+Left = Annotated[Path, typer.Argument(metavar="LEFT.csv", help="The list of the CRM.")]
+Right = Annotated[Path, typer.Argument(metavar="RIGHT.csv", help="The list of the ERP.")]
+Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the result goes.")]
+WeightsFile = Annotated[
+    Path | None,
+    typer.Option("--weights", metavar="FILE", help="Weights that match learn wrote."),
+]
+
+
+@match_app.command("files")
+def files(
+    left: Left,
+    right: Right,
+    *,
+    out: Out = Path("scored.csv"),
+    duplicates: Annotated[
+        Path | None,
+        typer.Option("--duplicates", metavar="FILE", help="Also list duplicates in each list."),
+    ] = None,
+    weights: WeightsFile = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Match two lists: columns id, name, website, street, city, region, postcode, country, phone,
+    tax_id; any but id may be missing.
+    """  # noqa: D205, D209
+    from interlock.service.matching import load_weights, match_files
+
+    found = match_files(left, right, out, weights=load_weights(weights), duplicates=duplicates)
+    if as_json:
+        print_json(found)
+    else:
+        columns(
+            [
+                ("link", f"{found.link:,}", "sure enough to be linked without a person"),
+                ("review", f"{found.review:,}", "for a person to decide"),
+                ("left over", f"{found.unmatched_left:,}", f"of {found.left:,} on the left"),
+                ("left over", f"{found.unmatched_right:,}", f"of {found.right:,} on the right"),
+            ]
+        )
+        if found.duplicates is not None:
+            say(f"{amount(found.duplicates, 'duplicate')} within the lists: {duplicates}")
+        say(f"-> {out}  (weights {found.weights})")
+    if found.review or found.duplicates:
+        finish(NEEDS_PERSON)
+
+
+@match_app.command("pairs")
+def pairs(
+    left: Left,
+    right: Right,
+    given: Annotated[Path, typer.Argument(metavar="PAIRS.csv", help="Columns left_id, right_id.")],
+    *,
+    out: Out = Path("scored.csv"),
+    weights: WeightsFile = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Score given pairs, in their order."""
+    from interlock.service.matching import load_weights, score_given
+
+    count = score_given(left, right, given, out, weights=load_weights(weights))
+    if as_json:
+        print_json({"pairs": count, "out": str(out)})
+    else:
+        say(f"{amount(count, 'pair')} scored -> {out}")
+
+
+@match_app.command("quality")
+def quality(
+    left: Left,
+    right: Right,
+    truth: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TRUTH.csv",
+            help="left_id, right_id and label (1 same, 0 different); without label, all true "
+            "links of the two lists.",
+        ),
+    ],
+    *,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            metavar="N",
+            help="Estimate weights anew from the other folds, by connected component.",
+        ),
+    ] = None,
+    weights: WeightsFile = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Measure precision and recall on pairs whose truth is known."""
+    from interlock.service.matching import load_weights, measure
+
+    found = measure(left, right, truth, weights=load_weights(weights), folds=folds)
+    if as_json:
+        print_json(found)
+        return
+    say(f"measured on {found.how}, weights {found.weights}")
+    if found.candidate_recall is not None:
+        say(f"candidates hold {found.candidate_recall:.4f} of the true pairs")
+    _show_figures([("", found.figures)])
+
+
+@match_app.command("learn")
+def learn(
+    left: Left,
+    right: Right,
+    decisions: Annotated[
+        Path, typer.Argument(metavar="DECISIONS.csv", help="left_id, right_id, label.")
+    ],
+    *,
+    out: Out = Path("weights.json"),
+    version: Annotated[
+        str, typer.Option("--version", metavar="TEXT", help="What to call the new weights.")
+    ] = "learnt",
+    weights: WeightsFile = None,
+    as_json: JsonOutput = False,
+) -> None:
+    """Estimate weights anew from decided pairs, with figures before and after.
+
+    They are used only where --weights names the file.
+    """
+    from interlock.service.matching import learn_weights, load_weights
+
+    learnt = learn_weights(
+        left, right, decisions, out, before=load_weights(weights), version=version
+    )
+    if as_json:
+        print_json(learnt)
+        return
+    _show_figures([("before", learnt.before), ("after (cross-validated)", learnt.after)])
+    say(f"-> {out}")
+
+
+def _show_figures(rows: list[tuple[str, Figures]]) -> None:
+    table = [("", "pairs", "precision", "recall", "F1", "links: from", "precision", "recall")]
+    table += [
+        (
+            name,
+            f"{f.pairs:,}",
+            f"{f.precision:.4f}",
+            f"{f.recall:.4f}",
+            f"{f.f1:.4f}",
+            f"{f.link_at:.3f}",
+            f"{f.link_precision:.4f}",
+            f"{f.link_recall:.4f}",
+        )
+        for name, f in rows
+    ]
+    columns(table)

@@ -1,0 +1,139 @@
+"""Customer lists as CSV files: read for matching, results written."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from interlock.errors import ConfigurationError
+from interlock.matching.table import Company, Table, tabulate
+
+__all__ = ["COLUMNS", "read_companies", "read_pairs", "rows_by_id", "write_rows"]
+
+COLUMNS = ("id", "name", "website", "street", "city", "region", "postcode", "country", "phone",
+           "tax_id")
+_LONGEST = 1_000_000
+
+
+def read_companies(path: Path) -> Table:
+    """Read a list; columns may be missing and in any order, others are passed over.
+
+    Raises ``ConfigurationError`` for a file without an id column and for ids given twice.
+    """
+    with _reading(path) as file:
+        rows = _rows(file, path)
+        header = next(rows, [])
+        where = _places(header, COLUMNS)
+        if "id" not in where:
+            raise ConfigurationError("there is no column 'id'", file=str(path),
+                                     fix=f"name the columns: {', '.join(COLUMNS)}")
+        table = tabulate(_companies(rows, where, path))
+    if len(set(table.ids)) != len(table.ids):
+        seen: set[str] = set()
+        twice = next(key for key in table.ids if key in seen or seen.add(key))
+        raise ConfigurationError(f"the id {twice!r} stands there twice", file=str(path))
+    return table
+
+
+def _companies(rows: Iterator[list[str]], where: dict[str, int], path: Path) -> Iterator[Company]:
+    at = [where.get(column, -1) for column in COLUMNS]
+    wide = max(at)
+    for number, row in enumerate(rows, start=2):
+        if not row:
+            continue
+        cells = [*row, *[""] * (wide + 1 - len(row)), ""]  # the last one stands for -1
+        key, name, website, street, city, region, postcode, country, phone, tax_id = (
+            cells[place] for place in at)
+        if not key:
+            raise ConfigurationError("a record has no id", file=str(path), line=number)
+        yield Company(id=key, name=name, website=website, street=street, city=city, region=region,
+                      postcode=postcode, country=country, phone=phone, tax_id=tax_id)
+
+
+def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str, str]]:
+    """Read pairs of ids with their label, "" where none is asked for."""
+    needed = ("left_id", "right_id", "label") if labelled else ("left_id", "right_id")
+    with _reading(path) as file:
+        rows = _rows(file, path)
+        where = _places(next(rows, []), needed)
+        missing = [column for column in needed if column not in where]
+        if missing:
+            raise ConfigurationError(f"there is no column {missing[0]!r}", file=str(path),
+                                     fix=f"name the columns: {', '.join(needed)}")
+        wide = max(where.values())
+        pairs = []
+        for number, row in enumerate(rows, start=2):
+            if len(row) <= wide:
+                if any(row):
+                    raise ConfigurationError("a row is too short", file=str(path), line=number)
+                continue
+            label = row[where["label"]].strip() if labelled else ""
+            if labelled and label not in {"0", "1"}:
+                raise ConfigurationError("a label is 1 (same) or 0 (different)", file=str(path),
+                                         line=number)
+            pairs.append((row[where["left_id"]], row[where["right_id"]], label))
+    return pairs
+
+
+def has_labels(path: Path) -> bool:
+    """Tell whether a file of pairs says of each whether it is right."""
+    with _reading(path) as file:
+        return "label" in _places(next(_rows(file, path), []), ("label",))
+
+
+def rows_by_id(table: Table) -> dict[str, int]:
+    """Row of each id."""
+    return {key: row for row, key in enumerate(table.ids.tolist())}
+
+
+def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> int:
+    """Write a CSV file whole or not at all; returns the number of rows."""
+    part = path.with_name(path.name + ".part")
+    count = 0
+    try:
+        with part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(header)
+            for row in rows:
+                writer.writerow(row)
+                count += 1
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise ConfigurationError(f"cannot write: {error.strerror}", file=str(path)) from error
+    return count
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[str]]:
+    try:
+        # a spreadsheet's mark at the beginning is no part of the first column's name
+        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+            yield file
+    except OSError as error:
+        raise ConfigurationError(f"cannot read: {error.strerror}", file=str(path)) from error
+
+
+def _rows(file: IO[str], path: Path) -> Iterator[list[str]]:
+    csv.field_size_limit(_LONGEST)
+    first = file.readline()
+    mark = max(",;\t", key=first.count)
+    file.seek(0)
+    reader = csv.reader(file, delimiter=mark)
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error as error:
+            raise ConfigurationError(f"not a CSV file: {error}", file=str(path),
+                                     line=reader.line_num) from error
+        if row is None:
+            return
+        yield row
+
+
+def _places(header: Sequence[str], columns: Sequence[str]) -> dict[str, int]:
+    found = [cell.strip().lower().replace(" ", "_") for cell in header]
+    return {column: found.index(column) for column in columns if column in found}

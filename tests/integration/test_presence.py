@@ -1,0 +1,175 @@
+"""Deleted, hidden, archived and merged records: nothing is recreated, nothing believed too soon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from interlock.governance.rules import Side
+from interlock.model import Presence
+from interlock.store import observations
+from interlock.testing.faults import answer_status
+
+from .company import Company
+from .conftest import Founding
+from .test_edits import Linked, link
+
+
+def seen(company: Company, side: Side, record_id: str) -> observations.Observation:
+    found = company.ask(lambda tx: observations.load(tx, side, "customer", [record_id]))
+    return found[record_id]  # type: ignore[no-any-return]
+
+
+async def test_a_deleted_record_is_neither_recreated_nor_deleted_on_the_other_side(
+    company: Company,
+) -> None:
+    pair = await link(company)
+    company.erp.delete("customer", pair.erp_id)
+    pair.edit_crm(Phone="2")
+    for _ in range(3):
+        await company.go()
+        company.advance(hours=2)
+    assert company.erp.all("customer") == {}
+    assert pair.crm["Phone"] == "2"
+    assert company.open_fields() == {"(erp)": "gone"}, "a person sees it"
+    assert company.pending() == []
+
+
+class TestWithoutTombstones:
+    """A system that just no longer shows a record: hidden first, gone after two looks."""
+
+    @pytest.fixture
+    async def pair(self, found: Founding) -> Linked:
+        company = found(erp_settings={"changes": False})
+        # rights are proven on another record
+        company.erp.add("customer", {"name": "Another"})
+        return await link(company)
+
+    async def test_hidden_then_gone_after_two_looks_an_hour_apart(self, pair: Linked) -> None:
+        company = pair.company
+        company.erp.delete("customer", pair.erp_id)
+        await company.sync()
+        assert seen(company, Side.ERP, pair.erp_id).presence is Presence.PRESENT
+        assert company.open_fields() == {"(erp)": "missing"}
+        company.advance(minutes=50)
+        await company.sync()
+        assert seen(company, Side.ERP, pair.erp_id).presence is Presence.PRESENT
+        company.advance(minutes=70)
+        await company.sync()
+        assert seen(company, Side.ERP, pair.erp_id).presence is Presence.GONE
+        assert company.open_fields() == {"(erp)": "gone"}
+        for _ in range(2):
+            company.advance(hours=2)
+            await company.go()
+        assert len(company.erp.all("customer")) == 1, "never created again"
+
+    async def test_nothing_is_written_to_either_side_meanwhile(self, pair: Linked) -> None:
+        company = pair.company
+        company.erp.delete("customer", pair.erp_id)
+        before = pair.written()
+        pair.edit_crm(Phone="2")
+        await company.go()
+        assert pair.written() == before
+
+    async def test_one_that_comes_back_goes_on_where_it_was(self, pair: Linked) -> None:
+        company = pair.company
+
+        def veil(_call: Any, carry_out: Any) -> Any:
+            return [row for row in carry_out() if row.id != pair.erp_id]
+
+        company.erp_faults.arm(veil, operation="listed", entity="customer", times=None)
+        company.erp_faults.arm(veil, operation="fetched", entity="customer", times=None)
+        pair.edit_crm(Phone="2")
+        await company.sync()
+        assert company.open_fields() == {"(erp)": "missing"}
+        company.erp_faults.clear()
+        await company.rest()
+        assert company.open_fields() == {}
+        assert pair.erp["tel"] == "2"
+
+    async def test_lost_rights_are_not_a_thousand_deletions(self, pair: Linked) -> None:
+        company = pair.company
+        company.erp_faults.arm(lambda _c, _do: [], operation="listed", entity="customer", times=None)
+        company.erp_faults.arm(lambda _c, _do: [], operation="fetched", entity="customer", times=None)
+        for _ in range(4):
+            await company.sync()
+            company.advance(hours=2)
+        assert seen(company, Side.ERP, pair.erp_id).presence is Presence.PRESENT
+        company.erp_faults.clear()
+        await company.rest()
+        assert company.open_fields() == {}
+
+
+async def test_a_list_that_shows_far_too_little_is_raised_not_believed(found: Founding) -> None:
+    company = found(erp_settings={"changes": False})
+    for i in range(60):
+        company.erp.add("customer", {"name": f"Partner {i}"})
+    await company.go()
+    company.erp_faults.arm(
+        lambda _c, do: do()[:10], operation="listed", entity="customer", times=None
+    )
+    report = await company.sync()
+    assert [p.code for p in report.problems] == ["shortfall"]
+    [problem] = report.problems
+    assert "50 of 60" in problem.message
+    company.erp_faults.clear()
+    report = await company.sync()
+    assert list(report.problems) == []
+
+
+async def test_an_archived_record_is_left_alone(company: Company) -> None:
+    pair = await link(company)
+    company.erp.archive("customer", pair.erp_id)
+    before = pair.written()
+    pair.edit_crm(Phone="2")
+    await company.rest()
+    assert pair.written() == before
+    assert company.open_fields() == {"(erp)": "archived"}
+    company.erp.archive("customer", pair.erp_id, back=True)
+    await company.rest()
+    assert pair.erp["tel"] == "2"
+    assert company.open_fields() == {}
+
+
+async def test_a_merged_record_is_shown(company: Company) -> None:
+    pair = await link(company)
+    winner = company.erp.add("customer", {"name": "Winner"})
+    company.erp.merge("customer", pair.erp_id, winner)
+    before = dict(company.erp.all("customer"))
+    pair.edit_crm(Phone="2")
+    await company.rest()
+    assert company.erp.all("customer") == before
+    assert company.open_fields() == {"(erp)": "merged"}
+
+
+async def test_a_deleted_source_withdraws_its_create(company: Company) -> None:
+    acme = company.crm.add("customer", {"Name": "Acme"})
+    await company.plan()
+    company.approve()
+    company.crm.delete("customer", acme)
+    await company.sync()
+    await company.rest()
+    assert company.erp.all("customer") == {}
+    assert company.pending() == []
+
+
+async def test_a_record_without_any_partner_may_come_and_go(company: Company) -> None:
+    born = company.erp.add("customer", {"name": "Born in the ERP"})
+    await company.go()
+    company.erp.delete("customer", born)
+    report = await company.sync()
+    assert report.writes == 0
+    assert company.open_fields() == {}
+
+
+async def test_a_system_down_at_the_second_look_proves_nothing(found: Founding) -> None:
+    company = found(erp_settings={"changes": False})
+    company.erp.add("customer", {"name": "Another"})
+    pair = await link(company)
+    company.erp.delete("customer", pair.erp_id)
+    await company.sync()
+    company.advance(hours=2)
+    company.erp_faults.arm(answer_status(503), operation="fetched", times=None)
+    await company.sync()
+    assert seen(company, Side.ERP, pair.erp_id).presence is Presence.PRESENT
