@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
+SEEDS ?= 0:1000
 
-.PHONY: help demo demo-real test test-fast lint format bench build clean
+.PHONY: help demo demo-real test test-fast lint format bench simulate build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +51,9 @@ format: $(VENV)/.dev  ## Put the code into shape
 
 bench: $(VENV)/.dev  ## Measure throughput beside a raw copy in the same run
 	@$(BIN)/python benchmarks/throughput.py
+
+simulate: $(VENV)/.dev  ## Simulated histories under faults: SEEDS=START:END
+	@$(BIN)/python -m interlock.testing.simulator --seeds $(SEEDS) --jobs $(WORKERS)
 
 build: $(VENV)/.dev  ## A wheel and a source archive in dist/
 	@rm -rf dist

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from interlock.connectors.memory import MemorySystem, register
+from interlock.connectors.memory import register
 from interlock.testing.faults import Faults
 
 from .shop import Ran, Shop, ran
@@ -123,7 +123,7 @@ def test_a_system_that_refuses_the_credentials(shop: Shop) -> None:
 
 def test_one_system_that_is_away_does_not_stop_the_other_and_nothing_is_lost(shop: Shop) -> None:
     away = shop.root / "away"
-    shop.write("    path: \"" + str(shop.root / "erp.db"), f'    path: "{away}/erp.db"')
+    shop.write('    path: "' + str(shop.root / "erp.db"), f'    path: "{away}/erp.db"')
     with shop.crm() as crm:
         crm.edit("customer", "001-0000001", {"Phone": "+1 555 0199"})
     result = shop.do("sync", "--once")
@@ -157,7 +157,7 @@ def web_page() -> Iterator[int]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_GET  # noqa: N815
+        do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             return

@@ -51,9 +51,7 @@ def test_init_refuses_to_overwrite_a_project(fresh: Shop) -> None:
         (["--crm", "bottlecrm", *ERP, "--set", "crm.url=crm.example"], "https://host"),
     ],
 )
-def test_init_names_what_is_wrong_with_a_flag(
-    tmp_path: Path, flags: list[str], says: str
-) -> None:
+def test_init_names_what_is_wrong_with_a_flag(tmp_path: Path, flags: list[str], says: str) -> None:
     result = ran("init", "--project", tmp_path / "p", *flags)
     assert result.code == 2
     assert says in result.flat

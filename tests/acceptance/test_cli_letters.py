@@ -108,9 +108,7 @@ def test_a_discarded_one_stays_away_until_the_record_changes(letters: Shop) -> N
         (("show", 9), "no dead letter 9"),
     ],
 )
-def test_wrong_use_changes_nothing(
-    letters: Shop, arguments: tuple[object, ...], says: str
-) -> None:
+def test_wrong_use_changes_nothing(letters: Shop, arguments: tuple[object, ...], says: str) -> None:
     before = letters.do("dead-letters", "list", "--json").out
     result = letters.do("dead-letters", *arguments)
     assert result.code == 2

@@ -64,10 +64,13 @@ class Rarity:
 
     def word_weights(self, words: Hashes) -> NDArray[np.float32]:
         """Information of each word in bits: how much rarer than all records it is."""
-        at = np.minimum(np.searchsorted(_COMMON, words), len(_COMMON) - 1)
-        counts = self.words.of_each(words) + (_COMMON[at] == words) * (_PRIOR * _COMMON_SHARE)
-        weights = np.log2((self.size + _PRIOR) / (counts + 1.0)).astype(np.float32)
-        return np.where(words == 0, np.float32(0), weights)
+        weights = np.zeros(words.shape, dtype=np.float32)
+        held = words != 0
+        some = words[held]
+        at = np.minimum(np.searchsorted(_COMMON, some), len(_COMMON) - 1)
+        counts = self.words.of_each(some) + (_COMMON[at] == some) * (_PRIOR * _COMMON_SHARE)
+        weights[held] = np.log2((self.size + _PRIOR) / (counts + 1.0))
+        return weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,17 @@ from sqlalchemy import select
 
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
-from interlock.model import Fields, Money, OrderStatus, Presence, Record, Ref, StageKind, WriteKind
+from interlock.model import (
+    Fields,
+    OrderStatus,
+    Presence,
+    Record,
+    Ref,
+    StageKind,
+    Value,
+    WriteKind,
+    agree,
+)
 from interlock.processes.snapshot import Draft, Refusal, draft_order
 from interlock.store import cases, dead_letters, history, links, observations
 from interlock.store.cases import Case
@@ -35,6 +45,9 @@ __all__ = ["OrderSettings", "QuoteToOrder", "order_as_deal"]
 
 PROCESS = "quote_to_order"
 LINK_ENTITY = "deal"
+
+_SOLD = {"amount": "amount", "lines": "lines", "customer": "customer", "po_number": "PO number"}
+"""What of a deal went into its order, and how it is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +123,7 @@ class QuoteToOrder:
         for deal in won:
             case = known.get(deal.id)
             if deal.link_id is not None:
-                noted += self._amended(deal, case, now)
+                noted += self._amended(tx, deal, case, now)
                 continue
             why = self._not_ours(deal)
             if why is None:
@@ -137,18 +150,19 @@ class QuoteToOrder:
         return None
 
     def _amended(
-        self, deal: observations.Observation, case: Case | None, now: datetime
+        self, tx: Tx, deal: observations.Observation, case: Case | None, now: datetime
     ) -> list[Case]:
         """An ordered deal that changes afterwards is shown, never written to the order."""
         if case is None or case.snapshot is None or case.state not in ("ordered", "changed"):
             return []
-        snapshot = _unpack(case.snapshot)
-        amount = deal.fields.get("amount")
+        sold = tx.schema["deal"].decode(_unpack(case.snapshot).sold)
+        changed = [f for f, v in sold.items() if f in deal.fields and not agree(v, deal.fields[f])]
         why = "ordered"
         if deal.fields.get("stage_kind", StageKind.WON) != StageKind.WON:
             why = "the deal is no longer won although its order was made"
-        elif isinstance(amount, Money) and amount.amount != Decimal(snapshot.amount):
-            why = "the deal's amount was changed after its order was made"
+        elif changed:
+            what = " and ".join(_SOLD[f] for f in changed)
+            why = f"the deal's {what} changed after its order was made"
         if why == case.why or (why == "ordered" and case.state == "ordered"):
             return []
         state = "ordered" if why == "ordered" else "changed"
@@ -261,8 +275,6 @@ class QuoteToOrder:
             evidence="won deal",
             now=now,
         )
-        amount = deal.fields["amount"]
-        assert isinstance(amount, Money)
         cases.put(
             tx,
             [
@@ -273,7 +285,7 @@ class QuoteToOrder:
                     fix="",
                     at=now,
                     link_id=link_id,
-                    snapshot=_pack(tx, outcome, amount.amount),
+                    snapshot=_pack(tx, outcome, deal.fields),
                 )
             ],
         )
@@ -502,19 +514,21 @@ def _digest(tx: Tx, deal: Record, quote: Record | None) -> bytes:
 
 
 class _Snapshot(msgspec.Struct):
-    """What a case keeps of the decided order: packed fields, expected total, deal's amount."""
+    """What a case keeps of the decided order: its packed fields, the total it must come to, and
+    the deal's fields that say what was sold.
+    """
 
     fields: bytes
     net_total: str
-    amount: str
+    sold: bytes
 
 
-def _pack(tx: Tx, draft: Draft, amount: Decimal) -> bytes:
+def _pack(tx: Tx, draft: Draft, deal: Mapping[str, Value | None]) -> bytes:
     return msgspec.msgpack.encode(
         _Snapshot(
             fields=tx.schema["order"].encode(draft.fields),
             net_total=str(draft.net_total),
-            amount=str(amount),
+            sold=tx.schema["deal"].encode({f: deal[f] for f in _SOLD if f in deal}),
         )
     )
 

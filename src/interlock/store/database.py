@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 from alembic import command
 from alembic.config import Config
@@ -136,7 +136,7 @@ class Store:
         return cls(engine, schema, where=where)
 
     @classmethod
-    def in_memory(cls, schema: Schema) -> Store:
+    def in_memory(cls, schema: Schema) -> Self:
         """Make an empty store in this process's memory, with transactions run inline."""
         engine = _engine(make_url("sqlite://"))
         metadata.create_all(engine)

@@ -17,8 +17,9 @@ CHUNK = 25
 
 def main() -> int:
     """Run what the arguments ask for; 1 when something failed."""
-    parser = argparse.ArgumentParser(prog="python -m interlock.testing.simulator",
-                                     description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m interlock.testing.simulator", description=__doc__
+    )
     parser.add_argument("--seed", type=int, help="one history")
     parser.add_argument("--steps", help="only these steps of it: 0,3,5")
     parser.add_argument("--seeds", help="many: START:END")
@@ -47,8 +48,13 @@ def _many(seeds: range, jobs: int, *, keep_going: bool) -> int:
     totals: Counter[str] = Counter()
     failed: list[Result] = []
     for result in _results(seeds, jobs):
-        totals.update(histories=1, steps=len(result.steps), syncs=result.syncs,
-                      transactions=result.transactions, checks=result.checks)
+        totals.update(
+            histories=1,
+            steps=len(result.steps),
+            syncs=result.syncs,
+            transactions=result.transactions,
+            checks=result.checks,
+        )
         struck.update(result.struck)
         if result.failures:
             failed.append(result)
@@ -57,10 +63,12 @@ def _many(seeds: range, jobs: int, *, keep_going: bool) -> int:
     for result in failed[:10]:
         _show(shorten(result))
     seconds = time.monotonic() - began
-    print(f"\n{totals['histories']:,} histories, {totals['steps']:,} steps, "
-          f"{totals['syncs']:,} syncs, {totals['transactions']:,} transactions, "
-          f"{totals['checks']:,} comparisons, {seconds:.0f} s "
-          f"({totals['histories'] / seconds:.1f} a second)")
+    print(
+        f"\n{totals['histories']:,} histories, {totals['steps']:,} steps, "
+        f"{totals['syncs']:,} syncs, {totals['transactions']:,} transactions, "
+        f"{totals['checks']:,} comparisons, {seconds:.0f} s "
+        f"({totals['histories'] / seconds:.1f} a second)"
+    )
     print("faults: " + ", ".join(f"{kind} {n:,}" for kind, n in struck.most_common()))
     print("not yet: " + "; ".join(NOT_YET))
     by_check = Counter(f.check for r in failed for f in r.failures[:1])
@@ -84,7 +92,8 @@ def _results(seeds: range, jobs: int) -> Iterator[Result]:
         return
     with get_context("spawn").Pool(jobs) as pool:
         chunks: Iterable[list[Result]] = pool.imap_unordered(
-            simulate_all, [seeds[i:i + CHUNK] for i in range(0, len(seeds), CHUNK)])
+            simulate_all, [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+        )
         for chunk in chunks:
             yield from chunk
 

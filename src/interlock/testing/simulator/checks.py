@@ -25,6 +25,7 @@ from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.store.tables import history as history_table
 from interlock.store.tables import link as link_table
 from interlock.store.tables import record as record_table
+from interlock.sync.identity import reference_of
 from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
 from interlock.testing.simulator.systems import Change
 from interlock.testing.simulator.world import World
@@ -57,14 +58,14 @@ class Evidence:
             seen = observations.from_row(tx, row)
             self.seen[seen.side, seen.entity, seen.id] = seen
         self.written: dict[tuple[str, str, str, str], list[object]] = defaultdict(list)
-        for row in tx.conn.execute(select(history_table).where(
-                history_table.c.field.is_not(None))):
+        for row in tx.conn.execute(select(history_table).where(history_table.c.field.is_not(None))):
             self.written[row.side, row.entity, row.record_id, row.field].append(
-                msgspec.msgpack.decode(row.old))
+                msgspec.msgpack.decode(row.old)
+            )
 
     # ── the systems ──────────────────────────────────────────────────────────────────────────
 
-    def wanted(self, side: Side, entity: str) -> frozenset[str]:
+    def wanted(self, entity: str) -> frozenset[str]:
         """Fields the engine may read."""
         return self.world.project.ownership.wanted().get(entity, frozenset())
 
@@ -106,8 +107,9 @@ class Evidence:
     @cached_property
     def link_of(self) -> Mapping[Key, int]:
         """Record -> link."""
-        return {(m.side, m.entity, m.id): i for i, b in self.links.items()
-                for m in b.members.values()}
+        return {
+            (m.side, m.entity, m.id): i for i, b in self.links.items() for m in b.members.values()
+        }
 
     def healthy(self) -> Iterator[tuple[Bundle, dict[Side, Fields]]]:
         """Links with both members live, with what both now show."""
@@ -136,25 +138,30 @@ class Evidence:
     def same(self, bundle: Bundle, name: str, crm: Any, erp: Any) -> bool:
         """Compare values of both sides as both can hold them, references by their links."""
         if isinstance(crm, Ref) and isinstance(erp, Ref):
-            return self.link_of.get((Side.CRM, crm.entity, crm.id), -1) == \
-                self.link_of.get((Side.ERP, erp.entity, erp.id), -2)
+            return self.link_of.get((Side.CRM, crm.entity, crm.id), -1) == self.link_of.get(
+                (Side.ERP, erp.entity, erp.id), -2
+            )
         entity = bundle.link.entity
-        return agree(crm, erp, self.facts(Side.CRM, entity, name),
-                     self.facts(Side.ERP, entity, name)) or (
-            self._bent(bundle) and respelled(crm, erp))
+        return agree(
+            crm, erp, self.facts(Side.CRM, entity, name), self.facts(Side.ERP, entity, name)
+        ) or (self._bent(bundle) and respelled(crm, erp))
 
     def _bent(self, bundle: Bundle) -> bool:
-        return any(c.bent for m in bundle.members.values()
-                   for c in self.by_record[m.side, m.entity, m.id])
+        return any(
+            c.bent for m in bundle.members.values() for c in self.by_record[m.side, m.entity, m.id]
+        )
 
     def waits(self, bundle: Bundle, name: str) -> bool:
         """Say whether a person can see that this field, or its link, is not at rest."""
         opened = self.open.get(bundle.link.id, {})
         if name in opened or "(crm)" in opened or "(erp)" in opened:
             return True
-        return any(w.link_id == bundle.link.id and name in w.fields and (
-            w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN))
-            for w in self.outbox)
+        return any(
+            w.link_id == bundle.link.id
+            and name in w.fields
+            and (w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN))
+            for w in self.outbox
+        )
 
     def edits(self, key: Key, name: str, since: int = 0) -> list[tuple[Change, Any, Any]]:
         """Changes of one field of one record: (change, value before, value after)."""
@@ -166,8 +173,7 @@ class Evidence:
                 continue
             before = None if change.before is None else self.fields(side, change.before).get(name)
             after = self.fields(side, change.after).get(name)
-            if not agree(before, after, facts) or (
-                    change.before is None and after is not None):
+            if not agree(before, after, facts) or (change.before is None and after is not None):
                 found.append((change, before, after))
         return found
 
@@ -180,7 +186,7 @@ def observed(e: Evidence) -> Iterator[str]:
     pair = e.world.session.pair
     for side in Side:
         for entity in pair.observed(side):
-            wanted = e.wanted(side, entity)
+            wanted = e.wanted(entity)
             for row in e.alive(side, entity):
                 e.made += 1
                 seen = e.seen.get((side, entity, row.id))
@@ -193,17 +199,24 @@ def observed(e: Evidence) -> Iterator[str]:
                 shown = e.fields(side, row)
                 for name in wanted & shown.keys():
                     if seen.fields.get(name, "unknown") != shown[name]:
-                        yield (f"{side} {entity} {row.id} {name} is {shown[name]!r} but seen as "
-                               f"{seen.fields.get(name, 'unknown')!r}")
+                        yield (
+                            f"{side} {entity} {row.id} {name} is {shown[name]!r} but seen as "
+                            f"{seen.fields.get(name, 'unknown')!r}"
+                        )
 
 
 def absent_is_not_gone(e: Evidence) -> Iterator[str]:
-    """Rule 10: gone are only records that were deleted."""
+    """Rule 10: gone are only records that were deleted, at the end and after each sync."""
+    yield from e.world.wrongly_gone
     for (side, entity, record_id), seen in e.seen.items():
         e.made += 1
         row = e.row(side, entity, record_id)
-        if seen.presence is Presence.GONE and row is not None and row.state is not State.DELETED \
-                and row.state is not State.MERGED:
+        if (
+            seen.presence is Presence.GONE
+            and row is not None
+            and row.state is not State.DELETED
+            and row.state is not State.MERGED
+        ):
             yield f"{side} {entity} {record_id} is held to be gone but is {row.state}"
 
 
@@ -232,16 +245,18 @@ def edits_survive(e: Evidence) -> Iterator[str]:
             yield from _survives(e, bundle, rule, shown, since)
 
 
-def _survives(e: Evidence, bundle: Bundle, rule: FieldRule, shown: Mapping[Side, Fields],
-              since: int) -> Iterator[str]:
+def _survives(
+    e: Evidence, bundle: Bundle, rule: FieldRule, shown: Mapping[Side, Fields], since: int
+) -> Iterator[str]:
     name, entity = rule.field, bundle.link.entity
     if bundle.link.created_at > e.world.clock.time or e.waits(bundle, name):
         return
     keys = {s: (s, m.entity, m.id) for s, m in bundle.members.items()}
     if any(e.by_record[k][0].number >= since for k in keys.values() if e.by_record.get(k)):
         return
-    by_people = {s: [x for x in e.edits(k, name, since) if not x[0].by_program]
-                 for s, k in keys.items()}
+    by_people = {
+        s: [x for x in e.edits(k, name, since) if not x[0].by_program] for s, k in keys.items()
+    }
     sides = [s for s in Side if by_people[s]]
     owner = rule.ownership.side
     if owner is not None:
@@ -250,21 +265,26 @@ def _survives(e: Evidence, bundle: Bundle, rule: FieldRule, shown: Mapping[Side,
         sides = [owner]
     if len(sides) != 1:
         return
-    side, = sides
+    (side,) = sides
     change, _, value = by_people[side][-1]
     e.made += 1
     if value is None and owner is None and not rule.may_blank:
         if shown[side].get(name) is None and shown[side.other].get(name) is not None:
             yield f"link {bundle.link.id} {name}: a blank in the {side} was not filled again"
         return
-    if _excused(e, keys[side], name, change):
+    if _excused(e, keys[side], change):
         return
     for one in Side:
         mine = value if one is side else shown[side].get(name)
-        if not e.same(bundle, name, *((shown[one].get(name), mine) if one is Side.CRM
-                                      else (mine, shown[one].get(name)))):
-            yield (f"link {bundle.link.id} {entity} {name}: {side} alone set {value!r}, but the "
-                   f"{one} shows {shown[one].get(name)!r}")
+        if not e.same(
+            bundle,
+            name,
+            *((shown[one].get(name), mine) if one is Side.CRM else (mine, shown[one].get(name))),
+        ):
+            yield (
+                f"link {bundle.link.id} {entity} {name}: {side} alone set {value!r}, but the "
+                f"{one} shows {shown[one].get(name)!r}"
+            )
 
 
 def nothing_lost(e: Evidence) -> Iterator[str]:
@@ -273,8 +293,9 @@ def nothing_lost(e: Evidence) -> Iterator[str]:
         side, entity, record_id = key
         if entity not in ("customer", "contact", "product"):
             continue
-        names = {n for c in changes if c.by_program and c.before is not None
-                 for n in e.wanted(side, entity)} - {"other_id"}
+        names = {
+            n for c in changes if c.by_program and c.before is not None for n in e.wanted(entity)
+        } - {"other_id"}
         for name in sorted(names):
             person: tuple[Change, Any] | None = None
             for change, _, after in e.edits(key, name):
@@ -282,17 +303,20 @@ def nothing_lost(e: Evidence) -> Iterator[str]:
                     e.made += 1
                     rows = e.written.get((side.value, entity, record_id, name), ())
                     if not any(_recorded(old, person[1]) for old in rows) and not _excused(
-                            e, key, name, person[0]):
-                        yield (f"{side} {entity} {record_id} {name}: {person[1]!r} was replaced "
-                               f"by {after!r} and no history tells")
+                        e, key, person[0]
+                    ):
+                        yield (
+                            f"{side} {entity} {record_id} {name}: {person[1]!r} was replaced "
+                            f"by {after!r} and no history tells"
+                        )
                 person = None if change.by_program else (change, after)
 
 
 def _recorded(old: object, value: Value) -> bool:
-    return old == msgspec.msgpack.decode(msgspec.msgpack.encode(plain(value)))
+    return bool(old == msgspec.msgpack.decode(msgspec.msgpack.encode(plain(value))))
 
 
-def _excused(e: Evidence, key: Key, name: str, edit: Change) -> bool:
+def _excused(e: Evidence, key: Key, edit: Change) -> bool:
     """Without a version check nobody can tell an edit made after the last look.
 
     The look may be as old as the system's read lag and the call that followed it.
@@ -301,8 +325,10 @@ def _excused(e: Evidence, key: Key, name: str, edit: Change) -> bool:
     if system.settings.version_check:
         return False
     late = timedelta(seconds=system.settings.read_lag + system.settings.settle_time)
-    return any(c.by_program and c.number > edit.number and c.at - edit.at <= late + _EXCUSED_AFTER
-               for c in e.by_record[key])
+    return any(
+        c.by_program and c.number > edit.number and c.at - edit.at <= late + _EXCUSED_AFTER
+        for c in e.by_record[key]
+    )
 
 
 def no_invented_blanks(e: Evidence) -> Iterator[str]:
@@ -313,15 +339,16 @@ def no_invented_blanks(e: Evidence) -> Iterator[str]:
             continue
         if not any(c.by_program and c.before is not None and not c.bent for c in changes):
             continue
-        for name in sorted(e.wanted(side, entity) - {"other_id"}):
+        for name in sorted(e.wanted(entity) - {"other_id"}):
             for change, before, after in e.edits(key, name):
                 if not change.by_program or change.bent or after is not None or before is None:
                     continue
                 e.made += 1
                 other = e.partner.get(key)
                 if other is None or not any(
-                        v is None and was is not None and not c.by_program
-                        and c.number < change.number for c, was, v in e.edits(other, name)):
+                    v is None and was is not None and not c.by_program and c.number < change.number
+                    for c, was, v in e.edits(other, name)
+                ):
                     yield f"{side} {entity} {record_id} {name}: the engine erased {before!r}"
 
 
@@ -340,8 +367,10 @@ def owners_are_obeyed(e: Evidence) -> Iterator[str]:
             for change, before, after in e.edits(key, rule.field):
                 e.made += 1
                 if change.by_program and before is not None and not change.bent:
-                    yield (f"{side} owns {entity}.{rule.field}, but the engine replaced "
-                           f"{before!r} by {after!r} on {record_id}")
+                    yield (
+                        f"{side} owns {entity}.{rule.field}, but the engine replaced "
+                        f"{before!r} by {after!r} on {record_id}"
+                    )
 
 
 def values_have_a_source(e: Evidence) -> Iterator[str]:
@@ -362,10 +391,13 @@ def values_have_a_source(e: Evidence) -> Iterator[str]:
                 e.made += 1
                 facts = (e.facts(side, entity, rule.field),)
                 stood = [v for c, _, v in e.edits(other, rule.field) if c.number < change.number]
-                if not any(agree(after, v, *facts) or respelled(after, v)
-                           for v in (*stood, *defaults)):
-                    yield (f"{side} {entity} {record_id} {rule.field}: {after!r} was written but "
-                           f"never stood in the {side.other}")
+                if not any(
+                    agree(after, v, *facts) or respelled(after, v) for v in (*stood, *defaults)
+                ):
+                    yield (
+                        f"{side} {entity} {record_id} {rule.field}: {after!r} was written but "
+                        f"never stood in the {side.other}"
+                    )
 
 
 # ── the boundary ─────────────────────────────────────────────────────────────────────────────
@@ -380,7 +412,7 @@ def boundary_kept(e: Evidence) -> Iterator[str]:
     for side in Side:
         for entity in e.world.systems[side].tables:
             for row in e.alive(side, entity):
-                text = repr({c: v for c, v in row.cells.items() if not _is_secret(side, entity, c)})
+                text = repr({c: v for c, v in row.cells.items() if not _is_secret(side, c)})
                 e.made += 1
                 if SECRET in text:
                     yield f"{side} {entity} {row.id} shows a value nobody may read"
@@ -388,10 +420,14 @@ def boundary_kept(e: Evidence) -> Iterator[str]:
                     yield f"{side} {entity} {row.id} shows a value of the CRM's own"
 
 
-def _is_secret(side: Side, entity: str, column: str) -> bool:
-    return column in {
-        Side.CRM: ("email_log", "call_notes", "qualification"),
-        Side.ERP: ("cost_price", "margin", "supplier_price")}[side]
+def _is_secret(side: Side, column: str) -> bool:
+    return (
+        column
+        in {
+            Side.CRM: ("email_log", "call_notes", "qualification"),
+            Side.ERP: ("cost_price", "margin", "supplier_price"),
+        }[side]
+    )
 
 
 # ── create ───────────────────────────────────────────────────────────────────────────────────
@@ -408,13 +444,46 @@ def created_once(e: Evidence) -> Iterator[str]:
             if not reference:
                 yield f"{change.side} {change.entity} {change.id} was created without our key"
             sources[change.side, change.entity, str(reference)].append(change.id)
-            other = change.after.cells.get(
-                "crm_id" if change.side is Side.ERP else "ErpId__c")
+            other = change.after.cells.get("crm_id" if change.side is Side.ERP else "ErpId__c")
             if other:
                 sources[change.side, change.entity, f"for {other}"].append(change.id)
     for (side, entity, source), ids in sources.items():
         if len(ids) > 1:
             yield f"{source}: {', '.join(ids)} were all created as {side} {entity}"
+
+
+def keys_rebuildable(e: Evidence) -> Iterator[str]:
+    """Rule 19: our key follows from the source record alone, so a rebuilt store finds it."""
+    pair = e.world.session.pair
+    for change in e.world.journal.changes:
+        if not change.by_program or change.before is not None:
+            continue
+        source = "deal" if change.entity == "order" else change.entity
+        ids = {
+            c.id
+            for c in e.world.journal.changes
+            if c.side is change.side.other and c.entity == source
+        }
+        e.made += 1
+        mine = change.after.cells.get("ext_ref" if change.side is Side.ERP else "InterlockRef__c")
+        if mine not in {reference_of(pair, change.side, source, i, change.entity, 1) for i in ids}:
+            yield f"the key of {change.side} {change.entity} {change.id} names no source record"
+
+
+def local_stays(e: Evidence) -> Iterator[str]:
+    """What is ``local`` is never written."""
+    for change in e.world.journal.changes:
+        rules = e.world.project.ownership.entities.get(change.entity)
+        if rules is None or not change.by_program or change.entity == "order":
+            continue
+        before = e.fields(change.side, change.before) if change.before is not None else {}
+        after = e.fields(change.side, change.after)
+        for rule in rules.fields.values():
+            e.made += 1
+            if rule.ownership is Ownership.LOCAL and before.get(rule.field) != after.get(
+                rule.field
+            ):
+                yield f"{change.side} {change.entity} {change.id} {rule.field} is local"
 
 
 def created_at_all(e: Evidence) -> Iterator[str]:
@@ -430,8 +499,11 @@ def created_at_all(e: Evidence) -> Iterator[str]:
                 continue
             seen = e.seen.get(key)
             link_id = e.link_of.get(key)
-            told = any(w.link_id == link_id and w.state in (
-                WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN) for w in e.outbox)
+            told = any(
+                w.link_id == link_id
+                and w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN)
+                for w in e.outbox
+            )
             told |= seen is not None and seen.unlinked == "suggested" and _may_be_known(e, key, row)
             if not told:
                 state = seen.unlinked if seen is not None else "unseen"
@@ -441,12 +513,18 @@ def created_at_all(e: Evidence) -> Iterator[str]:
 def _may_be_known(e: Evidence, key: Key, row: Row) -> bool:
     """Say whether another record on either side has a value of this one's."""
     side, entity, _ = key
-    mine = {str(v) for f, v in e.fields(side, row).items()
-            if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")}
+    mine = {
+        str(v)
+        for f, v in e.fields(side, row).items()
+        if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")
+    }
     ours = {m.casefold() for m in mine}
     for other in e.alive(side.other, entity):
-        theirs = {str(v).casefold() for f, v in e.fields(side.other, other).items()
-                  if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")}
+        theirs = {
+            str(v).casefold()
+            for f, v in e.fields(side.other, other).items()
+            if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")
+        }
         if ours & theirs:
             return True
     return False
@@ -476,12 +554,16 @@ def ordered_once(e: Evidence) -> Iterator[str]:
         e.made += 1
         if len(orders) > 1:
             yield f"deal {deal_id} has {len(orders)} orders"
-        moments = [c for c in e.by_record.get((Side.CRM, "deal", deal_id), ())
-                   if c.number < orders[0].number]
+        moments = [
+            c
+            for c in e.by_record.get((Side.CRM, "deal", deal_id), ())
+            if c.number < orders[0].number
+        ]
         if not moments:
             yield f"order {orders[0].id} is for no deal ({deal_id})"
-        elif not any(_matches(e, c.after, orders[0], e.row(Side.ERP, "order", orders[0].id))
-                     for c in moments):
+        elif not any(
+            _matches(e, c.after, orders[0], e.row(Side.ERP, "order", orders[0].id)) for c in moments
+        ):
             yield f"order {orders[0].id} was never what deal {deal_id} said"
         if not e.world.history.go_live:
             yield f"order {orders[0].id} was made although orders are off"
@@ -505,25 +587,34 @@ def _matches(e: Evidence, deal: Row, created: Change, order: Row | None) -> bool
     shown = order if order is not None and order.cells.get("rows") else created.after
     rows = shown.cells.get("rows") or []
     return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
-        (line.key, line.quantity, line.unit_price) for line in lines]
+        (line.key, line.quantity, line.unit_price) for line in lines
+    ]
 
 
 def ordered_at_all(e: Evidence) -> Iterator[str]:
     """Row 4 of the product: a won deal has its order, or a person can see why not."""
-    by_deal = {str(c.after.cells.get("crm_id")) for c in e.world.journal.changes
-               if c.entity == "order" and c.by_program and c.before is None}
+    by_deal = {
+        str(c.after.cells.get("crm_id"))
+        for c in e.world.journal.changes
+        if c.entity == "order" and c.by_program and c.before is None
+    }
     for row in e.alive(Side.CRM, "deal"):
         e.made += 1
-        if row.state is not State.LIVE or row.cells.get("StageKind") != "won" \
-                or row.id in by_deal:
+        if row.state is not State.LIVE or row.cells.get("StageKind") != "won" or row.id in by_deal:
             continue
         case = e.cases.get(row.id)
         if case is None or case.state == "settling":
             yield f"deal {row.id} is won and has no order, and no case tells why"
-        elif case.state == "ordered" and not any(
-                w.entity == "order" and w.source_id == row.id and w.state in (
-                    WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN)
-                for w in e.outbox) and not e.open.get(case.link_id or 0):
+        elif (
+            case.state == "ordered"
+            and not any(
+                w.entity == "order"
+                and w.source_id == row.id
+                and w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN)
+                for w in e.outbox
+            )
+            and not e.open.get(case.link_id or 0)
+        ):
             yield f"deal {row.id} is said to be ordered but has no order"
 
 
@@ -536,8 +627,7 @@ def orders_finished(e: Evidence) -> Iterator[str]:
         e.made += 1
         if row is None or row.state is not State.LIVE:
             continue
-        told = any(x.record_id == row.id or x.source_id == row.cells.get("crm_id")
-                   for x in e.dead)
+        told = any(x.record_id == row.id or x.source_id == row.cells.get("crm_id") for x in e.dead)
         deal_id = str(row.cells.get("crm_id"))
         link_id = e.link_of.get((Side.CRM, "deal", deal_id), 0)
         told |= bool(e.open.get(link_id))
@@ -555,10 +645,13 @@ def deal_shows_order(e: Evidence) -> Iterator[str]:
             continue
         for name, source in (("order_number", "number"), ("order_status", "status")):
             e.made += 1
-            if not e.same(bundle, name, shown[Side.CRM].get(name), shown[Side.ERP].get(source)) \
-                    and not e.waits(bundle, name):
-                yield (f"deal {bundle.members[Side.CRM].id} shows {name} "
-                       f"{shown[Side.CRM].get(name)!r}, its order {shown[Side.ERP].get(source)!r}")
+            if not e.same(
+                bundle, name, shown[Side.CRM].get(name), shown[Side.ERP].get(source)
+            ) and not e.waits(bundle, name):
+                yield (
+                    f"deal {bundle.members[Side.CRM].id} shows {name} "
+                    f"{shown[Side.CRM].get(name)!r}, its order {shown[Side.ERP].get(source)!r}"
+                )
 
 
 # ── the outbox ───────────────────────────────────────────────────────────────────────────────
@@ -571,10 +664,13 @@ def outbox_at_rest(e: Evidence) -> Iterator[str]:
         yield f"{len(e.outbox)} writes in the outbox for {len(e.links)} links"
     for w in e.outbox:
         named = w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN)
-        if not named or (w.state is WriteState.DEAD and not any(
-                d.link_id == w.link_id for d in e.dead)):
-            yield (f"write {w.kind} {w.target} {w.entity} of link {w.link_id} is {w.state}"
-                   f"{', needs approval' if w.needs_approval else ''}")
+        if not named or (
+            w.state is WriteState.DEAD and not any(d.link_id == w.link_id for d in e.dead)
+        ):
+            yield (
+                f"write {w.kind} {w.target} {w.entity} of link {w.link_id} is {w.state}"
+                f"{', needs approval' if w.needs_approval else ''}"
+            )
         if w.state is WriteState.WAITING and not w.waits_for:
             yield f"write of link {w.link_id} waits for nothing"
     busy = {w.link_id for w in e.outbox if w.state is WriteState.UNCERTAIN}
@@ -596,16 +692,39 @@ def writes_bounded(e: Evidence) -> Iterator[str]:
 
 def nothing_before_approval(e: Evidence) -> Iterator[str]:
     """Rule 2: before a plan is approved nothing is written to what was matched."""
-    for change in e.world.journal.changes[:e.world.first_plan]:
+    for change in e.world.journal.changes[: e.world.first_plan]:
         e.made += 1
         if change.by_program and change.entity in ("customer", "contact", "product"):
-            yield (f"{change.side} {change.entity} {change.id} was written before any plan was "
-                   "approved")
+            yield (
+                f"{change.side} {change.entity} {change.id} was written before any plan was "
+                "approved"
+            )
 
 
-CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {f.__name__: f for f in (
-    observed, absent_is_not_gone, converged, edits_survive, nothing_lost, no_invented_blanks,
-    owners_are_obeyed, values_have_a_source, boundary_kept, created_once, created_at_all,
-    linked_rightly, ordered_once, ordered_at_all, orders_finished, deal_shows_order,
-    outbox_at_rest, writes_bounded, nothing_before_approval)}
+CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
+    f.__name__: f
+    for f in (
+        observed,
+        absent_is_not_gone,
+        converged,
+        edits_survive,
+        nothing_lost,
+        no_invented_blanks,
+        owners_are_obeyed,
+        values_have_a_source,
+        boundary_kept,
+        created_once,
+        created_at_all,
+        keys_rebuildable,
+        local_stays,
+        linked_rightly,
+        ordered_once,
+        ordered_at_all,
+        orders_finished,
+        deal_shows_order,
+        outbox_at_rest,
+        writes_bounded,
+        nothing_before_approval,
+    )
+}
 """All checks by name; each yields what is wrong."""

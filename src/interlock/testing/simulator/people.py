@@ -1,5 +1,7 @@
 """What people do in both systems, and the simulator's own notes of it."""
 
+# ruff: noqa: S311  one seed must decide everything
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -28,10 +30,22 @@ _TERMS = ("due on receipt", "net 14", "net 30", "net 60")
 _ROLES = ("primary", "billing", "other")
 _WORDS = ("Nord", "Blau", "Kraft", "Licht", "Stern", "Zürich", "東京", "Ærø")
 _EDITED: Mapping[str, Mapping[Side, tuple[str, ...]]] = {
-    "customer": {side: ("name", "website", "email", "phone", "tax_id", "billing_address",
-                        "shipping_address", "payment_terms", "credit_limit") for side in Side},
-    "contact": {side: ("name", "email", "phone", "role", "customer") for side in Side},
-    "product": {side: ("name", "active", "sku") for side in Side},
+    "customer": {
+        side: (
+            "name",
+            "website",
+            "email",
+            "phone",
+            "tax_id",
+            "billing_address",
+            "shipping_address",
+            "payment_terms",
+            "credit_limit",
+        )
+        for side in Side
+    },
+    "contact": dict.fromkeys(Side, ("name", "email", "phone", "role", "customer")),
+    "product": dict.fromkeys(Side, ("name", "active", "sku")),
 }
 _REQUIRED = frozenset({"name", "sku", "active", "customer"})
 
@@ -75,10 +89,11 @@ class People:
     # ── making records ───────────────────────────────────────────────────────────────────────
 
     def number(self) -> int:
+        """Count on."""
         self.counter += 1
         return self.counter
 
-    def value(self, entity: str, name: str, side: Side) -> Any:
+    def value(self, entity: str, name: str, side: Side) -> Any:  # noqa: PLR0911  a line a field
         """Think of a value nobody has used yet."""
         n, rng = self.number(), self.rng
         match name:
@@ -86,8 +101,9 @@ class People:
                 text = f"{rng.choice(_WORDS)} {n} GmbH" if entity == "customer" else f"Item {n}"
                 if entity == "contact":
                     text = f"Ada Person{n}"
-                return f"{text} {'x' * 110}{n}" if rng.random() < 0.05 and side is Side.CRM \
-                    else text
+                return (
+                    f"{text} {'x' * 110}{n}" if rng.random() < 0.05 and side is Side.CRM else text
+                )
             case "website":
                 return f"https://firm{n}.example"
             case "email":
@@ -97,8 +113,7 @@ class People:
             case "tax_id":
                 return f"DE{n:09d}"
             case "billing_address" | "shipping_address":
-                return Address(street=f"Street {n}", city="Town", postcode=f"{n:05d}",
-                               country="DE")
+                return Address(street=f"Street {n}", city="Town", postcode=f"{n:05d}", country="DE")
             case "payment_terms":
                 return rng.choice(_TERMS)
             case "credit_limit":
@@ -114,8 +129,10 @@ class People:
                 return None if found is None else Ref("customer", found)
         raise AssertionError(name)
 
-    def add(self, side: Side, entity: str, fields: Fields, identity: int | None = None,
-            **cells: Any) -> str:
+    def add(
+        self, side: Side, entity: str, fields: Fields, identity: int | None = None, **cells: Any
+    ) -> str:
+        """Make a record that stands for a thing of its own, or for a known one."""
         raw = MAPS[side][entity].encode(fields)
         record_id = self.systems[side].add(entity, raw | cells)
         self.identity[side, entity, record_id] = identity or self.number()
@@ -123,20 +140,27 @@ class People:
         return record_id
 
     def edit(self, side: Side, entity: str, record_id: str, fields: Fields) -> None:
+        """Change fields of a record."""
         raw = MAPS[side][entity].encode(fields)
         self.systems[side].edit(entity, record_id, raw)
         self.said = f"{side} edits {entity} {record_id} {_words(fields)}"
 
     def pick(self, side: Side, entity: str, but: str = "") -> str | None:
         """Choose a live record."""
-        rows = [r.id for r in self.systems[side].shelf(entity).living()
-                if r.state is State.LIVE and r.id != but]
+        rows = [
+            r.id
+            for r in self.systems[side].shelf(entity).living()
+            if r.state is State.LIVE and r.id != but
+        ]
         return self.rng.choice(rows) if rows else None
 
     def some(self, entity: str, side: Side, share: float = 0.6) -> Fields:
         """Fill the name and some other fields."""
-        names = [f for f in _EDITED[entity][side] if f in ("name", "sku")
-                 or (f != "customer" and self.rng.random() < share)]
+        names = [
+            f
+            for f in _EDITED[entity][side]
+            if f in ("name", "sku") or (f != "customer" and self.rng.random() < share)
+        ]
         return {f: self.value(entity, f, side) for f in names}
 
     def partner(self, side: Side, entity: str, record_id: str) -> str | None:
@@ -157,9 +181,11 @@ def _words(fields: Fields) -> str:
 
 def _secret(side: Side, entity: str) -> dict[str, Any]:
     columns = {
-        (Side.CRM, "customer"): ("email_log", "call_notes"), (Side.CRM, "contact"): ("call_notes",),
+        (Side.CRM, "customer"): ("email_log", "call_notes"),
+        (Side.CRM, "contact"): ("call_notes",),
         (Side.CRM, "deal"): ("qualification", "email_log"),
-        (Side.ERP, "product"): ("cost_price", "margin"), (Side.ERP, "order"): ("margin",),
+        (Side.ERP, "product"): ("cost_price", "margin"),
+        (Side.ERP, "order"): ("margin",),
     }.get((side, entity), ())
     return {c: f"{SECRET}{c}" for c in columns}
 
@@ -174,7 +200,8 @@ def add_twins(p: People) -> None:
     identity = p.number()
     fields = p.some("customer", Side.ERP) | {
         "website": p.value("customer", "website", Side.ERP),
-        "billing_address": p.value("customer", "billing_address", Side.ERP)}
+        "billing_address": p.value("customer", "billing_address", Side.ERP),
+    }
     p.add(Side.ERP, "customer", fields, identity)
     other = dict(fields)
     if p.rng.random() < 0.3:
@@ -192,13 +219,20 @@ def add_contact(p: People) -> None:
     side = Side.CRM if p.rng.random() < 0.8 else Side.ERP
     customer = p.pick(side, "customer")
     if customer is not None:
-        p.add(side, "contact", p.some("contact", side) | {"customer": Ref("customer", customer)},
-              **_secret(side, "contact"))
+        p.add(
+            side,
+            "contact",
+            p.some("contact", side) | {"customer": Ref("customer", customer)},
+            **_secret(side, "contact"),
+        )
 
 
 def add_product(p: People) -> None:
-    fields = {"sku": p.value("product", "sku", Side.ERP),
-              "name": p.value("product", "name", Side.ERP), "active": True}
+    fields = {
+        "sku": p.value("product", "sku", Side.ERP),
+        "name": p.value("product", "name", Side.ERP),
+        "active": True,
+    }
     identity = p.number()
     p.add(Side.ERP, "product", fields, identity, **_secret(Side.ERP, "product"))
     if p.rng.random() < 0.2:
@@ -275,8 +309,9 @@ def edit_secret(p: People) -> None:
     side, entity = p.rng.choice(((Side.CRM, "customer"), (Side.ERP, "product")))
     record_id = p.pick(side, entity)
     if record_id is not None:
-        p.systems[side].edit(entity, record_id, {
-            c: f"{v}{p.number()}" for c, v in _secret(side, entity).items()})
+        p.systems[side].edit(
+            entity, record_id, {c: f"{v}{p.number()}" for c, v in _secret(side, entity).items()}
+        )
         p.said = f"{side} edits what is nobody's business on {entity} {record_id}"
 
 
@@ -358,9 +393,16 @@ def _lines(p: People) -> tuple[list[dict[str, Any]], Decimal] | None:
         quantity = p.rng.randint(1, 5)
         price = Decimal(p.rng.randint(100, 99_999)) / 100
         total += quantity * price
-        rows.append({"Id": f"L{number}-{p.number()}", "Product2Id": product,
-                     "ProductCode": cells["ProductCode"], "Description": None,
-                     "Quantity": str(quantity), "UnitPrice": str(price)})
+        rows.append(
+            {
+                "Id": f"L{number}-{p.number()}",
+                "Product2Id": product,
+                "ProductCode": cells["ProductCode"],
+                "Description": None,
+                "Quantity": str(quantity),
+                "UnitPrice": str(price),
+            }
+        )
     return rows, total
 
 
@@ -375,8 +417,14 @@ def add_deal(p: People) -> None:
     rows, total = made
     stage = p.rng.choice(("Proposal", "Closed Won", "Closed Won"))
     cells: dict[str, Any] = {
-        "Name": f"{PRIVATE}{p.number()}", "AccountId": account, "StageName": stage, "Lines": rows,
-        "Amount": _amount(total), "PoNumber": f"PO-{p.number()}", **_secret(Side.CRM, "deal")}
+        "Name": f"{PRIVATE}{p.number()}",
+        "AccountId": account,
+        "StageName": stage,
+        "Lines": rows,
+        "Amount": _amount(total),
+        "PoNumber": f"PO-{p.number()}",
+        **_secret(Side.CRM, "deal"),
+    }
     if stage == "Closed Won" and p.rng.random() < 0.2:
         cells["WonAt"] = (p.clock.time - timedelta(days=40)).isoformat()
     record_id = p.systems[Side.CRM].add("deal", cells)
@@ -385,8 +433,11 @@ def add_deal(p: People) -> None:
 
 
 def _deal(p: People, *stages: str) -> str | None:
-    rows = [r.id for r in p.systems[Side.CRM].shelf("deal").living()
-            if r.state is State.LIVE and (not stages or r.cells["StageName"] in stages)]
+    rows = [
+        r.id
+        for r in p.systems[Side.CRM].shelf("deal").living()
+        if r.state is State.LIVE and (not stages or r.cells["StageName"] in stages)
+    ]
     return p.rng.choice(rows) if rows else None
 
 
@@ -435,8 +486,13 @@ def mend(p: People) -> None:
     """Bring amounts into line with the lines."""
     system = p.systems[Side.CRM]
     for row in list(system.shelf("deal").living()):
-        total = sum((Decimal(line["Quantity"]) * Decimal(line["UnitPrice"])
-                     for line in row.cells.get("Lines") or ()), Decimal(0))
+        total = sum(
+            (
+                Decimal(line["Quantity"]) * Decimal(line["UnitPrice"])
+                for line in row.cells.get("Lines") or ()
+            ),
+            Decimal(0),
+        )
         if row.cells.get("Amount") != _amount(total):
             system.edit("deal", row.id, {"Amount": _amount(total)})
             p.said = f"crm corrects the amount of deal {row.id} to {total}"
@@ -451,8 +507,9 @@ def cancel_order(p: People) -> None:
 
 
 def ship_order(p: People) -> None:
-    rows = [r.id for r in p.systems[Side.ERP].shelf("order").living()
-            if r.cells["state"] == "confirmed"]
+    rows = [
+        r.id for r in p.systems[Side.ERP].shelf("order").living() if r.cells["state"] == "confirmed"
+    ]
     if rows:
         record_id = p.rng.choice(rows)
         p.systems[Side.ERP].edit("order", record_id, {"state": "shipped"})
@@ -470,8 +527,33 @@ def _valid(fields: Fields) -> Fields:
     return {f: v for f, v in fields.items() if v is not None}
 
 
-ACTS: Mapping[str, Callable[[People], None]] = {f.__name__: f for f in (
-    add_customer, add_twins, add_contact, add_product, edit, edit_same_field, edit_apart, blank,
-    edit_late, edit_secret, archive, unarchive, delete, merge, clone, add_deal, win, reopen, rewin,
-    tear, mend, cancel_order, ship_order, delete_order)}
+ACTS: Mapping[str, Callable[[People], None]] = {
+    f.__name__: f
+    for f in (
+        add_customer,
+        add_twins,
+        add_contact,
+        add_product,
+        edit,
+        edit_same_field,
+        edit_apart,
+        blank,
+        edit_late,
+        edit_secret,
+        archive,
+        unarchive,
+        delete,
+        merge,
+        clone,
+        add_deal,
+        win,
+        reopen,
+        rewin,
+        tear,
+        mend,
+        cancel_order,
+        ship_order,
+        delete_order,
+    )
+}
 """What people may do, by name."""

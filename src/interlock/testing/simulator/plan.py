@@ -1,5 +1,7 @@
 """What a seed stands for: how the systems are set up, and what happens in which order."""
 
+# ruff: noqa: S311  one seed must decide everything
+
 from __future__ import annotations
 
 from datetime import timedelta
@@ -17,7 +19,7 @@ NOT_YET: dict[str, str] = {
     "blast limits": "limits and breaker (rule 14) are not there yet",
     "map change": "a changed ownership map (rule 15) needs `plan --against`",
     "late sending": "a worker that stands still between its last commit and the call for longer "
-                    "than the settle time: no client can rule out a second create there",
+    "than the settle time: no client can rule out a second create there",
 }
 """Faults of the contract that are generated but left out of histories, or not there, and why."""
 
@@ -54,20 +56,60 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ACTS = {
-    "add_customer": 5, "add_twins": 1, "add_contact": 4, "add_product": 2, "edit": 16,
-    "edit_same_field": 4, "edit_apart": 4, "blank": 3, "edit_late": 2, "edit_secret": 1,
-    "archive": 1, "unarchive": 1, "delete": 1, "merge": 1, "clone": 1, "add_deal": 6, "win": 4,
-    "reopen": 2, "rewin": 2, "tear": 2, "mend": 3, "cancel_order": 1, "ship_order": 1,
+    "add_customer": 5,
+    "add_twins": 1,
+    "add_contact": 4,
+    "add_product": 2,
+    "edit": 16,
+    "edit_same_field": 4,
+    "edit_apart": 4,
+    "blank": 3,
+    "edit_late": 2,
+    "edit_secret": 1,
+    "archive": 1,
+    "unarchive": 1,
+    "delete": 1,
+    "merge": 1,
+    "clone": 1,
+    "add_deal": 6,
+    "win": 4,
+    "reopen": 2,
+    "rewin": 2,
+    "tear": 2,
+    "mend": 3,
+    "cancel_order": 1,
+    "ship_order": 1,
     "delete_order": 1,
 }
 _FAULTS = {
-    "lose_answer": 4, "fail_before": 2, "finish_late": 4, "no_body": 2, "drop_column": 1,
-    "respell": 1, "lose_lines": 3, "edit_between": 4, "refuse": 2, "throttle": 2,
-    "unavailable": 2, "server_error": 2, "lag": 6, "hide_column": 2, "show_columns": 2,
-    "forbid": 1, "conceal": 1, "crash": 6, "lost_token": 1,
+    "lose_answer": 4,
+    "fail_before": 2,
+    "finish_late": 4,
+    "no_body": 2,
+    "drop_column": 1,
+    "respell": 1,
+    "lose_lines": 3,
+    "edit_between": 4,
+    "refuse": 2,
+    "throttle": 2,
+    "unavailable": 2,
+    "server_error": 2,
+    "lag": 6,
+    "hide_column": 2,
+    "show_columns": 2,
+    "forbid": 1,
+    "conceal": 1,
+    "crash": 6,
+    "lost_token": 1,
 }
-_POPULATION = ("add_product", "add_customer", "add_customer", "add_twins", "add_contact",
-               "add_deal")
+_POPULATION = (
+    "add_product",
+    "add_customer",
+    "add_customer",
+    "add_twins",
+    "add_contact",
+    "add_deal",
+)
 
 
 def make_history(seed: int) -> History:
@@ -89,9 +131,14 @@ def make_history(seed: int) -> History:
             steps.append(_step(rng, "act", _weighted(rng, _ACTS)))
     steps.append(_step(rng, "sync", ""))
     return History(
-        seed=seed, variant=rng.choice(("default", "default", "strict", "erp-born")),
-        crm=_setup(rng), erp=_setup(rng), go_live=rng.random() < 0.9,
-        confirm=rng.random() < 0.8, steps=tuple(steps))
+        seed=seed,
+        variant=rng.choice(("default", "default", "strict", "erp-born")),
+        crm=_setup(rng),
+        erp=_setup(rng),
+        go_live=rng.random() < 0.9,
+        confirm=rng.random() < 0.8,
+        steps=tuple(steps),
+    )
 
 
 def _step(rng: Random, kind: str, name: str) -> Step:
@@ -117,4 +164,5 @@ def _setup(rng: Random) -> Setup:
             "commit_delay": rng.choice((0.0, 3.0, 10.0)),
             "read_lag": rng.choice((0.0, 0.0, 2.0, 5.0)),
             "settle_time": rng.choice((5.0, 30.0, 60.0)),
-        })
+        },
+    )

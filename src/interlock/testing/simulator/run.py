@@ -43,8 +43,9 @@ class Result:
         return f"python -m interlock.testing.simulator --seed {self.seed}{only} -v"
 
 
-def simulate(seed: int, *, only: Sequence[int] | None = None,
-             tell: Callable[[str], None] | None = None) -> Result:
+def simulate(
+    seed: int, *, only: Sequence[int] | None = None, tell: Callable[[str], None] | None = None
+) -> Result:
     """Run the history of a seed, or only some of its steps, and check the contract."""
     history = make_history(seed)
     chosen = tuple(range(len(history.steps))) if only is None else tuple(only)
@@ -66,8 +67,11 @@ def simulate(seed: int, *, only: Sequence[int] | None = None,
         where = traceback.extract_tb(error.__traceback__)[-1]
         if tell is not None:
             tell(traceback.format_exc())
-        result.failures.append(Failure(
-            "raises_nothing", f"{type(error).__name__}: {error} ({where.name}:{where.lineno})"))
+        result.failures.append(
+            Failure(
+                "raises_nothing", f"{type(error).__name__}: {error} ({where.name}:{where.lineno})"
+            )
+        )
     result.struck, result.syncs = world.all_struck(), world.syncs
     result.transactions = world.store.transactions
     if tell is not None:
@@ -83,8 +87,9 @@ def simulate_all(seeds: Sequence[int]) -> list[Result]:
 
 def _check(world: World, result: Result) -> list[Failure]:
     evidence = Evidence(world)
-    found = [Failure(name, message) for name, check in CHECKS.items()
-             for message in check(evidence)]
+    found = [
+        Failure(name, message) for name, check in CHECKS.items() for message in check(evidence)
+    ]
     result.checks += evidence.made
     return found
 
@@ -99,11 +104,15 @@ def _idle(world: World) -> list[Failure]:
 
 
 def _introduce(history: History, tell: Callable[[str], None]) -> None:
-    tell(f"seed {history.seed}: ownership map {history.variant}, orders "
-         f"{'on' if history.go_live else 'off'}")
+    tell(
+        f"seed {history.seed}: ownership map {history.variant}, orders "
+        f"{'on' if history.go_live else 'off'}"
+    )
     for name, setup in (("crm", history.crm), ("erp", history.erp)):
-        tell(f"  {name}: clock {setup.skew.total_seconds():+.0f} s, " + ", ".join(
-            f"{k}={v}" for k, v in setup.settings.items()))
+        tell(
+            f"  {name}: clock {setup.skew.total_seconds():+.0f} s, "
+            + ", ".join(f"{k}={v}" for k, v in setup.settings.items())
+        )
 
 
 def shorten(result: Result, *, tries: int = 150) -> Result:
@@ -114,7 +123,7 @@ def shorten(result: Result, *, tries: int = 150) -> Result:
     while size:
         start = 0
         while start < len(best.steps) and left:
-            steps = best.steps[:start] + best.steps[start + size:]
+            steps = best.steps[:start] + best.steps[start + size :]
             left -= 1
             shorter = simulate(best.seed, only=steps)
             if wanted & {f.check for f in shorter.failures}:

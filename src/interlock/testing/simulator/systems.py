@@ -68,10 +68,19 @@ class Journal:
 class WatchedSystem(MemorySystem):
     """A memory system that notes each change in the journal."""
 
-    def __init__(self, side: Side, clock: VirtualClock, skew: timedelta, journal: Journal,
-                 settings: MemorySettings) -> None:
-        super().__init__(side.value, clock=lambda: clock.time + skew,
-                         unique_references=settings.enforces_reference)
+    def __init__(
+        self,
+        side: Side,
+        clock: VirtualClock,
+        skew: timedelta,
+        journal: Journal,
+        settings: MemorySettings,
+    ) -> None:
+        super().__init__(
+            side.value,
+            clock=lambda: clock.time + skew,
+            unique_references=settings.enforces_reference,
+        )
         self.side = side
         self.true_clock = clock
         self.journal = journal
@@ -82,11 +91,19 @@ class WatchedSystem(MemorySystem):
     def _keep(self, row: Row) -> Row:
         before = self._shelves[row.entity].rows.get(row.number)
         kept = super()._keep(row)
-        self.journal.changes.append(Change(
-            number=len(self.journal.changes), at=self.true_clock.time, side=self.side,
-            entity=row.entity, id=row.id, before=before, after=kept,
-            by_program=self.journal.by_program,
-            bent=self.journal.bent and self.journal.by_program))
+        self.journal.changes.append(
+            Change(
+                number=len(self.journal.changes),
+                at=self.true_clock.time,
+                side=self.side,
+                entity=row.entity,
+                id=row.id,
+                before=before,
+                after=kept,
+                by_program=self.journal.by_program,
+                bent=self.journal.bent and self.journal.by_program,
+            )
+        )
         self.mischief.changed(before, kept)
         return kept
 
@@ -101,8 +118,11 @@ class WatchedSystem(MemorySystem):
         """Change cells as a child record's edit does: the parent's version stays."""
         before = self._alive(entity, record_id)
         self._seq += 1
-        self._keep(msgspec.structs.replace(
-            before, cells={**before.cells, **cells}, modified=self.clock(), seq=self._seq))
+        self._keep(
+            msgspec.structs.replace(
+                before, cells={**before.cells, **cells}, modified=self.clock(), seq=self._seq
+            )
+        )
 
 
 @dataclass
@@ -134,9 +154,17 @@ class Mischief(Faults):
 
     # ── arming ───────────────────────────────────────────────────────────────────────────────
 
-    def befall(self, kind: str, act: Callable[[Call, Callable[[], Any]], Any], *,
-               operation: str | None, entity: str | None = None, skip: int = 0, times: int = 1,
-               bent: bool = False) -> None:
+    def befall(
+        self,
+        kind: str,
+        act: Callable[[Call, Callable[[], Any]], Any],
+        *,
+        operation: str | None,
+        entity: str | None = None,
+        skip: int = 0,
+        times: int = 1,
+        bent: bool = False,
+    ) -> None:
         """Arm an act, counted under ``kind`` once it strikes."""
 
         def counted(call: Call, carry_out: Callable[[], Any]) -> Any:
@@ -182,8 +210,11 @@ class Mischief(Faults):
 
         self.struck["stale read"] += 1
         self._lags[after.entity, after.id] = _Lag(
-            before, until(settings.read_lag), until(settings.settle_time * 0.4),
-            until(settings.commit_delay))
+            before,
+            until(settings.read_lag),
+            until(settings.settle_time * 0.4),
+            until(settings.commit_delay),
+        )
 
     def finish_due(self) -> None:
         """Carry out what was broken off and is due."""

@@ -1,5 +1,7 @@
 """One history under way: systems, people, store and engine on one clock."""
 
+# ruff: noqa: S311  one seed must decide everything
+
 from __future__ import annotations
 
 import asyncio
@@ -18,6 +20,7 @@ from sqlalchemy import func, select
 
 from interlock.connectors.memory import crm_plugin, erp_plugin, register
 from interlock.connectors.memory.config import MemorySettings
+from interlock.connectors.memory.storage import State
 from interlock.governance.rules import Side
 from interlock.project.load import OWNERSHIP_FILE, Project, open_project
 from interlock.project.scaffold import Answers, scaffold
@@ -25,9 +28,10 @@ from interlock.runtime.cycle import run_cycle
 from interlock.service.plan import approve, make_plan
 from interlock.service.session import Session, make_session
 from interlock.store import outbox
-from interlock.store.database import Store
+from interlock.store.database import Store, Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import outbox as outbox_table
+from interlock.store.tables import record as record_table
 from interlock.sync.progress import Run
 from interlock.testing.clock import VirtualClock
 from interlock.testing.simulator.people import People
@@ -55,17 +59,20 @@ class SimStore(Store):
     crash_in = 0
     """The process dies at this transaction; 0: never."""
     crash_after_commit = False
+    syncing = False
+    """Only then the process dies."""
     dead = False
     transactions = 0
     turns: Random | None = None
     """Set while two workers take turns: at each transaction the other may go on."""
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
+        """Run a transaction, unless the process dies before or after it."""
         if self.dead:
             raise Crash
         self.transactions += 1
         due = False
-        if self.crash_in:
+        if self.crash_in and self.syncing:
             self.crash_in -= 1
             due = self.crash_in == 0
         if due and not self.crash_after_commit:
@@ -78,6 +85,7 @@ class SimStore(Store):
         return result
 
     async def call(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
+        """Run a transaction; with two workers the other one may come first."""
         if self.turns is None:
             return self.run(work, *args, **kw)
         for _ in range(self.turns.randrange(3)):
@@ -113,16 +121,14 @@ _VARIANTS: dict[str, dict[str, str]] = {
     "default": {},
     "strict": {
         "website: {owner: crm}": "website: {owner: crm, on_foreign_edit: flag}",
-        "email: {owner: shared, conflict: crm, first_link: crm}":
-            "email: {owner: shared, conflict: newest, first_link: erp, may_blank: true}",
-        "phone: {owner: shared, conflict: crm, first_link: crm}":
-            "phone: {owner: shared, conflict: manual, first_link: conflict}",
-        "payment_terms: {owner: erp, on_create: seed}":
-            'payment_terms: {owner: erp, on_create: default, default: "net 30"}',
+        "email: {owner: shared, conflict: crm, first_link: crm}": "email: {owner: shared, conflict: newest, first_link: erp, may_blank: true}",
+        "phone: {owner: shared, conflict: crm, first_link: crm}": "phone: {owner: shared, conflict: manual, first_link: conflict}",
+        "payment_terms: {owner: erp, on_create: seed}": 'payment_terms: {owner: erp, on_create: default, default: "net 30"}',
     },
     "erp-born": {
         "customer:\n  create: crm": "customer:\n  create: erp",
         "contact:\n  create: crm": "contact:\n  create: none",
+        "website: {owner: crm}": "website: {owner: local}",
         "role: {owner: crm}": "role: {owner: erp}",
         "payment_terms: {owner: erp, on_create: seed}": "payment_terms: {owner: erp}",
         "credit_limit: {owner: erp, on_create: omit}": "credit_limit: {owner: erp}",
@@ -135,9 +141,13 @@ def project_of(variant: str) -> Project:
     """Compile an ownership map once."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        scaffold(root, installation="sim001", store="sqlite:///unused.db",
-                 crm=Answers(plugin=crm_plugin, name="crm", settings={"system": "sim-crm"}),
-                 erp=Answers(plugin=erp_plugin, name="erp", settings={"system": "sim-erp"}))
+        scaffold(
+            root,
+            installation="sim001",
+            store="sqlite:///unused.db",
+            crm=Answers(plugin=crm_plugin, name="crm", settings={"system": "sim-crm"}),
+            erp=Answers(plugin=erp_plugin, name="erp", settings={"system": "sim-erp"}),
+        )
         file = root / OWNERSHIP_FILE
         text = file.read_text(encoding="utf-8")
         for old, new in _VARIANTS[variant].items():
@@ -163,6 +173,7 @@ class World:
         self.session = self.start()
         self.syncs = 0
         self.struck: Counter[str] = Counter()
+        self.wrongly_gone: set[str] = set()
         self.first_plan = 0
         """Length of the journal when the first plan was about to be approved."""
         self.agreed_at = 0
@@ -183,15 +194,21 @@ class World:
     def _project(self) -> Project:
         base = project_of(self.history.variant)
         return replace(
-            base, crm=replace(base.crm, settings=self.systems[Side.CRM].settings),
+            base,
+            crm=replace(base.crm, settings=self.systems[Side.CRM].settings),
             erp=replace(base.erp, settings=self.systems[Side.ERP].settings),
             go_live=START - timedelta(days=30) if self.history.go_live else None,
-            orders=base.orders.model_copy(update={"confirm": self.history.confirm}))
+            orders=base.orders.model_copy(update={"confirm": self.history.confirm}),
+        )
 
     def start(self) -> Session:
         """Start the engine's process on the store as it is."""
-        return make_session(self.project, self.store, clock=self.clock,
-                            new_id=lambda: f"{self._ids.getrandbits(128):032x}")
+        return make_session(
+            self.project,
+            self.store,
+            clock=self.clock,
+            new_id=lambda: f"{self._ids.getrandbits(128):032x}",
+        )
 
     # ── moving on ────────────────────────────────────────────────────────────────────────────
 
@@ -223,8 +240,14 @@ class World:
 
     async def _cycle(self, session: Session, *, full: bool) -> Run:
         run = Run(id=session.pair.new_id())
-        await run_cycle(session.pair, session.processes, run, full=full,
-                        wait=timedelta(minutes=3), sleep=self._sleep)
+        await run_cycle(
+            session.pair,
+            session.processes,
+            run,
+            full=full,
+            wait=timedelta(minutes=3),
+            sleep=self._sleep,
+        )
         return run
 
     def sync(self, *, full: bool = False, workers: int = 1, turns: int = 0) -> Run | None:
@@ -237,6 +260,7 @@ class World:
         async def together() -> list[Run]:
             return list(await asyncio.gather(*(self._cycle(s, full=full) for s in sessions)))
 
+        self.store.syncing = True
         try:
             run = _loop().run_until_complete(together())[0]
         except Crash:
@@ -246,9 +270,31 @@ class World:
             self.session = self.start()
             self.struck["crash between transactions"] += 1
         finally:
-            self.store.turns = None
+            self.store.turns, self.store.syncing = None, False
         self._tell_writes(before, run)
+        self._look_for_gone()
         return run
+
+    def _look_for_gone(self) -> None:
+        """Note records held to be gone too soon: not deleted, and hidden for less than an hour."""
+
+        def gone(tx: Tx) -> list[Any]:
+            return list(
+                tx.conn.execute(
+                    select(record_table.c.side, record_table.c.entity, record_table.c.id).where(
+                        record_table.c.presence == "gone"
+                    )
+                )
+            )
+
+        for side, entity, record_id in self.store.run(gone):
+            system = self.systems[Side(side)]
+            row = system.shelf(entity).row(record_id)
+            hidden = system.mischief.concealed.get((entity, record_id))
+            if row is None or row.state not in (State.LIVE, State.ARCHIVED):
+                continue
+            if hidden is None or self.clock.time - hidden < timedelta(hours=1):
+                self.wrongly_gone.add(f"{side} {entity} {record_id} was held to be gone too soon")
 
     def _end_tasks(self) -> None:
         loop = _loop()
@@ -275,18 +321,21 @@ class World:
 
     def approve(self) -> int:
         """Look at the plan and approve it, where something waits for that."""
-        waiting = self.store.run(lambda tx: tx.conn.execute(select(func.count()).where(
-            outbox_table.c.needs_approval.is_(True))).scalar_one())
+        waiting = self.store.run(
+            lambda tx: tx.conn.execute(
+                select(func.count()).where(outbox_table.c.needs_approval.is_(True))
+            ).scalar_one()
+        )
         if not waiting:
             return 0
-        plan = _loop().run_until_complete(
-            make_plan(self.session, Run(id="plan"), observe=False))
+        plan = _loop().run_until_complete(make_plan(self.session, Run(id="plan"), observe=False))
         released = approve(self.store, plan.id, by="person", now=self.clock()).released
         self.say(f"a person approves {released} writes")
         return released
 
     def retry_dead(self) -> int:
         """Retry what a person would retry once the trouble is over."""
+
         def revive(tx: Any) -> int:
             dead = outbox.pending(tx, WriteState.DEAD)
             return sum(outbox.revive(tx, w.link_id, w.target, self.clock()) for w in dead)

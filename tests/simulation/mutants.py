@@ -1,0 +1,477 @@
+"""The engine broken on purpose: each way must be caught by a history.
+
+``python -m tests.simulation.mutants`` looks for the first seed that catches each one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from interlock.connectors.base import Found, Outcome, Receipt
+from interlock.connectors.kit.windows import Window
+from interlock.connectors.memory import connector as memory_connector
+from interlock.connectors.memory.objects import CRM_MAPS
+from interlock.governance import merge as merging
+from interlock.governance.rules import EntityRules, Ownership, Side
+from interlock.mapping.codecs import Text
+from interlock.mapping.objectmap import FieldMap, ObjectMap
+from interlock.model import OrderStatus, WriteKind
+from interlock.processes import quote_to_order
+from interlock.store import dead_letters, links, observations, outbox
+from interlock.store.outbox import WriteState
+from interlock.store.tables import link as link_table
+from interlock.sync import decision, deliver, linking, outcomes
+from interlock.sync.decision import Intent
+from interlock.testing.simulator.run import simulate
+
+Patch = Callable[[Any, str, Any], None]
+
+
+@contextmanager
+def broken(name: str) -> Iterator[None]:
+    """Break the engine in one way for as long as the context lasts."""
+    undo: list[tuple[Any, str, Any]] = []
+
+    def patch(owner: Any, attribute: str, value: Any) -> None:
+        undo.append((owner, attribute, owner.__dict__[attribute]))
+        setattr(owner, attribute, value)
+
+    MUTANTS[name](patch)
+    try:
+        yield
+    finally:
+        for owner, attribute, value in reversed(undo):
+            setattr(owner, attribute, value)
+
+
+def caught_by(name: str, seed: int) -> str | None:
+    """Name the check that catches a mutant in the history of a seed."""
+    with broken(name):
+        result = simulate(seed)
+    return result.failures[0].check if result.failures else None
+
+
+def hunt(name: str, seeds: Sequence[int]) -> tuple[int, str] | None:
+    """Find the first seed that catches a mutant."""
+    for seed in seeds:
+        if check := caught_by(name, seed):
+            return seed, check
+    return None
+
+
+# ── deliver ──────────────────────────────────────────────────────────────────────────────────
+
+
+async def _blind(self: Any, writes: Any) -> None:
+    for w in writes:
+        await self.pair.store.call(
+            lambda tx, w=w: outbox.release(tx, w, state=WriteState.READY, due_at=self.pair.clock())
+        )
+
+
+async def _no_look(self: Any, creates: Any) -> Any:
+    return list(creates)
+
+
+def no_look_up_after_unknown(patch: Patch) -> None:
+    """Send a create again without looking whether it arrived."""
+    patch(deliver._Batch, "recover", _blind)
+    patch(deliver._Batch, "_look_up", _no_look)
+
+
+def absent_before_settle_time(patch: Patch) -> None:
+    """Believe at once that what is not found was never made."""
+    patch(deliver._Batch, "_safe_at", lambda self, w: w.sent_at)
+
+
+def resend_whole_batch(patch: Patch) -> None:
+    """One failure in a batch: all of it is sent again, and nobody looks."""
+    settle = deliver.settle
+
+    def _all_or_nothing(tx: Any, s: Any, answers: Any) -> None:
+        if any(not r.outcome.succeeded for _, r in answers):
+            answers = [(w, Receipt(write_id=w.id, outcome=Outcome.THROTTLED)) for w, _ in answers]
+        settle(tx, s, answers)
+
+    patch(deliver, "settle", _all_or_nothing)
+    patch(deliver._Batch, "_look_up", _no_look)
+
+
+def no_version_sent(patch: Patch) -> None:
+    """Overwrite whatever is there by now."""
+    request = deliver._request
+    patch(deliver, "_request", lambda w: msgspec.structs.replace(request(w), version=None))
+
+
+def lease_ignored(patch: Patch) -> None:
+    """Take writes another worker holds."""
+    is_due = outbox._is_due
+    patch(outbox, "_is_due", lambda now: is_due(now + timedelta(days=1)))
+
+
+def sending_never_recovered(patch: Patch) -> None:
+    """Forget what was being sent when the process died."""
+    claim = outbox.claim
+
+    def _claim(*args: Any, **kw: Any) -> Any:
+        return [w for w in claim(*args, **kw) if w.state is not WriteState.SENDING]
+
+    patch(outbox, "claim", _claim)
+
+
+def header_is_enough(patch: Patch) -> None:
+    """An order found without its lines counts as made."""
+    adopt = deliver._Batch._adopt
+
+    async def _adopt(self: Any, w: Any, found: Any) -> None:
+        await adopt(self, w, [Found(record=f.record, complete=True) for f in found])
+
+    patch(deliver._Batch, "_adopt", _adopt)
+
+
+def dead_letters_kept_silent(patch: Patch) -> None:
+    """A refused write is put away without telling."""
+    patch(dead_letters, "put", lambda tx, letter: False)
+
+
+def replaced_without_history(patch: Patch) -> None:
+    """Nobody notes what a write replaced."""
+    patch(outcomes, "_events", lambda *args, **kw: [])
+
+
+def bases_not_kept(patch: Patch) -> None:
+    """Forget after a write what both sides agreed on."""
+    store = outcomes._store_success
+
+    def _store(s: Any, w: Any, receipt: Any, bundle: Any, stored: Any) -> None:
+        store(s, w, receipt, bundle, stored)
+        stored.bases.clear()
+
+    patch(outcomes, "_store_success", _store)
+
+
+def silent_drop_believed(patch: Patch) -> None:
+    """Take every write for taken over as sent."""
+    store = outcomes._store_success
+
+    def _store(s: Any, w: Any, receipt: Any, bundle: Any, stored: Any) -> None:
+        store(s, w, receipt, bundle, stored)
+        stored.bases[:] = [
+            (i, msgspec.structs.replace(m, unconfirmed=frozenset())) for i, m in stored.bases
+        ]
+
+    patch(outcomes, "_store_success", _store)
+
+
+# ── observe ──────────────────────────────────────────────────────────────────────────────────
+
+
+def cursor_too_early(patch: Patch) -> None:
+    """Go on reading a little after where the last round stopped."""
+    finish = Window.finish
+
+    def _finish(self: Window, delay: timedelta) -> Window:
+        return finish(self, timedelta(seconds=-30))
+
+    patch(Window, "finish", _finish)
+
+
+def no_overlap(patch: Patch) -> None:
+    """Leave the commit delay out."""
+    finish = Window.finish
+    patch(Window, "finish", lambda self, delay: finish(self, timedelta(0)))
+
+
+def older_replaces_newer(patch: Patch) -> None:
+    """Believe whatever was read last."""
+    patch(observations, "_is_newer", lambda *args: True)
+
+
+def dropped_never_read_again(patch: Patch) -> None:
+    """A doubtful read is dropped, and that is that."""
+    patch(observations, "mark_refetch", lambda *args: None)
+
+
+def gone_at_first_sight(patch: Patch) -> None:
+    """Hold what one fetch did not show to be deleted."""
+    note = observations.note_absent
+
+    def _note(tx: Any, side: Any, entity: str, ids: Any, now: Any, **kw: Any) -> Any:
+        note(tx, side, entity, ids, now, rights_proven=True, patience=timedelta(0))
+        return note(tx, side, entity, ids, now, rights_proven=True, patience=timedelta(0))
+
+    patch(observations, "note_absent", _note)
+
+
+def secret_mapped(patch: Patch) -> None:
+    """Ask for a column nobody may read."""
+    maps = memory_connector.maps
+
+    def _maps(kind: str, overrides: Any) -> Any:
+        found = dict(maps(kind, overrides))
+        if kind == "crm":
+            item = CRM_MAPS["customer"]
+            found["customer"] = ObjectMap(
+                item.entity,
+                item.object,
+                tuple(
+                    FieldMap(f.field, "call_notes", Text()) if f.field == "phone" else f
+                    for f in item.fields
+                ),
+            )
+        return found
+
+    patch(memory_connector, "maps", _maps)
+
+
+# ── decide ───────────────────────────────────────────────────────────────────────────────────
+
+
+def unknown_is_blank(patch: Patch) -> None:
+    """A field that was not shown counts as empty."""
+    save = observations._values
+
+    def _values(schema: Any, item: Any, old: Any) -> Any:
+        unknown = {} if old is None else dict.fromkeys(schema.decode(old.fields))
+        return save(schema, msgspec.structs.replace(item, fields={**unknown, **item.fields}), old)
+
+    patch(observations, "_values", _values)
+
+
+def merged_without_base(patch: Patch) -> None:
+    """Decide as if both records had never been in agreement."""
+    patch(merging._Cell, "has_base", property(lambda self: False))
+
+
+def foreign_edits_win(patch: Patch) -> None:
+    """Whoever changed a field last may, whoever owns it."""
+
+    def _owned(rule: Any, cells: Any, owner: Any, changed: Any) -> Any:
+        return merging._write(rule, cells, changed[-1].other, "changed")
+
+    patch(merging, "_owned", _owned)
+
+
+def blanks_travel(patch: Patch) -> None:
+    """Any blank in a shared field erases."""
+    shared = merging._shared
+
+    def _shared(rule: Any, cells: Any, changed: Any) -> Any:
+        return shared(msgspec.structs.replace(rule, may_blank=True), cells, changed)
+
+    patch(merging, "_shared", _shared)
+
+
+def local_is_merged(patch: Patch) -> None:
+    """Fields of one side only take part in the merge."""
+
+    def _merged(self: EntityRules) -> Any:
+        return tuple(
+            msgspec.structs.replace(r, ownership=Ownership.CRM)
+            if r.ownership is Ownership.LOCAL
+            else r
+            for r in self.fields.values()
+        )
+
+    patch(EntityRules, "merged", _merged)
+
+
+def reconciled_while_sending(patch: Patch) -> None:
+    """Decide anew although the last write's outcome is open."""
+
+    def _due(tx: Any, entity: Any, after: int, limit: int) -> Any:
+        query = (
+            select(link_table)
+            .where(
+                link_table.c.rev > link_table.c.reconciled_rev,
+                link_table.c.id > after,
+            )
+            .order_by(link_table.c.id)
+            .limit(limit)
+        )
+        return links._bundle(tx, [links._info(row) for row in tx.conn.execute(query)])
+
+    patch(links, "due", _due)
+
+
+def reference_from_link(patch: Patch) -> None:
+    """Compute our key from a number only this store knows."""
+    write = decision._write
+
+    def _write(pair: Any, bundle: Any, *args: Any, **kw: Any) -> Any:
+        w = write(pair, bundle, *args, **kw)
+        if w.reference is None:
+            return w
+        return msgspec.structs.replace(w, reference=f"il-sim001-{bundle.link.id:016d}")
+
+    patch(decision, "_write", _write)
+
+
+def nothing_needs_approval(patch: Patch) -> None:
+    """First links write without a plan."""
+    write = decision._write
+
+    def _write(*args: Any, **kw: Any) -> Any:
+        return msgspec.structs.replace(write(*args, **kw), needs_approval=False)
+
+    patch(decision, "_write", _write)
+
+
+def open_fields_forgotten(patch: Patch) -> None:
+    """Tell nobody what stays different."""
+    patch(links, "save_open", lambda *args: None)
+
+
+def revision_lost(patch: Patch) -> None:
+    """Take all links for reconciled, whatever came in meanwhile."""
+    patch(links, "raise_revision", lambda tx, ids: None)
+    patch(observations, "raise_revision", lambda tx, ids: None)
+
+
+def weak_signs_link(patch: Patch) -> None:
+    """Link what has anything in common."""
+    signs = linking.customer_signs
+
+    def _signs(fields: Any) -> Any:
+        found = signs(fields)
+        return msgspec.structs.replace(found, strong=found.strong + found.weak)
+
+    patch(linking, "customer_signs", _signs)
+
+
+def default_taken_for_agreed(patch: Patch) -> None:
+    """A create's default makes the source's own value the agreed one (once a bug)."""
+    create = decision._create
+
+    def _create(pair: Any, bundle: Any, *args: Any) -> Any:
+        return [
+            msgspec.structs.replace(
+                w,
+                bases={
+                    f: v
+                    for f, v in next(iter(bundle.seen.values())).fields.items()
+                    if f in w.fields and f != "other_id"
+                },
+            )
+            for w in create(pair, bundle, *args)
+        ]
+
+    patch(decision, "_create", _create)
+
+
+# ── orders ───────────────────────────────────────────────────────────────────────────────────
+
+
+def go_live_ignored(patch: Patch) -> None:
+    """Order old deals too."""
+    patch(quote_to_order.QuoteToOrder, "_not_ours", lambda self, deal: None)
+
+
+def torn_deals_ordered(patch: Patch) -> None:
+    """Order lines that do not add up to the amount."""
+    draft = quote_to_order.draft_order
+    patch(
+        quote_to_order,
+        "draft_order",
+        lambda *args, **kw: draft(*args, **{**kw, "tolerance": Decimal(10**9)}),
+    )
+
+
+def cancelled_ordered_again(patch: Patch) -> None:
+    """A cancelled order is made anew."""
+    intent = quote_to_order.QuoteToOrder._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        order = bundle.seen.get(Side.ERP)
+        if order is not None and order.fields.get("status") == OrderStatus.CANCELLED:
+            fields = tx.schema["order"].decode(quote_to_order._unpack(case.snapshot).fields)
+            return Intent(
+                target=Side.ERP,
+                entity="order",
+                kind=WriteKind.CREATE,
+                fields={**fields, "other_id": case.source_id},
+                why="again",
+                revision=2,
+            )
+        return intent(self, tx, bundle, case)
+
+    patch(quote_to_order.QuoteToOrder, "_intent", _intent)
+
+
+def drafts_never_confirmed(patch: Patch) -> None:
+    """Leave every order a draft."""
+    intent = quote_to_order.QuoteToOrder._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        found = intent(self, tx, bundle, case)
+        return None if found is not None and found.kind is WriteKind.UPDATE else found
+
+    patch(quote_to_order.QuoteToOrder, "_intent", _intent)
+
+
+MUTANTS: dict[str, Callable[[Patch], None]] = {
+    f.__name__: f
+    for f in (
+        no_look_up_after_unknown,
+        absent_before_settle_time,
+        resend_whole_batch,
+        no_version_sent,
+        lease_ignored,
+        sending_never_recovered,
+        header_is_enough,
+        dead_letters_kept_silent,
+        replaced_without_history,
+        bases_not_kept,
+        silent_drop_believed,
+        cursor_too_early,
+        no_overlap,
+        older_replaces_newer,
+        dropped_never_read_again,
+        gone_at_first_sight,
+        secret_mapped,
+        unknown_is_blank,
+        merged_without_base,
+        foreign_edits_win,
+        blanks_travel,
+        local_is_merged,
+        reconciled_while_sending,
+        reference_from_link,
+        nothing_needs_approval,
+        open_fields_forgotten,
+        revision_lost,
+        weak_signs_link,
+        default_taken_for_agreed,
+        go_live_ignored,
+        torn_deals_ordered,
+        cancelled_ordered_again,
+        drafts_never_confirmed,
+    )
+}
+
+CAUGHT_BY: dict[str, tuple[int, str]] = {}
+"""Mutant -> the first seed that catches it, and the check."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=list(MUTANTS))
+    parser.add_argument("--upto", type=int, default=300)
+    arguments = parser.parse_args()
+    for name in arguments.names or MUTANTS:
+        found = hunt(name, range(arguments.upto))
+        sys.stdout.write(f'    "{name}": {found},\n')
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
