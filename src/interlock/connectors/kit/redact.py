@@ -11,7 +11,10 @@ _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECAS
 _EMAIL = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[A-Za-z]{2,}")
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()./-]{7,}\d(?!\w)")
 _TOKEN = re.compile(r"\b(?:[A-Za-z0-9_-]{32,}|[A-Fa-f0-9]{24,})\b")
-_BEARER = re.compile(r"\b(Bearer|Basic|Session|Token)\s+[A-Za-z0-9+/=_.~-]{12,}", re.IGNORECASE)
+# a credential has more to it than letters; "the token is not valid" must stay readable
+_BEARER = re.compile(
+    r"\b(Bearer|Basic|Session|Token)\s+(?=\S*[\d+/=_~:]|\S*\.\S)\S+", re.IGNORECASE
+)
 
 
 def clean(text: str, *secrets: str, limit: int = 300) -> str:

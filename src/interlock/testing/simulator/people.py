@@ -30,8 +30,9 @@ _TERMS = ("due on receipt", "net 14", "net 30", "net 60")
 _ROLES = ("primary", "billing", "other")
 _WORDS = ("Nord", "Blau", "Kraft", "Licht", "Stern", "Zürich", "東京", "Ærø")
 _EDITED: Mapping[str, Mapping[Side, tuple[str, ...]]] = {
-    "customer": {
-        side: (
+    "customer": dict.fromkeys(
+        Side,
+        (
             "name",
             "website",
             "email",
@@ -41,9 +42,8 @@ _EDITED: Mapping[str, Mapping[Side, tuple[str, ...]]] = {
             "shipping_address",
             "payment_terms",
             "credit_limit",
-        )
-        for side in Side
-    },
+        ),
+    ),
     "contact": dict.fromkeys(Side, ("name", "email", "phone", "role", "customer")),
     "product": dict.fromkeys(Side, ("name", "active", "sku")),
 }

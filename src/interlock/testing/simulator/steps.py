@@ -91,7 +91,7 @@ def _finish_late(world: World, rng: Random) -> str:
     return f"server finishes late ({system.side}, by {delay.total_seconds():.1f} s)"
 
 
-def _lose_lines(world: World, rng: Random) -> str:
+def _lose_lines(world: World, _rng: Random) -> str:
     world.systems[Side.ERP].mischief.befall(
         "header without lines", faults.lose_lines("rows"), operation="write", entity="order"
     )
@@ -202,10 +202,10 @@ FAULTS: Mapping[str, Callable[[World, Random], str]] = {
     "lose_answer": _writes("answer lost after commit", lambda _: faults.lose_answer),
     "fail_before": _calls("timeout", lambda _: faults.fail_before),
     "finish_late": _finish_late,
-    "no_body": _writes("answer without body", lambda _: faults.answer_without_body),
+    "no_body": _writes("answer without body", lambda rng: faults.answer_without_body),
     "drop_column": _writes(
         "silent drop",
-        lambda _: faults.drop_column(rng.choice(("tel", "Phone", "mail", "Email", "bill_to"))),
+        lambda rng: faults.drop_column(rng.choice(("tel", "Phone", "mail", "Email", "bill_to"))),
         bent=True,
     ),
     "respell": _writes("respelling", lambda _: faults.change_cells(respell), bent=True),

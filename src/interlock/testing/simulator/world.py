@@ -117,13 +117,17 @@ def fresh_store() -> SimStore:
     return store
 
 
+# fmt: off
 _VARIANTS: dict[str, dict[str, str]] = {
     "default": {},
     "strict": {
         "website: {owner: crm}": "website: {owner: crm, on_foreign_edit: flag}",
-        "email: {owner: shared, conflict: crm, first_link: crm}": "email: {owner: shared, conflict: newest, first_link: erp, may_blank: true}",
-        "phone: {owner: shared, conflict: crm, first_link: crm}": "phone: {owner: shared, conflict: manual, first_link: conflict}",
-        "payment_terms: {owner: erp, on_create: seed}": 'payment_terms: {owner: erp, on_create: default, default: "net 30"}',
+        "email: {owner: shared, conflict: crm, first_link: crm}":
+            "email: {owner: shared, conflict: newest, first_link: erp, may_blank: true}",
+        "phone: {owner: shared, conflict: crm, first_link: crm}":
+            "phone: {owner: shared, conflict: manual, first_link: conflict}",
+        "payment_terms: {owner: erp, on_create: seed}":
+            'payment_terms: {owner: erp, on_create: default, default: "net 30"}',
     },
     "erp-born": {
         "customer:\n  create: crm": "customer:\n  create: erp",
@@ -134,6 +138,7 @@ _VARIANTS: dict[str, dict[str, str]] = {
         "credit_limit: {owner: erp, on_create: omit}": "credit_limit: {owner: erp}",
     },
 }
+# fmt: on
 
 
 @cache
