@@ -39,8 +39,10 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def tables(folder: Path) -> tuple[Table, Table]:
-    left, right = (tabulate(Company(**row) for row in rows(folder / f"{side}.csv"))
-                   for side in ("left", "right"))
+    left, right = (
+        tabulate(Company(**row) for row in rows(folder / f"{side}.csv"))
+        for side in ("left", "right")
+    )
     return left, right
 
 
@@ -57,13 +59,16 @@ class Labelled:
         self.total = len(gold)
         if (folder / "pairs.csv").exists():
             listed = rows(folder / "pairs.csv")
-            pairs = (np.array([ours[r["left_id"]] for r in listed], dtype=np.int32),
-                     np.array([theirs[r["right_id"]] for r in listed], dtype=np.int32))
+            pairs = (
+                np.array([ours[r["left_id"]] for r in listed], dtype=np.int32),
+                np.array([theirs[r["right_id"]] for r in listed], dtype=np.int32),
+            )
             self.labels = np.array([r["label"] == "1" for r in listed])
         else:
             pairs = candidates(keys_of(sides[0]), Index.of(sides[1]))
-            self.labels = np.array([p in gold for p in zip(*map(np.ndarray.tolist, pairs),
-                                                           strict=True)])
+            self.labels = np.array(
+                [p in gold for p in zip(*map(np.ndarray.tolist, pairs), strict=True)]
+            )
         self.levels = compare(*sides, pairs)
         self.pairs = list(zip(pairs[0].tolist(), pairs[1].tolist(), strict=True))
         self.sure = evidence(self.levels).sum(axis=1) >= 2
@@ -71,8 +76,10 @@ class Labelled:
 
 def estimate(real: Labelled, invented: Labelled, real_rows, invented_rows, version: str):
     counts = np.where(invented.sure, INVENTED_SURE, INVENTED)[invented_rows]
-    parts = [(real.levels[real_rows], real.labels[real_rows], np.ones(int(real_rows.sum()))),
-             (invented.levels[invented_rows], invented.labels[invented_rows], counts)]
+    parts = [
+        (real.levels[real_rows], real.labels[real_rows], np.ones(int(real_rows.sum()))),
+        (invented.levels[invented_rows], invented.labels[invented_rows], counts),
+    ]
     for kept in SPARSE:
         blank = np.array([level.field not in ("name", *kept) for level in LEVELS])
         for (levels, labels, _), count in zip(parts[:2], (1.0, INVENTED), strict=True):
@@ -97,8 +104,11 @@ def main() -> None:
         for each, fold, line in zip(sets, folds, likely, strict=True):
             line[fold == number] = probabilities(logits(each.levels[fold == number], weights))
     for name, each, line in zip(("places-dev", "synthetic-5k"), sets, likely, strict=True):
-        print("5-fold", name, measured(each.labels, line >= 0.5, each.sure & (line >= LINK_AT),
-                                       LINK_AT, each.total))
+        print(
+            "5-fold",
+            name,
+            measured(each.labels, line >= 0.5, each.sure & (line >= LINK_AT), LINK_AT, each.total),
+        )
     everything = estimate(*sets, *(fold >= 0 for fold in folds), version=VERSION)
     for name, each in zip(("places-dev", "synthetic-5k"), sets, strict=True):
         print("fitted", name, figures(each.levels, each.labels, everything))

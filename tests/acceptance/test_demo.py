@@ -24,6 +24,9 @@ from interlock.demo.stage import Stage, open_stage, set_up, tally
 from interlock.errors import ConfigurationError
 from interlock.project.load import open_project
 
+# one worker plays the demo for all of them
+pytestmark = pytest.mark.xdist_group("demo")
+
 SEED = 7
 Rows = dict[str, dict[str, Any]]
 

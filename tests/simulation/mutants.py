@@ -148,17 +148,6 @@ def replaced_without_history(patch: Patch) -> None:
     patch(outcomes, "_events", lambda *args, **kw: [])
 
 
-def bases_not_kept(patch: Patch) -> None:
-    """Forget after a write what both sides agreed on."""
-    store = outcomes._store_success
-
-    def _store(s: Any, w: Any, receipt: Any, bundle: Any, stored: Any) -> None:
-        store(s, w, receipt, bundle, stored)
-        stored.bases.clear()
-
-    patch(outcomes, "_store_success", _store)
-
-
 def silent_drop_believed(patch: Patch) -> None:
     """Take every write for taken over as sent."""
     store = outcomes._store_success
@@ -430,7 +419,6 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         header_is_enough,
         dead_letters_kept_silent,
         replaced_without_history,
-        bases_not_kept,
         silent_drop_believed,
         cursor_too_early,
         no_overlap,

@@ -42,9 +42,11 @@ def files(
     weights: WeightsFile = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Match two lists: columns id, name, website, street, city, region, postcode, country, phone,
-    tax_id; any but id may be missing.
-    """  # noqa: D205, D209
+    """Match two lists.
+
+    Columns: id, name, website, street, city, region, postcode, country, phone, tax_id; any but
+    id may be missing.
+    """
     from interlock.service.matching import load_weights, match_files
 
     found = match_files(left, right, out, weights=load_weights(weights), duplicates=duplicates)

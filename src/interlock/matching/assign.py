@@ -36,14 +36,18 @@ class Matched:
     doubled: NDArray[np.bool_]
 
 
-def score_pairs(left: Weighed, right: Weighed, pairs: Pairs, weights: Weights, *,
-                lowest: float = 0.0) -> tuple[Logits, NDArray[np.bool_]]:
+def score_pairs(
+    left: Weighed, right: Weighed, pairs: Pairs, weights: Weights, *, lowest: float = 0.0
+) -> tuple[Logits, NDArray[np.bool_]]:
     """Score pairs; also tell which rest on two kinds of evidence.  Memory stays small.
 
     Pairs that cannot reach the probability ``lowest`` may score a little off.
     """
-    most = sum(max(w, 0.0) for w, level in zip(weights.vector(), LEVELS, strict=True)
-               if (level.field, level.name) == ("street", "alike"))
+    most = sum(
+        max(w, 0.0)
+        for w, level in zip(weights.vector(), LEVELS, strict=True)
+        if (level.field, level.name) == ("street", "alike")
+    )
     line = float(np.log(lowest / (1 - lowest))) - most if lowest > 0 else -np.inf
 
     def worth(levels: Numbers) -> NDArray[np.bool_]:
@@ -59,11 +63,12 @@ def score_pairs(left: Weighed, right: Weighed, pairs: Pairs, weights: Weights, *
 
 def _parts(pairs: Pairs) -> Iterator[Pairs]:
     for start in range(0, len(pairs[0]), _CHUNK):
-        yield pairs[0][start:start + _CHUNK], pairs[1][start:start + _CHUNK]
+        yield pairs[0][start : start + _CHUNK], pairs[1][start : start + _CHUNK]
 
 
-def match_lists(left: Table, right: Table, weights: Weights, *, rarity: Rarity | None = None
-                ) -> Matched:
+def match_lists(
+    left: Table, right: Table, weights: Weights, *, rarity: Rarity | None = None
+) -> Matched:
     """Match two lists.
 
     One left record may own several right ones.  Left records that want the same right record
@@ -80,12 +85,19 @@ def match_lists(left: Table, right: Table, weights: Weights, *, rarity: Rarity |
     final = scores + competition
     band = bands(final, sure, weights)
     shown = band != Band.NONE.value
-    return Matched(rows[shown], other[shown], final[shown], competition[shown], band[shown],
-                   doubled[shown])
+    return Matched(
+        rows[shown], other[shown], final[shown], competition[shown], band[shown], doubled[shown]
+    )
 
 
-def _compete(left: Weighed, ours: Rows, theirs: Rows, scores: Logits, sure: NDArray[np.bool_],
-             weights: Weights) -> tuple[Logits, NDArray[np.bool_]]:
+def _compete(
+    left: Weighed,
+    ours: Rows,
+    theirs: Rows,
+    scores: Logits,
+    sure: NDArray[np.bool_],
+    weights: Weights,
+) -> tuple[Logits, NDArray[np.bool_]]:
     """Divide each pair's odds by one plus those of its rivals for the right record."""
     doubled = np.zeros(len(scores), dtype=np.bool_)
     if not len(scores):
@@ -107,8 +119,9 @@ def _compete(left: Weighed, ours: Rows, theirs: Rows, scores: Logits, sure: NDAr
     return competition, doubled & sure
 
 
-def _twins(left: Weighed, ours: Rows, group: NDArray[np.int64], rank: NDArray[np.int64],
-           weights: Weights) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _twins(
+    left: Weighed, ours: Rows, group: NDArray[np.int64], rank: NDArray[np.int64], weights: Weights
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Places of pairs whose left records are one company twice, among the best of each group."""
     found = []
     for step in range(1, _CROWD):

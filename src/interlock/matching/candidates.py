@@ -48,8 +48,11 @@ def keys_of(weighed: Weighed) -> Keys:
         "name": table.name,
         "house": _joined(table.street, number, table.area),
         "place": _joined(table.postcode, number, table.country),
-        "two words": _joined(np.minimum(first, second), np.maximum(first, second),
-                             np.minimum(first != 0, second != 0).astype(np.int64)),
+        "two words": _joined(
+            np.minimum(first, second),
+            np.maximum(first, second),
+            np.minimum(first != 0, second != 0).astype(np.int64),
+        ),
         "word": words,
         "word and postcode": _joined(words, table.postcode[:, None]),
         "word and city": _joined(telling, table.city[:, None]),
@@ -86,8 +89,11 @@ class _Column:
     def of(cls, values: Hashes, rows: Rows) -> _Column:
         order = np.argsort(values, kind="stable")
         ordered = values[order]
-        first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) \
-            if len(ordered) else np.empty(0, dtype=np.int64)
+        first = (
+            np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+            if len(ordered)
+            else np.empty(0, dtype=np.int64)
+        )
         return cls(ordered[first], first, np.diff(first, append=len(ordered)), rows[order])
 
 
@@ -101,8 +107,10 @@ class Index:
     @classmethod
     def of(cls, weighed: Weighed) -> Index:
         """Index a list."""
-        return cls(len(weighed.table), {kind: _Column.of(values, rows) for kind, (values, rows)
-                                        in keys_of(weighed).items()})
+        return cls(
+            len(weighed.table),
+            {kind: _Column.of(values, rows) for kind, (values, rows) in keys_of(weighed).items()},
+        )
 
 
 def candidates(left: Keys, index: Index) -> Pairs:
@@ -112,7 +120,8 @@ def candidates(left: Keys, index: Index) -> Pairs:
     crowd of equal records is seen and not taken for new ones.
     """
     found = [np.empty(0, dtype=np.int64)]
-    for kind, (values, rows) in left.items():
+    for kind, (keys, holders) in left.items():
+        values, rows = keys, holders
         column = index.columns[kind]
         if not len(column.keys):
             continue

@@ -30,8 +30,13 @@ class Duplicate(msgspec.Struct, frozen=True, kw_only=True):
     explanation: Explanation
 
 
-def find_duplicates(table: Table, weights: Weights, *, rarity: Rarity | None = None,
-                    uses: Mapping[str, int] | None = None) -> Sequence[Duplicate]:
+def find_duplicates(
+    table: Table,
+    weights: Weights,
+    *,
+    rarity: Rarity | None = None,
+    uses: Mapping[str, int] | None = None,
+) -> Sequence[Duplicate]:
     """List duplicates, most certain first.
 
     ``uses``: how much hangs on a record (links, orders); the most used of a group survives, then
@@ -44,27 +49,44 @@ def find_duplicates(table: Table, weights: Weights, *, rarity: Rarity | None = N
     scores, sure = score_pairs(weighed, weighed, (left, right), weights, lowest=0.5)
     likely = probabilities(scores) >= 0.5
     left, right, scores, sure = left[likely], right[likely], scores[likely], sure[likely]
-    leader = _leaders(table, left.tolist(), right.tolist(),
-                      (sure & (probabilities(scores) >= weights.link_at)).tolist(), uses or {})
+    leader = _leaders(
+        table,
+        left.tolist(),
+        right.tolist(),
+        (sure & (probabilities(scores) >= weights.link_at)).tolist(),
+        uses or {},
+    )
     explained = explain(compare(weighed, weighed, (left, right)), weights)
     found = []
     for one, two, likelihood, band, why in zip(
-            left.tolist(), right.tolist(), probabilities(scores).tolist(),
-            bands(scores, sure, weights).tolist(), explained, strict=True):
+        left.tolist(),
+        right.tolist(),
+        probabilities(scores).tolist(),
+        bands(scores, sure, weights).tolist(),
+        explained,
+        strict=True,
+    ):
         first, second = sorted((one, two), key=lambda row: _rank(table, row, uses or {}))
         if leader.get(one) is not None and leader.get(one) == leader.get(two):
             # within a group everything points to the one that stays
             if leader[one] not in (one, two):
                 continue
             first, second = leader[one], two if leader[one] == one else one
-        found.append(Duplicate(
-            survivor=table.ids[first], duplicate=table.ids[second], probability=likelihood,
-            band=Band(band), explanation=why))
+        found.append(
+            Duplicate(
+                survivor=table.ids[first],
+                duplicate=table.ids[second],
+                probability=likelihood,
+                band=Band(band),
+                explanation=why,
+            )
+        )
     return sorted(found, key=lambda d: (-d.probability, d.survivor, d.duplicate))
 
 
-def _leaders(table: Table, left: list[int], right: list[int], certain: list[bool],
-             uses: Mapping[str, int]) -> dict[int, int]:
+def _leaders(
+    table: Table, left: list[int], right: list[int], certain: list[bool], uses: Mapping[str, int]
+) -> dict[int, int]:
     """Survivor of each certain group, by row."""
     parent: dict[int, int] = {}
 
@@ -81,11 +103,16 @@ def _leaders(table: Table, left: list[int], right: list[int], certain: list[bool
     groups = defaultdict(list)
     for row in list(parent):
         groups[find(row)].append(row)
-    return {row: min(rows, key=lambda r: _rank(table, r, uses))
-            for rows in groups.values() for row in rows}
+    return {
+        row: min(rows, key=lambda r: _rank(table, r, uses))
+        for rows in groups.values()
+        for row in rows
+    }
 
 
 def _rank(table: Table, row: int, uses: Mapping[str, int]) -> tuple[int, int, str]:
-    filled = sum(int(getattr(table, column)[row] != 0)
-                 for column in ("name", "street", "city", "postcode", "phone", "domain", "tax"))
+    filled = sum(
+        int(getattr(table, column)[row] != 0)
+        for column in ("name", "street", "city", "postcode", "phone", "domain", "tax")
+    )
     return -uses.get(table.ids[row], 0), -filled, str(table.ids[row])

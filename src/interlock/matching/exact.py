@@ -23,8 +23,15 @@ from interlock.matching.normalise import (
 )
 from interlock.model import Address, Fields
 
-__all__ = ["Candidate", "Matches", "Signs", "contact_signs", "customer_signs", "match_exact",
-           "product_signs"]
+__all__ = [
+    "Candidate",
+    "Matches",
+    "Signs",
+    "contact_signs",
+    "customer_signs",
+    "match_exact",
+    "product_signs",
+]
 
 FREQUENT = 50
 """A weak sign that more records share than this says nothing."""
@@ -79,8 +86,9 @@ def customer_signs(fields: Fields) -> Signs:
 def contact_signs(fields: Fields, customer: str) -> Signs:
     """Signs of a contact; ``customer`` is the link of its customer, "" when there is none."""
     name, email = name_key(_text(fields, "name")), email_key(_text(fields, "email"))
-    strong = [("same e-mail at the same customer", f"{customer}|{email}")] \
-        if customer and email else []
+    strong = (
+        [("same e-mail at the same customer", f"{customer}|{email}")] if customer and email else []
+    )
     weak = [("same name at the same customer", f"n:{customer}|{name}")] if name else []
     weak += [("same e-mail", f"e:{email}")] if email else []
     return Signs(tuple(strong), tuple(weak))
@@ -97,8 +105,11 @@ def _text(fields: Fields, field: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def match_exact(crm: Sequence[Candidate], erp: Sequence[Candidate],
-                refused: AbstractSet[tuple[str, str]] = frozenset()) -> Matches:
+def match_exact(
+    crm: Sequence[Candidate],
+    erp: Sequence[Candidate],
+    refused: AbstractSet[tuple[str, str]] = frozenset(),
+) -> Matches:
     """Pair records that share a strong sign nobody else shares; suggest on any other sign.
 
     A pair whose two strong signs point to different records is suggested, not linked.
@@ -123,19 +134,22 @@ def match_exact(crm: Sequence[Candidate], erp: Sequence[Candidate],
     # a suggestion matters only while one of its records is free
     free_crm = {c.id for c in crm if not c.taken} - linked_crm
     free_erp = {e.id for e in erp if not e.taken} - linked_erp
-    suggestions = [(c, e, why) for (c, e), why in suggested.items()
-                   if c in free_crm or e in free_erp]
+    suggestions = [
+        (c, e, why) for (c, e), why in suggested.items() if c in free_crm or e in free_erp
+    ]
     busy_crm = {c for c, _, _ in suggestions}
     busy_erp = {e for _, e, _ in suggestions}
     return Matches(
-        links=links, suggestions=sorted(suggestions),
+        links=links,
+        suggestions=sorted(suggestions),
         alone_crm=[c for c in sorted(free_crm) if c not in busy_crm],
         alone_erp=[e for e in sorted(free_erp) if e not in busy_erp],
     )
 
 
-def _unambiguous(pairs: Mapping[tuple[str, str], str], suggested: dict[tuple[str, str], str]
-                 ) -> list[tuple[str, str, str]]:
+def _unambiguous(
+    pairs: Mapping[tuple[str, str], str], suggested: dict[tuple[str, str], str]
+) -> list[tuple[str, str, str]]:
     """Keep pairs whose records occur in one pair only; the others become suggestions."""
     seen_crm: dict[str, int] = defaultdict(int)
     seen_erp: dict[str, int] = defaultdict(int)
@@ -151,9 +165,12 @@ def _unambiguous(pairs: Mapping[tuple[str, str], str], suggested: dict[tuple[str
     return sorted(links)
 
 
-def _suggest_weak(crm: Sequence[Candidate], erp: Sequence[Candidate],
-                  refused: AbstractSet[tuple[str, str]],
-                  suggested: dict[tuple[str, str], str]) -> None:
+def _suggest_weak(
+    crm: Sequence[Candidate],
+    erp: Sequence[Candidate],
+    refused: AbstractSet[tuple[str, str]],
+    suggested: dict[tuple[str, str], str],
+) -> None:
     left, right = _index(crm, _weak), _index(erp, _weak)
     for key, (why, ours) in left.items():
         theirs = right.get(key, ("", []))[1]
@@ -173,9 +190,10 @@ def _weak(candidate: Candidate) -> Iterable[tuple[str, str]]:
     return candidate.signs.weak
 
 
-def _index(candidates: Sequence[Candidate],
-           signs: Callable[[Candidate], Iterable[tuple[str, str]]],
-           ) -> dict[str, tuple[str, list[Candidate]]]:
+def _index(
+    candidates: Sequence[Candidate],
+    signs: Callable[[Candidate], Iterable[tuple[str, str]]],
+) -> dict[str, tuple[str, list[Candidate]]]:
     index: dict[str, tuple[str, list[Candidate]]] = {}
     for candidate in candidates:
         for why, key in signs(candidate):

@@ -11,8 +11,16 @@ from numpy.typing import NDArray
 from interlock.matching.levels import LEVELS, Numbers, evidence
 from interlock.matching.score import Weights, logits, probabilities
 
-__all__ = ["Figures", "components", "cross_validate", "figures", "fit", "folds_of", "link_line",
-           "measured"]
+__all__ = [
+    "Figures",
+    "components",
+    "cross_validate",
+    "figures",
+    "fit",
+    "folds_of",
+    "link_line",
+    "measured",
+]
 
 Labels = NDArray[np.bool_]
 _STEPS = 50
@@ -31,9 +39,16 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     link_recall: float
 
 
-def fit(levels: Numbers, labels: Labels, *, version: str, prior: Weights | None = None,
-        strength: float = 1.0, counts: NDArray[np.float64] | None = None,
-        precision: float = 0.96) -> Weights:
+def fit(
+    levels: Numbers,
+    labels: Labels,
+    *,
+    version: str,
+    prior: Weights | None = None,
+    strength: float = 1.0,
+    counts: NDArray[np.float64] | None = None,
+    precision: float = 0.96,
+) -> Weights:
     """Estimate weights by regularised logistic regression.
 
     ``prior``: weights that few decisions should not move far from; without it, none.
@@ -59,16 +74,26 @@ def fit(levels: Numbers, labels: Labels, *, version: str, prior: Weights | None 
             break
         solution[wrong], free[wrong] = 0.0, False
     weights = Weights(
-        version=version, start=round(float(solution[0]), 4),
-        levels={f"{level.field}.{level.name}": round(float(value), 4)
-                for level, value in zip(LEVELS, solution[1:], strict=True)},
-        review_at=prior.review_at if prior is not None else 0.2)
+        version=version,
+        start=round(float(solution[0]), 4),
+        levels={
+            f"{level.field}.{level.name}": round(float(value), 4)
+            for level, value in zip(LEVELS, solution[1:], strict=True)
+        },
+        review_at=prior.review_at if prior is not None else 0.2,
+    )
     return msgspec.structs.replace(
-        weights, link_at=link_line(levels, labels, weights, precision=precision))
+        weights, link_at=link_line(levels, labels, weights, precision=precision)
+    )
 
 
-def _solve(rows: NDArray[np.float64], target: NDArray[np.float64], count: NDArray[np.float64],
-           towards: NDArray[np.float64], pull: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve(
+    rows: NDArray[np.float64],
+    target: NDArray[np.float64],
+    count: NDArray[np.float64],
+    towards: NDArray[np.float64],
+    pull: NDArray[np.float64],
+) -> NDArray[np.float64]:
     solution = towards.copy()
     for _ in range(_STEPS):
         likely = probabilities(rows @ solution)
@@ -81,8 +106,9 @@ def _solve(rows: NDArray[np.float64], target: NDArray[np.float64], count: NDArra
     return solution
 
 
-def link_line(levels: Numbers, labels: Labels, weights: Weights, *, precision: float,
-              lowest: float = 0.5) -> float:
+def link_line(
+    levels: Numbers, labels: Labels, weights: Weights, *, precision: float, lowest: float = 0.5
+) -> float:
     """The lowest probability from which automatic links are as precise as asked, to 0.005."""
     likely = probabilities(logits(levels, weights))
     sure = evidence(levels).sum(axis=1) >= 2
@@ -100,17 +126,22 @@ def figures(levels: Numbers, labels: Labels, weights: Weights) -> Figures:
     return measured(labels, likely >= 0.5, sure & (likely >= weights.link_at), weights.link_at)
 
 
-def measured(labels: Labels, positive: Labels, linked: Labels, link_at: float,
-             total: int | None = None) -> Figures:
+def measured(
+    labels: Labels, positive: Labels, linked: Labels, link_at: float, total: int | None = None
+) -> Figures:
     """Precision and recall of two selections; ``total``: all true pairs, found or not."""
     total = int(labels.sum()) if total is None else total
     right, chosen = int((labels & positive).sum()), int(positive.sum())
     precision, recall = right / max(chosen, 1), right / max(total, 1)
     return Figures(
-        pairs=len(labels), precision=precision, recall=recall,
-        f1=2 * precision * recall / max(precision + recall, 1e-9), link_at=link_at,
+        pairs=len(labels),
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / max(precision + recall, 1e-9),
+        link_at=link_at,
         link_precision=int((labels & linked).sum()) / max(int(linked.sum()), 1),
-        link_recall=int((labels & linked).sum()) / max(total, 1))
+        link_recall=int((labels & linked).sum()) / max(total, 1),
+    )
 
 
 def components(pairs: Sequence[tuple[int, int]]) -> list[int]:
@@ -137,9 +168,17 @@ def folds_of(pairs: Sequence[tuple[int, int]], folds: int, seed: int) -> NDArray
     return np.asarray(shuffled[parts] % folds, dtype=np.int64)
 
 
-def cross_validate(levels: Numbers, labels: Labels, pairs: Sequence[tuple[int, int]], *,
-                   folds: int = 5, seed: int = 0, strength: float = 1.0,
-                   precision: float = 0.96, prior: Weights | None = None) -> Figures:
+def cross_validate(
+    levels: Numbers,
+    labels: Labels,
+    pairs: Sequence[tuple[int, int]],
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    strength: float = 1.0,
+    precision: float = 0.96,
+    prior: Weights | None = None,
+) -> Figures:
     """Measure weights on pairs they were not estimated from, line for links included."""
     fold = folds_of(pairs, folds, seed)
     positive, linked = np.zeros(len(labels), dtype=np.bool_), np.zeros(len(labels), dtype=np.bool_)
@@ -147,8 +186,14 @@ def cross_validate(levels: Numbers, labels: Labels, pairs: Sequence[tuple[int, i
     sure = evidence(levels).sum(axis=1) >= 2
     for number in range(folds):
         test = fold == number
-        weights = fit(levels[~test], labels[~test], version=f"fold {number}", strength=strength,
-                      precision=precision, prior=prior)
+        weights = fit(
+            levels[~test],
+            labels[~test],
+            version=f"fold {number}",
+            strength=strength,
+            precision=precision,
+            prior=prior,
+        )
         likely = probabilities(logits(levels[test], weights))
         positive[test], linked[test] = likely >= 0.5, sure[test] & (likely >= weights.link_at)
         lines.append(weights.link_at)

@@ -84,8 +84,13 @@ _LOWEST = 40
 _AT = {(level.field, level.name): column for column, level in enumerate(LEVELS)}
 
 
-def compare(left: Weighed, right: Weighed, pairs: Pairs, *,
-            worth: Callable[[Numbers], NDArray[np.bool_]] | None = None) -> Numbers:
+def compare(
+    left: Weighed,
+    right: Weighed,
+    pairs: Pairs,
+    *,
+    worth: Callable[[Numbers], NDArray[np.bool_]] | None = None,
+) -> Numbers:
     """Compare pairs: one row each, one column a level.
 
     ``worth``: tells from everything but the streets' wording which pairs are worth the rest of
@@ -107,8 +112,11 @@ def compare(left: Weighed, right: Weighed, pairs: Pairs, *,
         put(field, "same", same)
         put(field, "other", both & ~same)
         if column in frequent:
-            put(field, "frequent", np.maximum(frequent[column][0][pairs[0]],
-                                              frequent[column][1][pairs[1]]) * same)
+            put(
+                field,
+                "frequent",
+                np.maximum(frequent[column][0][pairs[0]], frequent[column][1][pairs[1]]) * same,
+            )
     _pages(ours, theirs, pairs, put)
     _numbers(ours, theirs, pairs, put)
     get = _reader(levels)
@@ -126,19 +134,31 @@ def compare(left: Weighed, right: Weighed, pairs: Pairs, *,
 def evidence(levels: Numbers) -> NDArray[np.bool_]:
     """Tell which kinds of evidence speak for each pair; one column a kind."""
     level = _reader(levels)
-    naming = (level("name", "alike") >= 0.8) | (level("name", "within") >= 0.9) \
-        | (level("name", "covered") >= 0.6) | (level("website", "same") > 0)
+    naming = (
+        (level("name", "alike") >= 0.8)
+        | (level("name", "within") >= 0.9)
+        | (level("name", "covered") >= 0.6)
+        | (level("website", "same") > 0)
+    )
     street = (level("street", "number") > 0) & (level("street", "alike") >= 0.6)
     far = (level("place", "other_area") > 0) | (level("place", "other_country") > 0)
     no_code = ~far & (level("place", "area") == 0)
-    address = (level("place", "postcode") > 0) | (street & ~far) \
+    address = (
+        (level("place", "postcode") > 0)
+        | (street & ~far)
         | (no_code & (level("place", "city") > 0))
-    return np.column_stack((naming, address, level("phone", "same") > 0,
-                            level("tax_id", "same") > 0))
+    )
+    return np.column_stack(
+        (naming, address, level("phone", "same") > 0, level("tax_id", "same") > 0)
+    )
 
 
 def _reader(levels: Numbers) -> Callable[[str, str], Numbers]:
-    return lambda field, name: levels[:, _AT[field, name]]
+    def get(field: str, name: str) -> Numbers:
+        values: Numbers = levels[:, _AT[field, name]]
+        return values
+
+    return get
 
 
 Put = Callable[[str, str, NDArray[Any]], None]
@@ -151,12 +171,22 @@ def _names(left: Weighed, right: Weighed, pairs: Pairs, put: Put) -> None:
     same = both & (one == two)
     put("name", "same", same)
     put("name", "frequent", np.maximum(left.names[pairs[0]], right.names[pairs[1]]) * same)
-    alike = np.where(same, np.float32(1), _alike(
-        ours.names, theirs.names, pairs, both & ~same, fuzz.token_sort_ratio))
+    alike = np.where(
+        same,
+        np.float32(1),
+        _alike(ours.names, theirs.names, pairs, both & ~same, fuzz.token_sort_ratio),
+    )
     put("name", "alike", alike)
     put("name", "typo", np.maximum(0.0, alike - 0.8) * 5)
-    put("name", "within", np.where(same, np.float32(1), _alike(
-        ours.names, theirs.names, pairs, both & ~same, fuzz.token_set_ratio)))
+    put(
+        "name",
+        "within",
+        np.where(
+            same,
+            np.float32(1),
+            _alike(ours.names, theirs.names, pairs, both & ~same, fuzz.token_set_ratio),
+        ),
+    )
     form, other_form = ours.form[pairs[0]], theirs.form[pairs[1]]
     forms = both & (form != 0) & (other_form != 0)
     put("name", "legal", both & ((form != 0) | (other_form != 0)))
@@ -168,8 +198,11 @@ def _names(left: Weighed, right: Weighed, pairs: Pairs, put: Put) -> None:
     put("name", "rare", np.minimum(shared / 20, np.float32(2)))
     put("name", "both_extra", np.minimum((fewer - shared) / 10, np.float32(2)) * ~same)
     digits, other_digits = ours.digits[pairs[0]], theirs.digits[pairs[1]]
-    put("name", "digits",
-        both & ~same & (digits != 0) & (other_digits != 0) & (digits != other_digits))
+    put(
+        "name",
+        "digits",
+        both & ~same & (digits != 0) & (other_digits != 0) & (digits != other_digits),
+    )
 
 
 def _shared(left: Weighed, right: Weighed, pairs: Pairs) -> Numbers:
@@ -183,8 +216,9 @@ def _shared(left: Weighed, right: Weighed, pairs: Pairs) -> Numbers:
         equal &= other != 0
         ours[:, place] = equal.any(axis=1)
         theirs |= equal
-    return np.minimum((left.words[pairs[0]] * ours).sum(axis=1),
-                      (right.words[pairs[1]] * theirs).sum(axis=1))
+    return np.minimum(
+        (left.words[pairs[0]] * ours).sum(axis=1), (right.words[pairs[1]] * theirs).sum(axis=1)
+    )
 
 
 def _numbers(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
@@ -197,19 +231,24 @@ def _numbers(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
     put("street", "other_number", (numbers[:, 0] != 0) & (other[:, 0] != 0) & ~number)
 
 
-def _streets(left: Table, right: Table, pairs: Pairs, levels: Numbers, rows: NDArray[np.int64]
-             ) -> None:
+def _streets(
+    left: Table, right: Table, pairs: Pairs, levels: Numbers, rows: NDArray[np.int64]
+) -> None:
     one, two = left.street[pairs[0]], right.street[pairs[1]]
     both = (one != 0) & (two != 0)
     same = both & (one == two)
-    alike = np.where(same, np.float32(1), _alike(
-        left.streets, right.streets, pairs, both & ~same, fuzz.token_set_ratio))
+    alike = np.where(
+        same,
+        np.float32(1),
+        _alike(left.streets, right.streets, pairs, both & ~same, fuzz.token_set_ratio),
+    )
     apart = both & (alike < 0.6)
     other_number = levels[rows, _AT["street", "other_number"]] > 0
     levels[rows, _AT["street", "alike"]] = alike
     levels[rows, _AT["street", "apart"]] = apart
-    levels[rows, _AT["street", "elsewhere"]] = (
-        (apart | other_number) & (levels[rows, _AT["name", "same"]] > 0))
+    levels[rows, _AT["street", "elsewhere"]] = (apart | other_number) & (
+        levels[rows, _AT["name", "same"]] > 0
+    )
 
 
 def _places(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
@@ -225,8 +264,9 @@ def _places(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
     put("place", "other_area", both & (area != other_area))
     ours, theirs, both = columns("city")
     same = both & (ours == theirs)
-    alike = same | (_alike(left.cities, right.cities, pairs, both & ~same,
-                           fuzz.token_set_ratio) > 0.85)
+    alike = same | (
+        _alike(left.cities, right.cities, pairs, both & ~same, fuzz.token_set_ratio) > 0.85
+    )
     put("place", "city", alike)
     put("place", "other_city", both & ~alike)
     ours, theirs, both = columns("country")
@@ -245,12 +285,20 @@ def _pages(left: Table, right: Table, pairs: Pairs, put: Put) -> None:
     put("website", "other", given & (ours != theirs) & ~label)
 
 
-def _alike(left: Texts, right: Texts, pairs: Pairs, which: NDArray[np.bool_],
-           scorer: Callable[..., float]) -> Numbers:
+def _alike(
+    left: Texts, right: Texts, pairs: Pairs, which: NDArray[np.bool_], scorer: Callable[..., float]
+) -> Numbers:
     alike = np.zeros(len(which), dtype=np.float32)
     rows = np.flatnonzero(which)
     if len(rows):
-        alike[rows] = process.cpdist(
-            left[pairs[0][rows]].tolist(), right[pairs[1][rows]].tolist(), scorer=scorer,
-            score_cutoff=_LOWEST, dtype=np.float32) / 100
+        alike[rows] = (
+            process.cpdist(
+                left[pairs[0][rows]].tolist(),
+                right[pairs[1][rows]].tolist(),
+                scorer=scorer,
+                score_cutoff=_LOWEST,
+                dtype=np.float32,
+            )
+            / 100
+        )
     return alike

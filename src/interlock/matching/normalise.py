@@ -28,8 +28,20 @@ from interlock.matching.vocabulary import (
     UNIT_WORDS,
 )
 
-__all__ = ["domain_key", "email_key", "fold_column", "name_key", "phone_key",
-           "postcode_key", "split_name", "split_site", "split_street", "tax_form", "tax_key", "words_of"]
+__all__ = [
+    "domain_key",
+    "email_key",
+    "fold_column",
+    "name_key",
+    "phone_key",
+    "postcode_key",
+    "split_name",
+    "split_site",
+    "split_street",
+    "tax_form",
+    "tax_key",
+    "words_of",
+]
 
 LONGEST = 200
 """Characters of a value that count; nobody is told from another by what follows."""
@@ -37,10 +49,24 @@ LONGEST = 200
 # marks above letters; in Indic and Thai script they are letters of their own and stay
 _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f]")
 _MARKS = "\u0900-\u109f\u1780-\u17ff"
-_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th",
-                          "ð": "d", "ı": "i", "ħ": "h", "\u200b": None, "\ufeff": None})
-_APOSTROPHES = str.maketrans({"'": None, "’": None, "`": None, "´": None, "&": " and ",
-                              "+": " and ", "\x00": " "})
+_LETTERS = str.maketrans(
+    {
+        "ø": "o",
+        "đ": "d",
+        "ł": "l",
+        "æ": "ae",
+        "œ": "oe",
+        "þ": "th",
+        "ð": "d",
+        "\N{LATIN SMALL LETTER DOTLESS I}": "i",
+        "ħ": "h",
+        "\u200b": None,
+        "\ufeff": None,
+    }
+)
+_APOSTROPHES = str.maketrans(
+    {"'": None, "\u2019": None, "`": None, "\u00b4": None, "&": " and ", "+": " and ", "\x00": " "}
+)
 # dots of initials join ("S.A." is "sa"), others separate
 _INITIALS = re.compile(r"(?<=\b\w)\.(?=\w\b|[ \n]|$)")
 _OTHER = re.compile(rf"[^\w\n{_MARKS}]+|_+")
@@ -49,8 +75,11 @@ _FORM_MARKS = re.compile("|".join(FORM_MARKS))
 _NUMBER_IN_WORD = re.compile(r"(?<![a-z0-9])\d+(?![a-z0-9])")
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 # the list that ships with the package: no download, no cache folder
-_SUFFIXES = frozenset(tldextract.TLDExtract(
-    suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True).tlds)
+_SUFFIXES = frozenset(
+    tldextract.TLDExtract(
+        suffix_list_urls=(), cache_dir=None, include_psl_private_domains=True
+    ).tlds
+)
 
 
 def fold_column(values: Sequence[str | None]) -> list[str]:
@@ -104,7 +133,7 @@ def words_of(core: str) -> list[str]:
     parts: list[str] = []
     for word in words:
         if len(word) > 2 and _UNSPACED.search(word):
-            parts += [word[i:i + 2] for i in range(len(word) - 1)]
+            parts += [word[i : i + 2] for i in range(len(word) - 1)]
         else:
             parts.append(word)
     return parts
@@ -138,7 +167,7 @@ def split_street(folded: str) -> tuple[str, list[str]]:
             canonical = word
             for full, short in STREET_ENDINGS:
                 if word.endswith(full):
-                    canonical = word[:-len(full)] + short
+                    canonical = word[: -len(full)] + short
                     break
         named.append(canonical)
     return " ".join(named), numbers[:4]
@@ -186,13 +215,13 @@ def split_site(website: str | None) -> tuple[str, str]:
     count = _suffix_length(labels)
     if not count or len(labels) <= count or len(host) > 253:
         return "", ""
-    domain = ".".join(labels[-count - 1:])
-    if domain in SHARED_HOSTS or ".".join(labels[-2:]) in SHARED_HOSTS and count == 1:
+    domain = ".".join(labels[-count - 1 :])
+    if domain in SHARED_HOSTS:
         return "", ""
     page = path.partition("?")[0].partition("#")[0].strip("/ ")
     if page.startswith(("index.", "home", "default.")) or len(page) < 4:
         page = ""
-    sub = labels[:-count - 1]
+    sub = labels[: -count - 1]
     if sub and sub[0] != "www" and not page:
         page = "/" + ".".join(sub)
     return domain, page

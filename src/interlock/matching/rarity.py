@@ -57,10 +57,17 @@ class Rarity:
     @classmethod
     def of(cls, *tables: Table) -> Rarity:
         """Count over the records of all lists given."""
-        joined = {column: np.concatenate([getattr(t, column).ravel() for t in tables])
-                  for column in ("words", "name", "domain", "phone")}
-        return cls(sum(map(len, tables)), Counts.of(joined["words"]), Counts.of(joined["name"]),
-                   Counts.of(joined["domain"]), Counts.of(joined["phone"]))
+        joined = {
+            column: np.concatenate([getattr(t, column).ravel() for t in tables])
+            for column in ("words", "name", "domain", "phone")
+        }
+        return cls(
+            sum(map(len, tables)),
+            Counts.of(joined["words"]),
+            Counts.of(joined["name"]),
+            Counts.of(joined["domain"]),
+            Counts.of(joined["phone"]),
+        )
 
     def word_weights(self, words: Hashes) -> NDArray[np.float32]:
         """Information of each word in bits: how much rarer than all records it is."""
@@ -88,5 +95,11 @@ class Weighed:
     def of(cls, table: Table, rarity: Rarity) -> Weighed:
         """Look up every record of a list."""
         words = rarity.word_weights(table.words)
-        return cls(table, words, words.sum(axis=1), rarity.names.frequency(table.name),
-                   rarity.domains.frequency(table.domain), rarity.phones.frequency(table.phone))
+        return cls(
+            table,
+            words,
+            words.sum(axis=1),
+            rarity.names.frequency(table.name),
+            rarity.domains.frequency(table.domain),
+            rarity.phones.frequency(table.phone),
+        )

@@ -85,10 +85,14 @@ class Register:
             band = bands(scores, evidence(levels).sum(axis=1) >= 2, weights)
             shown = np.flatnonzero(band != Band.NONE.value)
             for row, score, what, why in zip(
-                    pairs[1][shown].tolist(), likelihoods(scores[shown]).tolist(),
-                    band[shown].tolist(), explain(levels[shown], weights), strict=True):
+                pairs[1][shown].tolist(),
+                likelihoods(scores[shown]).tolist(),
+                band[shown].tolist(),
+                explain(levels[shown], weights),
+                strict=True,
+            ):
                 key = part.weighed.table.ids[row]
-                if any(key in newer.rows for newer in self.parts[place + 1:]):
+                if any(key in newer.rows for newer in self.parts[place + 1 :]):
                     continue
                 found.append(Found(id=key, probability=score, band=Band(what), explanation=why))
         return sorted(found, key=lambda each: (-each.probability, each.id))

@@ -13,8 +13,16 @@ from numpy.typing import NDArray
 
 from interlock.matching.levels import FIELDS, LEVELS, Numbers
 
-__all__ = ["Band", "Explanation", "Weights", "bands", "default_weights", "explain", "logits",
-           "probabilities"]
+__all__ = [
+    "Band",
+    "Explanation",
+    "Weights",
+    "bands",
+    "default_weights",
+    "explain",
+    "logits",
+    "probabilities",
+]
 
 Logits = NDArray[np.float64]
 
@@ -78,12 +86,16 @@ def probabilities(scores: Logits) -> NDArray[np.float64]:
 def bands(scores: Logits, sure: NDArray[np.bool_], weights: Weights) -> NDArray[np.str_]:
     """Sort pairs into bands; a link needs two kinds of evidence (``sure``) besides its score."""
     likely = probabilities(scores)
-    return np.where(sure & (likely >= weights.link_at), Band.LINK.value,
-                    np.where(likely >= weights.review_at, Band.REVIEW.value, Band.NONE.value))
+    return np.where(
+        sure & (likely >= weights.link_at),
+        Band.LINK.value,
+        np.where(likely >= weights.review_at, Band.REVIEW.value, Band.NONE.value),
+    )
 
 
-def explain(levels: Numbers, weights: Weights, competition: Logits | None = None
-            ) -> list[Explanation]:
+def explain(
+    levels: Numbers, weights: Weights, competition: Logits | None = None
+) -> list[Explanation]:
     """Explain pairs; ``competition``: what rivals take off each score."""
     parts = levels.astype(np.float64) * weights.vector()
     sums = np.add.reduceat(parts, _FIRST, axis=1)
@@ -92,23 +104,34 @@ def explain(levels: Numbers, weights: Weights, competition: Logits | None = None
     telling[:, _LESSER] &= levels[:, :1] == 0
     rivals = np.zeros(len(levels)) if competition is None else competition
     found = []
-    for values, shown, tell, rival in zip(sums.tolist(), given.tolist(), telling, rivals.tolist(),
-                                          strict=True):
+    for values, shown, tell, rival in zip(
+        sums.tolist(), given.tolist(), telling, rivals.tolist(), strict=True
+    ):
         contributions = {"start": weights.start}
-        contributions |= {field: value for field, value, show
-                          in zip(FIELDS, values, shown, strict=True) if show}
+        contributions |= {
+            field: value for field, value, show in zip(FIELDS, values, shown, strict=True) if show
+        }
         reasons = [_WORDS[column] for column in np.flatnonzero(tell).tolist()]
         if rival:
             contributions["competition"] = rival
         if rival < -0.1:
             reasons.append("others in the list compete")
-        found.append(Explanation(score=sum(contributions.values()), contributions=contributions,
-                                 reasons=reasons, weights=weights.version))
+        found.append(
+            Explanation(
+                score=sum(contributions.values()),
+                contributions=contributions,
+                reasons=reasons,
+                weights=weights.version,
+            )
+        )
     return found
 
 
 _WORDS = [level.words for level in LEVELS]
 # the first level is "same name"; where it holds, likeness needs no mention
-_LESSER = [c for c, level in enumerate(LEVELS)
-           if level.field == "name" and level.name in {"alike", "typo", "within"}]
+_LESSER = [
+    c
+    for c, level in enumerate(LEVELS)
+    if level.field == "name" and level.name in {"alike", "typo", "within"}
+]
 _FIRST = [next(c for c, level in enumerate(LEVELS) if level.field == field) for field in FIELDS]

@@ -83,8 +83,12 @@ class Table:
     @classmethod
     def joined(cls, parts: Sequence[Table]) -> Table:
         """One table of the records of several, in their order."""
-        return cls(**{field.name: np.concatenate([getattr(part, field.name) for part in parts])
-                      for field in fields(cls)})
+        return cls(
+            **{
+                field.name: np.concatenate([getattr(part, field.name) for part in parts])
+                for field in fields(cls)
+            }
+        )
 
     def chosen(self, rows: Sequence[int]) -> Table:
         """These records only, in this order."""
@@ -112,10 +116,13 @@ def _tabulate(companies: Sequence[Company]) -> Table:
     cities = fold_column([c.city for c in companies])
     sites = [split_site(c.website) for c in companies]
     countries = [c.country.strip().upper()[:40] for c in companies]
-    postcodes = [_postcode(c.postcode, country)
-                 for c, country in zip(companies, countries, strict=True)]
-    taxes = [tax_form(c.tax_id, country) if c.tax_id else ""
-             for c, country in zip(companies, countries, strict=True)]
+    postcodes = [
+        _postcode(c.postcode, country) for c, country in zip(companies, countries, strict=True)
+    ]
+    taxes = [
+        tax_form(c.tax_id, country) if c.tax_id else ""
+        for c, country in zip(companies, countries, strict=True)
+    ]
     return Table(
         ids=_texts([c.id for c in companies]),
         names=_texts(names),
@@ -173,7 +180,10 @@ def _hashes(texts: Sequence[str]) -> Hashes:
 def _padded(rows: Sequence[Sequence[str]], width: int) -> Hashes:
     padded = np.zeros((len(rows), width), dtype=np.int64)
     counts = np.fromiter((min(len(row), width) for row in rows), dtype=np.int64, count=len(rows))
-    flat = np.fromiter((hash(word) for row in rows for word in row[:width]), dtype=np.int64,
-                       count=int(counts.sum()))
+    flat = np.fromiter(
+        (hash(word) for row in rows for word in row[:width]),
+        dtype=np.int64,
+        count=int(counts.sum()),
+    )
     padded[np.arange(width) < counts[:, None]] = flat
     return padded

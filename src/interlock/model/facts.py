@@ -42,6 +42,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
 ANYTHING = FieldFacts()
 
 _SCHEME = re.compile(r"\A(?:https?://\s*)+", re.IGNORECASE)
+_SLASHES = re.compile(r"[/\s]+\Z")
 
 
 def _text(value: str, facts: FieldFacts) -> str | None:
@@ -57,7 +58,7 @@ def _text(value: str, facts: FieldFacts) -> str | None:
     if facts.max_length is not None:
         value = value[: facts.max_length].rstrip()
     if facts.ignores_scheme:
-        value = value.rstrip("/ ")
+        value = _SLASHES.sub("", value)
     return value or None
 
 

@@ -8,13 +8,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import numpy as np
+
 from interlock.errors import ConfigurationError
 from interlock.matching.table import Company, Table, tabulate
 
 __all__ = ["COLUMNS", "read_companies", "read_pairs", "rows_by_id", "write_rows"]
 
-COLUMNS = ("id", "name", "website", "street", "city", "region", "postcode", "country", "phone",
-           "tax_id")
+COLUMNS = (
+    "id",
+    "name",
+    "website",
+    "street",
+    "city",
+    "region",
+    "postcode",
+    "country",
+    "phone",
+    "tax_id",
+)
 _LONGEST = 1_000_000
 
 
@@ -28,13 +40,16 @@ def read_companies(path: Path) -> Table:
         header = next(rows, [])
         where = _places(header, COLUMNS)
         if "id" not in where:
-            raise ConfigurationError("there is no column 'id'", file=str(path),
-                                     fix=f"name the columns: {', '.join(COLUMNS)}")
+            raise ConfigurationError(
+                "there is no column 'id'",
+                file=str(path),
+                fix=f"name the columns: {', '.join(COLUMNS)}",
+            )
         table = tabulate(_companies(rows, where, path))
-    if len(set(table.ids)) != len(table.ids):
-        seen: set[str] = set()
-        twice = next(key for key in table.ids if key in seen or seen.add(key))
-        raise ConfigurationError(f"the id {twice!r} stands there twice", file=str(path))
+    ids = np.sort(table.ids)
+    twice = ids[1:][ids[1:] == ids[:-1]]
+    if len(twice):
+        raise ConfigurationError(f"the id {twice[0]!r} stands there twice", file=str(path))
     return table
 
 
@@ -46,11 +61,22 @@ def _companies(rows: Iterator[list[str]], where: dict[str, int], path: Path) -> 
             continue
         cells = [*row, *[""] * (wide + 1 - len(row)), ""]  # the last one stands for -1
         key, name, website, street, city, region, postcode, country, phone, tax_id = (
-            cells[place] for place in at)
+            cells[place] for place in at
+        )
         if not key:
             raise ConfigurationError("a record has no id", file=str(path), line=number)
-        yield Company(id=key, name=name, website=website, street=street, city=city, region=region,
-                      postcode=postcode, country=country, phone=phone, tax_id=tax_id)
+        yield Company(
+            id=key,
+            name=name,
+            website=website,
+            street=street,
+            city=city,
+            region=region,
+            postcode=postcode,
+            country=country,
+            phone=phone,
+            tax_id=tax_id,
+        )
 
 
 def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str, str]]:
@@ -61,8 +87,11 @@ def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str
         where = _places(next(rows, []), needed)
         missing = [column for column in needed if column not in where]
         if missing:
-            raise ConfigurationError(f"there is no column {missing[0]!r}", file=str(path),
-                                     fix=f"name the columns: {', '.join(needed)}")
+            raise ConfigurationError(
+                f"there is no column {missing[0]!r}",
+                file=str(path),
+                fix=f"name the columns: {', '.join(needed)}",
+            )
         wide = max(where.values())
         pairs = []
         for number, row in enumerate(rows, start=2):
@@ -72,8 +101,9 @@ def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str
                 continue
             label = row[where["label"]].strip() if labelled else ""
             if labelled and label not in {"0", "1"}:
-                raise ConfigurationError("a label is 1 (same) or 0 (different)", file=str(path),
-                                         line=number)
+                raise ConfigurationError(
+                    "a label is 1 (same) or 0 (different)", file=str(path), line=number
+                )
             pairs.append((row[where["left_id"]], row[where["right_id"]], label))
     return pairs
 
@@ -127,8 +157,9 @@ def _rows(file: IO[str], path: Path) -> Iterator[list[str]]:
         try:
             row = next(reader, None)
         except csv.Error as error:
-            raise ConfigurationError(f"not a CSV file: {error}", file=str(path),
-                                     line=reader.line_num) from error
+            raise ConfigurationError(
+                f"not a CSV file: {error}", file=str(path), line=reader.line_num
+            ) from error
         if row is None:
             return
         yield row

@@ -33,8 +33,16 @@ from interlock.service.companies import (
     write_rows,
 )
 
-__all__ = ["FilesMatched", "Learnt", "Quality", "learn_weights", "load_weights", "match_files",
-           "measure", "score_given"]
+__all__ = [
+    "FilesMatched",
+    "Learnt",
+    "Quality",
+    "learn_weights",
+    "load_weights",
+    "match_files",
+    "measure",
+    "score_given",
+]
 
 HEADER = ("left_id", "right_id", "probability", "band", "explanation")
 DUPLICATES = ("list", "survivor_id", "duplicate_id", "probability", "band", "explanation")
@@ -89,8 +97,9 @@ def load_weights(path: Path | None) -> Weights:
         raise ConfigurationError(f"not a file of weights: {error}", file=str(path)) from error
 
 
-def match_files(left: Path, right: Path, out: Path, *, weights: Weights,
-                duplicates: Path | None = None) -> FilesMatched:
+def match_files(
+    left: Path, right: Path, out: Path, *, weights: Weights, duplicates: Path | None = None
+) -> FilesMatched:
     """Match two lists and write every pair to be linked or reviewed; duplicates on request."""
     ours, theirs = read_companies(left), read_companies(right)
     rarity = Rarity.of(ours, theirs)
@@ -98,36 +107,61 @@ def match_files(left: Path, right: Path, out: Path, *, weights: Weights,
     write_rows(out, HEADER, _pair_rows(ours, theirs, matched, rarity, weights))
     doubles = None
     if duplicates is not None:
-        doubles = write_rows(duplicates, DUPLICATES, (
-            row for name, table in (("left", ours), ("right", theirs))
-            for row in _duplicate_rows(name, table, rarity, weights)))
+        doubles = write_rows(
+            duplicates,
+            DUPLICATES,
+            (
+                row
+                for name, table in (("left", ours), ("right", theirs))
+                for row in _duplicate_rows(name, table, rarity, weights)
+            ),
+        )
     link = int((matched.bands == Band.LINK.value).sum())
     return FilesMatched(
-        left=len(ours), right=len(theirs), link=link, review=len(matched.left) - link,
+        left=len(ours),
+        right=len(theirs),
+        link=link,
+        review=len(matched.left) - link,
         unmatched_left=len(ours) - len(np.unique(matched.left)),
-        unmatched_right=len(theirs) - len(np.unique(matched.right)), duplicates=doubles,
-        weights=weights.version)
+        unmatched_right=len(theirs) - len(np.unique(matched.right)),
+        duplicates=doubles,
+        weights=weights.version,
+    )
 
 
-def _pair_rows(left: Table, right: Table, matched: Matched, rarity: Rarity, weights: Weights
-               ) -> Iterator[Sequence[object]]:
+def _pair_rows(
+    left: Table, right: Table, matched: Matched, rarity: Rarity, weights: Weights
+) -> Iterator[Sequence[object]]:
     ours, theirs = Weighed.of(left, rarity), Weighed.of(right, rarity)
     for start in range(0, len(matched.left), _CHUNK):
         part = slice(start, start + _CHUNK)
         pairs = matched.left[part], matched.right[part]
         why = explain(compare(ours, theirs, pairs), weights, matched.competition[part])
         for one, two, likely, band, doubled, reason in zip(
-                left.ids[pairs[0]], right.ids[pairs[1]], probabilities(matched.scores[part]),
-                matched.bands[part], matched.doubled[part], why, strict=True):
+            left.ids[pairs[0]],
+            right.ids[pairs[1]],
+            probabilities(matched.scores[part]),
+            matched.bands[part],
+            matched.doubled[part],
+            why,
+            strict=True,
+        ):
             text = f"{reason} a duplicate in the left list owns it" if doubled else str(reason)
             yield one, two, f"{likely:.6f}", band, text
 
 
-def _duplicate_rows(name: str, table: Table, rarity: Rarity, weights: Weights
-                    ) -> Iterator[Sequence[object]]:
+def _duplicate_rows(
+    name: str, table: Table, rarity: Rarity, weights: Weights
+) -> Iterator[Sequence[object]]:
     for each in find_duplicates(table, weights, rarity=rarity):
-        yield (name, each.survivor, each.duplicate, f"{each.probability:.6f}", each.band.value,
-               str(each.explanation))
+        yield (
+            name,
+            each.survivor,
+            each.duplicate,
+            f"{each.probability:.6f}",
+            each.band.value,
+            str(each.explanation),
+        )
 
 
 def score_given(left: Path, right: Path, pairs: Path, out: Path, *, weights: Weights) -> int:
@@ -138,15 +172,25 @@ def score_given(left: Path, right: Path, pairs: Path, out: Path, *, weights: Wei
     levels = _levels(ours, theirs, rows)
     scores = logits(levels, weights)
     band = bands(scores, evidence(levels).sum(axis=1) >= 2, weights)
-    return write_rows(out, HEADER, (
-        (one, two, f"{likely:.6f}", what, str(why))
-        for (one, two, _), likely, what, why in zip(
-            given, probabilities(scores).tolist(), band.tolist(), explain(levels, weights),
-            strict=True)))
+    return write_rows(
+        out,
+        HEADER,
+        (
+            (one, two, f"{likely:.6f}", what, str(why))
+            for (one, two, _), likely, what, why in zip(
+                given,
+                probabilities(scores).tolist(),
+                band.tolist(),
+                explain(levels, weights),
+                strict=True,
+            )
+        ),
+    )
 
 
-def measure(left: Path, right: Path, truth: Path, *, weights: Weights, folds: int | None = None
-            ) -> Quality:
+def measure(
+    left: Path, right: Path, truth: Path, *, weights: Weights, folds: int | None = None
+) -> Quality:
     """Measure precision and recall.
 
     A truth file with labels: the pairs in it, scored by themselves; with ``folds``, weights are
@@ -159,18 +203,31 @@ def measure(left: Path, right: Path, truth: Path, *, weights: Weights, folds: in
         rows = _located(ours, theirs, given, truth)
         levels, labels = _levels(ours, theirs, rows), _labels(given)
         if folds is None:
-            return Quality(how="given pairs", figures=figures(levels, labels, weights),
-                           candidate_recall=None, weights=weights.version)
+            return Quality(
+                how="given pairs",
+                figures=figures(levels, labels, weights),
+                candidate_recall=None,
+                weights=weights.version,
+            )
         if folds < 2 or labels.all() or not labels.any():
-            raise ConfigurationError("nothing to learn from", file=str(truth),
-                                     fix="take two folds or more, and pairs of both kinds")
-        found = cross_validate(levels, labels, list(zip(*map(np.ndarray.tolist, rows),
-                                                        strict=True)), folds=folds)
-        return Quality(how=f"{folds} folds by connected component", figures=found,
-                       candidate_recall=None, weights="estimated in each fold")
+            raise ConfigurationError(
+                "nothing to learn from",
+                file=str(truth),
+                fix="take two folds or more, and pairs of both kinds",
+            )
+        found = cross_validate(
+            levels, labels, list(zip(*map(np.ndarray.tolist, rows), strict=True)), folds=folds
+        )
+        return Quality(
+            how=f"{folds} folds by connected component",
+            figures=found,
+            candidate_recall=None,
+            weights="estimated in each fold",
+        )
     if folds is not None:
-        raise ConfigurationError("folds need labelled pairs", file=str(truth),
-                                 fix="give a file with a column 'label'")
+        raise ConfigurationError(
+            "folds need labelled pairs", file=str(truth), fix="give a file with a column 'label'"
+        )
     return _measure_lists(ours, theirs, _located(ours, theirs, read_pairs(truth), truth), weights)
 
 
@@ -183,15 +240,23 @@ def _measure_lists(left: Table, right: Table, truth: Pairs, weights: Weights) ->
     labels = np.isin(matched.left * size + matched.right, true)
     return Quality(
         how="whole lists",
-        figures=measured(labels, probabilities(matched.scores) >= 0.5,
-                         matched.bands == Band.LINK.value, weights.link_at, len(true)),
-        candidate_recall=float(np.isin(true, looked[0] * size + looked[1]).sum()
-                               / max(len(true), 1)),
-        weights=weights.version)
+        figures=measured(
+            labels,
+            probabilities(matched.scores) >= 0.5,
+            matched.bands == Band.LINK.value,
+            weights.link_at,
+            len(true),
+        ),
+        candidate_recall=float(
+            np.isin(true, looked[0] * size + looked[1]).sum() / max(len(true), 1)
+        ),
+        weights=weights.version,
+    )
 
 
-def learn_weights(left: Path, right: Path, decisions: Path, out: Path, *, before: Weights,
-                  version: str) -> Learnt:
+def learn_weights(
+    left: Path, right: Path, decisions: Path, out: Path, *, before: Weights, version: str
+) -> Learnt:
     """Re-estimate weights from decided pairs and write them; few decisions move them little."""
     ours, theirs = read_companies(left), read_companies(right)
     given = read_pairs(decisions, labelled=True)
@@ -199,8 +264,10 @@ def learn_weights(left: Path, right: Path, decisions: Path, out: Path, *, before
     if min(int(labels.sum()), int((~labels).sum())) < _FEWEST:
         raise ConfigurationError(
             f"{int(labels.sum())} pairs decided as same and {int((~labels).sum())} as different "
-            "are too few to learn from", file=str(decisions),
-            fix=f"decide at least {_FEWEST} of each kind")
+            "are too few to learn from",
+            file=str(decisions),
+            fix=f"decide at least {_FEWEST} of each kind",
+        )
     rows = _located(ours, theirs, given, decisions)
     levels = _levels(ours, theirs, rows)
     pairs = list(zip(*map(np.ndarray.tolist, rows), strict=True))
@@ -226,15 +293,18 @@ def _labels(given: Sequence[tuple[str, str, str]]) -> np.ndarray[tuple[int], np.
     return np.array([label == "1" for _, _, label in given], dtype=np.bool_)
 
 
-def _located(left: Table, right: Table, given: Sequence[tuple[str, str, str]], path: Path
-             ) -> Pairs:
+def _located(left: Table, right: Table, given: Sequence[tuple[str, str, str]], path: Path) -> Pairs:
     ours, theirs = rows_by_id(left), rows_by_id(right)
     rows: list[tuple[int, int]] = []
     for number, (one, two, _) in enumerate(given, start=2):
         if one not in ours or two not in theirs:
             raise ConfigurationError(
-                f"no record {one!r} on the left" if one not in ours
-                else f"no record {two!r} on the right", file=str(path), line=number)
+                f"no record {one!r} on the left"
+                if one not in ours
+                else f"no record {two!r} on the right",
+                file=str(path),
+                line=number,
+            )
         rows.append((ours[one], theirs[two]))
     return _column(one for one, _ in rows), _column(two for _, two in rows)
 

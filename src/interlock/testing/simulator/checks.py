@@ -274,17 +274,12 @@ def _survives(
         return
     if _excused(e, keys[side], change):
         return
-    for one in Side:
-        mine = value if one is side else shown[side].get(name)
-        if not e.same(
-            bundle,
-            name,
-            *((shown[one].get(name), mine) if one is Side.CRM else (mine, shown[one].get(name))),
-        ):
-            yield (
-                f"link {bundle.link.id} {entity} {name}: {side} alone set {value!r}, but the "
-                f"{one} shows {shown[one].get(name)!r}"
-            )
+    kept = agree(shown[side].get(name), value, e.facts(side, entity, name))
+    if not kept or not e.same(bundle, name, shown[Side.CRM].get(name), shown[Side.ERP].get(name)):
+        yield (
+            f"link {bundle.link.id} {entity} {name}: {side} alone set {value!r}, but the crm shows "
+            f"{shown[Side.CRM].get(name)!r} and the erp {shown[Side.ERP].get(name)!r}"
+        )
 
 
 def nothing_lost(e: Evidence) -> Iterator[str]:
@@ -313,6 +308,8 @@ def nothing_lost(e: Evidence) -> Iterator[str]:
 
 
 def _recorded(old: object, value: Value) -> bool:
+    if isinstance(value, Ref):
+        return isinstance(old, dict)  # told by the link, not by this system's id
     return bool(old == msgspec.msgpack.decode(msgspec.msgpack.encode(plain(value))))
 
 

@@ -86,8 +86,8 @@ _FAULTS = {
     "fail_before": 2,
     "finish_late": 4,
     "no_body": 2,
-    "drop_column": 1,
-    "respell": 1,
+    "drop_column": 3,
+    "respell": 2,
     "lose_lines": 3,
     "edit_between": 4,
     "refuse": 2,
@@ -101,6 +101,7 @@ _FAULTS = {
     "conceal": 1,
     "crash": 6,
     "lost_token": 1,
+    "die_sending": 5,
 }
 _POPULATION = (
     "add_product",

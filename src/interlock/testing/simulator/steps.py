@@ -16,7 +16,7 @@ from interlock.testing import faults
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
 from interlock.testing.simulator.systems import WatchedSystem, respell
-from interlock.testing.simulator.world import World
+from interlock.testing.simulator.world import Crash, World
 
 __all__ = ["FAULTS", "take"]
 
@@ -194,6 +194,38 @@ def _crash(world: World, rng: Random) -> str:
     return f"the process dies {when} the commit of its transaction {world.store.crash_in}"
 
 
+def _die_sending(world: World, rng: Random) -> str:
+    """The process dies while a write is on its way: before the system did it, or after."""
+    system, arrived = _system(world, rng), rng.random() < 0.6
+
+    def act(_call: Call, carry_out: Callable[[], Any]) -> Any:
+        if not world.store.syncing:
+            return carry_out()
+        if arrived:
+            carry_out()
+        world.store.dead = True
+        raise Crash
+
+    system.mischief.befall(
+        "crash while sending", act, operation="write", skip=rng.choice((0, 0, 1))
+    )
+    when = "after" if arrived else "before"
+    return f"the process dies while it writes to the {system.side}, {when} it is done"
+
+
+def _drop_column(rng: Random) -> Any:
+    """Ignore one of the columns that are written, whichever comes."""
+
+    def act(call: Call, carry_out: Callable[[], Any]) -> Any:
+        there = sorted({c for op in call.ops for c in op.cells} & _DROPPED)
+        return faults.drop_column(rng.choice(there) if there else "")(call, carry_out)
+
+    return act
+
+
+_DROPPED = frozenset({"tel", "Phone", "mail", "Email", "bill_to", "web", "vat_no"})
+
+
 def _status(kind: str, status: int, **options: Any) -> Callable[[World, Random], str]:
     return _calls(kind, lambda _: faults.answer_status(status, **options))
 
@@ -202,10 +234,10 @@ FAULTS: Mapping[str, Callable[[World, Random], str]] = {
     "lose_answer": _writes("answer lost after commit", lambda _: faults.lose_answer),
     "fail_before": _calls("timeout", lambda _: faults.fail_before),
     "finish_late": _finish_late,
-    "no_body": _writes("answer without body", lambda rng: faults.answer_without_body),
+    "no_body": _writes("answer without body", lambda _: faults.answer_without_body),
     "drop_column": _writes(
         "silent drop",
-        lambda rng: faults.drop_column(rng.choice(("tel", "Phone", "mail", "Email", "bill_to"))),
+        _drop_column,
         bent=True,
     ),
     "respell": _writes("respelling", lambda _: faults.change_cells(respell), bent=True),
@@ -222,5 +254,6 @@ FAULTS: Mapping[str, Callable[[World, Random], str]] = {
     "forbid": _forbid,
     "conceal": _conceal,
     "crash": _crash,
+    "die_sending": _die_sending,
 }
 """Faults by name; each arms itself and says what it will do."""
