@@ -88,9 +88,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     base = options.folder or Path(tempfile.mkdtemp(prefix="interlock-matching-"))
-    result: dict[str, object] = {
-        "python": platform.python_version(), "processors": os.cpu_count(), "runs": {}
-    }  # fmt: skip
     runs: dict[str, object] = {}
     for size in options.sizes:
         folder = base / str(size)
@@ -100,8 +97,8 @@ def main() -> None:
             "files": files(folder),
             "one_record": one_record(folder, options.records),
         }
-    result["runs"] = runs
-    print(json.dumps(result, indent=2))
+    machine = {"python": platform.python_version(), "processors": os.cpu_count()}
+    print(json.dumps({**machine, "runs": runs}, indent=2))
 
 
 if __name__ == "__main__":

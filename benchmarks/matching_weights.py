@@ -17,7 +17,7 @@ import numpy as np
 
 from interlock.matching.candidates import Index, candidates, keys_of
 from interlock.matching.learn import figures, fit, folds_of, measured
-from interlock.matching.levels import LEVELS, compare, evidence
+from interlock.matching.levels import LEVELS, certain, compare
 from interlock.matching.rarity import Rarity, Weighed
 from interlock.matching.score import logits, probabilities
 from interlock.matching.table import Company, Table, tabulate
@@ -71,7 +71,7 @@ class Labelled:
             )
         self.levels = compare(*sides, pairs)
         self.pairs = list(zip(pairs[0].tolist(), pairs[1].tolist(), strict=True))
-        self.sure = evidence(self.levels).sum(axis=1) >= 2
+        self.sure = certain(self.levels)
 
 
 def estimate(real: Labelled, invented: Labelled, real_rows, invented_rows, version: str):

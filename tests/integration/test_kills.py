@@ -33,6 +33,7 @@ def test_killed_again_and_again(tmp_path: Path, store_url: str) -> None:
     deals, orders = crm.all("deal"), erp.all("order")
     crm.close()
     erp.close()
+    assert report["caught"] > 0, "no kill fell between a call and its answer"
     assert report["letters"] == 0
     assert len(accounts) == 8 * KILLS
     names = {row["Name"]: row for row in accounts.values()}

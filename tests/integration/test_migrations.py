@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
@@ -39,6 +43,35 @@ def test_opening_again_changes_nothing(bare_store_url: str) -> None:
         store = open_store(bare_store_url)
         store.run(lambda tx: tx.conn.execute(text("SELECT count(*) FROM link")))
         store.close()
+
+
+def test_two_threads_may_open_a_new_store_at_once(bare_store_url: str) -> None:
+    with ThreadPoolExecutor(2) as threads:
+        for store in threads.map(open_store, [bare_store_url] * 2):
+            store.close()
+
+
+def test_two_processes_may_too(bare_store_url: str) -> None:
+    code = (
+        "import sys; from interlock.model import Schema; from interlock.store.database import Store;"
+        "Store.open(sys.argv[1], Schema()).close()"
+    )
+    call = [sys.executable, "-c", code, bare_store_url]
+    both = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+
+
+def test_a_failing_statement_does_not_show_what_it_was_to_store(bare_store_url: str) -> None:
+    store = open_store(bare_store_url)
+    try:
+        with pytest.raises(IntegrityError) as caught, store.begin() as tx:
+            for _ in range(2):
+                tx.conn.execute(text("INSERT INTO meta VALUES ('k', :v)"), {"v": "jo@acme.com"})
+    finally:
+        store.close()
+    assert "jo@acme.com" not in str(caught.value)
 
 
 def test_a_store_of_a_newer_version_is_refused_and_left_alone(bare_store_url: str) -> None:

@@ -229,9 +229,10 @@ def unknown_is_blank(patch: Patch) -> None:
     """A field that was not shown counts as empty."""
     save = observations._values
 
-    def _values(schema: Any, item: Any, old: Any) -> Any:
+    def _values(schema: Any, item: Any, old: Any, **kw: Any) -> Any:
         unknown = {} if old is None else dict.fromkeys(schema.decode(old.fields))
-        return save(schema, msgspec.structs.replace(item, fields={**unknown, **item.fields}), old)
+        shown = msgspec.structs.replace(item, fields={**unknown, **item.fields})
+        return save(schema, shown, old, **kw)
 
     patch(observations, "_values", _values)
 

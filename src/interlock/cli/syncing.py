@@ -109,6 +109,12 @@ def _waiting(report: SyncReport) -> list[tuple[str, str]]:
             "interlock status",
         ),
         (
+            report.open_fields - report.conflicts,
+            "field",
+            " left different on the two sides",
+            "interlock status says which and why",
+        ),
+        (
             report.in_doubt,
             "write",
             " whose answer was lost",

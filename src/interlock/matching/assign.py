@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interlock.matching.candidates import Index, Pairs, Rows, candidates, keys_of
-from interlock.matching.levels import LEVELS, Numbers, compare, evidence
+from interlock.matching.levels import LEVELS, Numbers, certain, compare
 from interlock.matching.rarity import Rarity, Weighed
 from interlock.matching.score import Band, Logits, Weights, bands, logits, probabilities
 from interlock.matching.table import Table
@@ -17,8 +17,6 @@ from interlock.matching.table import Table
 __all__ = ["Matched", "match_lists", "score_pairs"]
 
 _CHUNK = 200_000
-_CROWD = 10
-"""Rivals for one record that are looked at for being one company twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def score_pairs(
     for part in _parts(pairs):
         levels = compare(left, right, part, worth=worth)
         scores.append(logits(levels, weights))
-        sure.append(evidence(levels).sum(axis=1) >= 2)
+        sure.append(certain(levels))
     return np.concatenate(scores), np.concatenate(sure)
 
 
@@ -98,38 +96,43 @@ def _compete(
     sure: NDArray[np.bool_],
     weights: Weights,
 ) -> tuple[Logits, NDArray[np.bool_]]:
-    """Divide each pair's odds by one plus those of its rivals for the right record."""
+    """Divide each pair's odds by one plus those of its rivals for the right record.
+
+    Left records that are the same company as the best of them are no rivals but its duplicates.
+    """
     doubled = np.zeros(len(scores), dtype=np.bool_)
     if not len(scores):
         return np.zeros(0), doubled
     # pairs of one right record stand together, the best first
     order = np.lexsort((ours, -scores, theirs))
     begins = np.concatenate(([True], theirs[order][1:] != theirs[order][:-1]))
-    group = np.cumsum(begins) - 1
-    rank = np.arange(len(order)) - np.flatnonzero(begins)[group]
+    starts, group = np.flatnonzero(begins), np.cumsum(begins) - 1
     odds = np.exp(np.clip(scores[order], -30, 30))
-    rivals = np.add.reduceat(odds, np.flatnonzero(begins))[group] - odds
-    better, lesser = _twins(left, ours[order], group, rank, weights)
-    # twins are no rivals; the lesser one is a duplicate of the better
-    np.subtract.at(rivals, better, odds[lesser])
-    np.subtract.at(rivals, lesser, odds[better])
-    doubled[order[lesser]] = True
+    twin = _twins(left, ours[order], starts[group], begins, weights)
+    family = np.add.reduceat(np.where(twin | begins, odds, 0.0), starts)[group]
+    own = np.where(twin | begins, family, odds)
+    rivals = np.add.reduceat(odds, starts)[group] - own
     competition = np.empty(len(scores))
-    competition[order] = -np.log1p(np.where(rivals > 1e-9 * odds, rivals, 0.0))
+    # what is left of equal sums is rounding
+    competition[order] = -np.log1p(np.where(rivals > 1e-9 * own, rivals, 0.0))
+    doubled[order] = twin
     return competition, doubled & sure
 
 
 def _twins(
-    left: Weighed, ours: Rows, group: NDArray[np.int64], rank: NDArray[np.int64], weights: Weights
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Places of pairs whose left records are one company twice, among the best of each group."""
-    found = []
-    for step in range(1, _CROWD):
-        first = np.flatnonzero((group[step:] == group[:-step]) & (rank[step:] < _CROWD))
-        found.append(np.stack((first, first + step)))
-    places = np.concatenate(found, axis=1)
-    rows = np.sort(ours[places], axis=0)
+    left: Weighed,
+    ours: Rows,
+    leaders: NDArray[np.int64],
+    begins: NDArray[np.bool_],
+    weights: Weights,
+) -> NDArray[np.bool_]:
+    """Tell which pairs' left record is the same company as that of their group's best pair."""
+    twin = np.zeros(len(ours), dtype=np.bool_)
+    others = np.flatnonzero(~begins)
+    if not len(others):
+        return twin
+    rows = np.sort(np.stack((ours[leaders[others]], ours[others])), axis=0)
     pairs, which = np.unique(rows, axis=1, return_inverse=True)
     scores, sure = score_pairs(left, left, (pairs[0], pairs[1]), weights, lowest=weights.link_at)
-    same = (sure & (probabilities(scores) >= weights.link_at))[which.ravel()]
-    return places[0, same], places[1, same]
+    twin[others] = (sure & (probabilities(scores) >= weights.link_at))[which.ravel()]
+    return twin

@@ -62,7 +62,7 @@ def keys_of(weighed: Weighed) -> Keys:
 
 
 def _held(column: Hashes) -> tuple[Hashes, Rows]:
-    wide = column.reshape(len(column), -1)
+    wide = column if column.ndim == 2 else column[:, None]
     rows, places = np.nonzero(wide)
     return wide[rows, places], rows.astype(np.int32)
 
@@ -113,11 +113,12 @@ class Index:
         )
 
 
-def candidates(left: Keys, index: Index) -> Pairs:
+def candidates(left: Keys, index: Index, *, crowds: bool = True) -> Pairs:
     """Pair the holders of each key on the left with those in the index.
 
-    Frequent keys are left out; of those that name a whole company a few pairs stay, so that a
-    crowd of equal records is seen and not taken for new ones.
+    Frequent keys are left out; of those that name a whole company a few pairs stay for each
+    record, so that a crowd of equal records is seen and not taken for new ones.  ``crowds``: for
+    each record of the index, too, whatever their number.
     """
     found = [np.empty(0, dtype=np.int64)]
     for kind, (keys, holders) in left.items():
@@ -134,15 +135,34 @@ def candidates(left: Keys, index: Index) -> Pairs:
         at, ours = at[hit], rows[hit]
         count = column.count[at]
         if kind in _WHOLE:
-            count = np.where(count > CAP, SAMPLE, count)
+            many = count > CAP
+            if crowds and many.any():
+                found.append(_crowds(column, at[many], ours[many], index.size))
+            count = np.where(many, SAMPLE, count)
         few = count <= (WEAK_CAP if kind in _WEAK else CAP)
         low, count, ours = column.first[at[few]], count[few], ours[few]
-        total = int(count.sum())
-        if total:
-            # positions low, low+1, ... low+count-1 of every hit, in one go
-            steps = np.arange(total) - np.repeat(np.cumsum(count) - count, count)
-            right = column.rows[np.repeat(low, count) + steps]
-            found.append(np.repeat(ours, count) * np.int64(index.size) + right)
+        if len(ours):
+            found.append(_expanded(column, low, count, ours, index.size))
     pairs = np.unique(np.concatenate(found))
     size = max(index.size, 1)
     return (pairs // size).astype(np.int32), (pairs % size).astype(np.int32)
+
+
+def _expanded(
+    column: _Column, low: NDArray[np.int64], count: NDArray[np.int64], ours: Rows, size: int
+) -> NDArray[np.int64]:
+    """Pair each row with ``count`` rows of the index from ``low`` on, all in one go."""
+    steps = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
+    right = column.rows[np.repeat(low, count) + steps]
+    return np.repeat(ours, count) * np.int64(size) + right
+
+
+def _crowds(column: _Column, at: NDArray[np.int64], ours: Rows, size: int) -> NDArray[np.int64]:
+    """Pair every holder of a frequent key in the index with the first few on the left."""
+    ordered = np.argsort(at, kind="stable")
+    at, ours = at[ordered], ours[ordered]
+    begins = np.flatnonzero(np.concatenate(([True], at[1:] != at[:-1])))
+    rank = np.arange(len(at)) - np.repeat(begins, np.diff(begins, append=len(at)))
+    first = rank < SAMPLE
+    at, ours = at[first], ours[first]
+    return _expanded(column, column.first[at], column.count[at], ours, size)

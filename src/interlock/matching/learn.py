@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.matching.levels import LEVELS, Numbers, evidence
+from interlock.matching.levels import LEVELS, Numbers, certain
 from interlock.matching.score import Weights, logits, probabilities
 
 __all__ = [
@@ -111,7 +111,7 @@ def link_line(
 ) -> float:
     """The lowest probability from which automatic links are as precise as asked, to 0.005."""
     likely = probabilities(logits(levels, weights))
-    sure = evidence(levels).sum(axis=1) >= 2
+    sure = certain(levels)
     for line in np.arange(lowest, 0.995, 0.005):
         chosen = sure & (likely >= line)
         if not chosen.any() or labels[chosen].mean() >= precision:
@@ -122,7 +122,7 @@ def link_line(
 def figures(levels: Numbers, labels: Labels, weights: Weights) -> Figures:
     """Measure weights on labelled pairs."""
     likely = probabilities(logits(levels, weights))
-    sure = evidence(levels).sum(axis=1) >= 2
+    sure = certain(levels)
     return measured(labels, likely >= 0.5, sure & (likely >= weights.link_at), weights.link_at)
 
 
@@ -183,7 +183,7 @@ def cross_validate(
     fold = folds_of(pairs, folds, seed)
     positive, linked = np.zeros(len(labels), dtype=np.bool_), np.zeros(len(labels), dtype=np.bool_)
     lines = []
-    sure = evidence(levels).sum(axis=1) >= 2
+    sure = certain(levels)
     for number in range(folds):
         test = fold == number
         weights = fit(

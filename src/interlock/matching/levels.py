@@ -18,7 +18,7 @@ from interlock.matching.normalise import tax_key
 from interlock.matching.rarity import Weighed
 from interlock.matching.table import Hashes, Table, Texts
 
-__all__ = ["FIELDS", "KINDS", "LEVELS", "Level", "compare", "evidence"]
+__all__ = ["FIELDS", "KINDS", "LEVELS", "Level", "certain", "compare", "evidence"]
 
 Numbers = NDArray[np.float32]
 
@@ -151,6 +151,15 @@ def evidence(levels: Numbers) -> NDArray[np.bool_]:
     return np.column_stack(
         (naming, address, level("phone", "same") > 0, level("tax_id", "same") > 0)
     )
+
+
+def certain(levels: Numbers) -> NDArray[np.bool_]:
+    """Tell which pairs may be linked without a person, if their score is high enough.
+
+    It takes two independent kinds of evidence, and no two tax ids that contradict each other.
+    """
+    enough = evidence(levels).sum(axis=1) >= 2
+    return enough & (levels[:, _AT["tax_id", "other"]] == 0)
 
 
 def _reader(levels: Numbers) -> Callable[[str, str], Numbers]:

@@ -67,8 +67,8 @@ _LETTERS = str.maketrans(
 _APOSTROPHES = str.maketrans(
     {"'": None, "\u2019": None, "`": None, "\u00b4": None, "&": " and ", "+": " and ", "\x00": " "}
 )
-# dots of initials join ("S.A." is "sa"), others separate
-_INITIALS = re.compile(r"(?<=\b\w)\.(?=\w\b|[ \n]|$)")
+# dots and strokes of initials join ("S.A." is "sa", "A/S" is "as"), others separate
+_INITIALS = re.compile(r"(?<=\b\w)\.(?=\w\b|[ \n]|$)|(?<=\b[^\W\d])/(?=[^\W\d]\b)")
 _OTHER = re.compile(rf"[^\w\n{_MARKS}]+|_+")
 _FORM_MARKS = re.compile("|".join(FORM_MARKS))
 # "井野60" is a place and a number; after a Latin letter the digits belong to the word

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from interlock.matching.candidates import Index, candidates, keys_of
-from interlock.matching.levels import compare, evidence
+from interlock.matching.levels import certain, compare
 from interlock.matching.rarity import Rarity, Weighed
 from interlock.matching.score import Band, Explanation, Weights, bands, explain, logits
 from interlock.matching.score import probabilities as likelihoods
@@ -77,12 +77,12 @@ class Register:
         keys = keys_of(asked)
         found: list[Found] = []
         for place, part in enumerate(self.parts):
-            pairs = candidates(keys, part.index)
+            pairs = candidates(keys, part.index, crowds=False)
             if not len(pairs[0]):
                 continue
             levels = compare(asked, part.weighed, pairs)
             scores = logits(levels, weights)
-            band = bands(scores, evidence(levels).sum(axis=1) >= 2, weights)
+            band = bands(scores, certain(levels), weights)
             shown = np.flatnonzero(band != Band.NONE.value)
             for row, score, what, why in zip(
                 pairs[1][shown].tolist(),

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from interlock.governance.rules import Side
-from interlock.store import outbox
+from interlock.store import feeds, links, outbox
+from interlock.store.database import Tx
 from interlock.sync.deliver import deliver
 from interlock.sync.linking import link_records
 from interlock.sync.observe import observe_side
@@ -46,14 +47,16 @@ async def run_cycle(
     for writes whose outcome is not known yet; they can be looked up only after their settle time.
     """
     deadline = pair.clock() + wait
+    await pair.store.call(_note_map, pair)
     await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
     while True:
         await link_records(pair, run)
         for process in processes:
             await process.prepare(run)
         await _settle(pair, processes, run, write=write)
-        until = await pair.store.call(outbox.earliest_due) if write else None
-        if until is None or until > deadline or len(run.paused) == len(Side):
+        reachable = [side for side in Side if side not in run.paused]
+        until = await pair.store.call(outbox.earliest_due, reachable) if write else None
+        if until is None or max(until, pair.clock()) > deadline:
             return
         run.tick("wait", None, until.isoformat(timespec="seconds"), 0)
         await sleep(_seconds(pair.clock(), until))
@@ -68,9 +71,18 @@ async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: 
             return
         handled = await deliver(pair, run)
         if run.counts["found_before_create"] > before["found_before_create"]:
+            # a live look-up saw what could be the same: whether it is decides matching
             await link_records(pair, run)
+            continue
         if not handled and not (reconciled and run.counts["moved"] > before["moved"]):
             return
+
+
+def _note_map(tx: Tx, pair: Pair) -> None:
+    """After a change of the map every link is decided anew: nothing decided before goes out."""
+    if feeds.get_meta(tx, "map_version") != pair.map_version:
+        links.raise_all(tx)
+        feeds.set_meta(tx, "map_version", pair.map_version)
 
 
 def _seconds(now: datetime, until: datetime) -> float:

@@ -13,7 +13,7 @@ from interlock.matching.assign import Matched, match_lists
 from interlock.matching.candidates import Index, Pairs, candidates, keys_of
 from interlock.matching.duplicates import find_duplicates
 from interlock.matching.learn import Figures, cross_validate, figures, fit, measured
-from interlock.matching.levels import Numbers, compare, evidence
+from interlock.matching.levels import Numbers, certain, compare
 from interlock.matching.rarity import Rarity, Weighed
 from interlock.matching.score import (
     Band,
@@ -171,7 +171,7 @@ def score_given(left: Path, right: Path, pairs: Path, out: Path, *, weights: Wei
     rows = _located(ours, theirs, given, pairs)
     levels = _levels(ours, theirs, rows)
     scores = logits(levels, weights)
-    band = bands(scores, evidence(levels).sum(axis=1) >= 2, weights)
+    band = bands(scores, certain(levels), weights)
     return write_rows(
         out,
         HEADER,

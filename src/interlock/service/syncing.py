@@ -26,6 +26,7 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``waiting``: writes that wait for another record; ``to_approve``: for a person; ``in_doubt``:
     for the answer to a call that was lost.  ``conflicts``: fields both sides changed, for a person.
+    ``open_fields``: all fields shown as different, conflicts among them.
     """
 
     run_id: str
@@ -38,6 +39,7 @@ class SyncReport(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int
     dead_letters: int
     conflicts: int
+    open_fields: int
     counts: Mapping[str, int]
     problems: Sequence[Problem]
 
@@ -85,6 +87,7 @@ async def sync_once(
             ),
             dead_letters=dead_letters.count_open(tx),
             conflicts=links.count_open(tx, "conflict"),
+            open_fields=links.count_open(tx),
             counts=dict(run.counts),
             problems=tuple(run.problems),
         )

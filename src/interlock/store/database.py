@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,9 +16,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
@@ -27,6 +28,18 @@ from interlock.store.tables import metadata
 __all__ = ["Store", "Tx"]
 
 T = TypeVar("T")
+
+_TURN = 0x696E746C
+"""Key of the lock that transactions on PostgreSQL take in turn."""
+
+_migrating = threading.Lock()
+"""Alembic keeps what it works on in module variables: one thread at a time."""
+
+RACES = 4
+"""How often work is begun anew after losing a race against another worker."""
+
+MIGRATION_LOCK = 4_821_907
+"""Key of PostgreSQL's advisory lock while migrating; any number nobody else uses."""
 
 CHUNK = 400
 """Ids in one ``IN`` list; SQLite allows many more, but plans are cached per length."""
@@ -117,7 +130,8 @@ class Store:
             ) from error
         try:
             if migrate:
-                _migrate(engine, where)
+                with _migrating:
+                    _migrate(engine, where)
         except OperationalError as error:
             engine.dispose()
             raise StoreError(
@@ -158,6 +172,14 @@ class Store:
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run ``work(tx, …)`` in one transaction, in this thread."""
+        for _ in range(RACES):
+            try:
+                with self.begin() as tx:
+                    return work(tx, *args, **kw)
+            except (IntegrityError, OperationalError) as error:
+                # another worker was faster: the same work on what it left behind
+                if not _is_race(error):
+                    raise
         with self.begin() as tx:
             return work(tx, *args, **kw)
 
@@ -182,11 +204,29 @@ class Store:
 
 def _engine(url: Any) -> Engine:
     if not url.drivername.startswith("sqlite"):
-        return create_engine(
-            url, pool_size=4, max_overflow=4, pool_pre_ping=True, insertmanyvalues_page_size=500
+        engine = create_engine(
+            url,
+            pool_size=4,
+            max_overflow=4,
+            pool_pre_ping=True,
+            insertmanyvalues_page_size=500,
+            hide_parameters=True,
         )
+
+        @event.listens_for(engine, "begin")
+        def _take_turns(connection: Connection) -> None:
+            # one transaction at a time, as on SQLite: two workers that observe or reconcile the
+            # same records must see each other's rows
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+
+        return engine
     memory = {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
-    engine = create_engine(url, connect_args={"timeout": 30, "check_same_thread": False}, **memory)
+    engine = create_engine(
+        url,
+        connect_args={"timeout": 30, "check_same_thread": False},
+        hide_parameters=True,
+        **memory,
+    )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: sqlite3.Connection, _: object) -> None:
@@ -251,7 +291,21 @@ def _migrate(engine: Engine, where: str) -> None:
     config = _config(engine)
     script = ScriptDirectory.from_config(config)
     with engine.connect() as conn:
-        current = MigrationContext.configure(conn).get_current_revision()
+        if engine.dialect.name == "postgresql":
+            # workers that start together must not migrate together
+            conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+            conn.commit()
+        try:
+            _upgrade(conn, config, script, where)
+        finally:
+            if engine.dialect.name == "postgresql":
+                conn.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+                conn.commit()
+
+
+def _upgrade(conn: Connection, config: Config, script: ScriptDirectory, where: str) -> None:
+    current = MigrationContext.configure(conn).get_current_revision()
+    conn.commit()
     if current == script.get_current_head():
         return
     if current is not None:
@@ -267,9 +321,14 @@ def _migrate(engine: Engine, where: str) -> None:
     command.upgrade(config, "head")
 
 
+def _is_race(error: DBAPIError) -> bool:
+    """Tell what another worker caused (PostgreSQL: unique, serialization, deadlock)."""
+    return getattr(error.orig, "sqlstate", None) in {"23505", "40001", "40P01"}
+
+
 def _is_damage(error: sqlite3.DatabaseError) -> bool:
-    text = str(error).lower()
-    return any(word in text for word in ("malformed", "not a database", "disk image"))
+    message = str(error).lower()
+    return any(word in message for word in ("malformed", "not a database", "disk image"))
 
 
 def _plain(error: DatabaseError) -> str:

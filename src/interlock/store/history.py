@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from interlock.governance.rules import Side
 from interlock.model import Value
 from interlock.store.database import Tx
 from interlock.store.tables import history
 
-__all__ = ["Event", "about", "add", "of_link", "of_record", "plain"]
+__all__ = ["Event", "about", "add", "blanked", "of_link", "of_record", "plain"]
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 
@@ -134,3 +134,23 @@ def _read(tx: Tx, query: Select[Any]) -> list[Event]:
         )
         for row in tx.conn.execute(query)
     ]
+
+
+def blanked(tx: Tx, side: Side, entity: str, field: str, *, since: datetime) -> int:
+    """How many values of one field were erased on one side since an instant."""
+    blank = _encode(None)
+    return int(
+        tx.conn.execute(
+            select(func.count())
+            .select_from(history)
+            .where(
+                history.c.side == side,
+                history.c.entity == entity,
+                history.c.field == field,
+                history.c.at >= since,
+                history.c.event.in_(("written", "overruled")),
+                history.c.new == blank,
+                history.c.old != blank,
+            )
+        ).scalar_one()
+    )

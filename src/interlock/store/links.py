@@ -353,13 +353,12 @@ def open_fields(
     return found
 
 
-def count_open(tx: Tx, kind: str) -> int:
-    """How many fields are open for one reason."""
-    return int(
-        tx.conn.execute(
-            select(func.count()).select_from(open_field).where(open_field.c.kind == kind)
-        ).scalar_one()
-    )
+def count_open(tx: Tx, kind: str | None = None) -> int:
+    """How many fields are open, for one reason or for any."""
+    query = select(func.count()).select_from(open_field)
+    if kind is not None:
+        query = query.where(open_field.c.kind == kind)
+    return int(tx.conn.execute(query).scalar_one())
 
 
 def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
@@ -399,6 +398,11 @@ def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
         )
     )
     return {(Side(row.side), row.id): row.link_id for row in rows}
+
+
+def raise_all(tx: Tx) -> None:
+    """Mark every link to be reconciled again."""
+    tx.conn.execute(update(link).values(rev=link.c.rev + 1))
 
 
 def dissolve(tx: Tx, link_id: int | None, now: datetime) -> None:

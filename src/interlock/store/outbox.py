@@ -37,6 +37,7 @@ __all__ = [
     "mark_sending",
     "remove",
     "revive",
+    "waiting_blanks",
     "wake",
 ]
 
@@ -179,9 +180,11 @@ def put(tx: Tx, writes: Sequence[OutboxWrite]) -> None:
 
 
 def remove(tx: Tx, ids: Sequence[str]) -> None:
-    """Delete writes."""
+    """Delete writes, but never one that is being sent."""
     for part in chunks(list(ids)):
-        tx.conn.execute(delete(outbox).where(outbox.c.id.in_(part)))
+        tx.conn.execute(
+            delete(outbox).where(outbox.c.id.in_(part), outbox.c.state != WriteState.SENDING)
+        )
 
 
 def of_links(tx: Tx, links: Sequence[int]) -> dict[tuple[int, Side], OutboxWrite]:
@@ -214,11 +217,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
 
 def claimable(tx: Tx, now: datetime) -> set[tuple[Side, str]]:
     """Targets and entities that have writes to be claimed now."""
-    rows = tx.conn.execute(
-        select(outbox.c.target, outbox.c.entity)
-        .distinct()
-        .where(_is_due(now))
-    )
+    rows = tx.conn.execute(select(outbox.c.target, outbox.c.entity).distinct().where(_is_due(now)))
     return {(Side(row.target), row.entity) for row in rows}
 
 
@@ -352,11 +351,11 @@ def revive(tx: Tx, link_id: int, target: Side, now: datetime) -> bool:
     )
 
 
-def earliest_due(tx: Tx) -> datetime | None:
-    """When the next write may be looked at again."""
+def earliest_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
+    """When the next write to one of these sides whose outcome is not known may be looked up."""
     return tx.conn.execute(
         select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
-            outbox.c.needs_approval.is_(False),
+            outbox.c.target.in_(sides),
             outbox.c.state.in_((WriteState.IN_DOUBT, WriteState.SENDING)),
         )
     ).scalar_one_or_none()
@@ -493,3 +492,20 @@ def held(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
             ).scalars()
         )
     return found
+
+
+def waiting_blanks(tx: Tx, target: Side, entity: str, field: str, *, but: set[int]) -> int:
+    """How many undelivered updates would erase a value of one field; ``but`` these links'."""
+    rows = tx.conn.execute(
+        select(outbox).where(
+            outbox.c.target == target,
+            outbox.c.entity == entity,
+            outbox.c.kind == WriteKind.UPDATE,
+            outbox.c.state != WriteState.DEAD,
+        )
+    )
+    return sum(
+        w.fields.get(field, "") is None and w.expected.get(field) is not None
+        for w in (_write(tx, row) for row in rows)
+        if w.link_id not in but
+    )

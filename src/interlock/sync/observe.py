@@ -26,6 +26,10 @@ from interlock.sync.progress import Run
 __all__ = ["fetch_now", "observe", "observe_side"]
 
 
+SHORTFALL_FETCH = 500
+"""Records of a doubted sweep asked for by id in one run."""
+
+
 async def observe_side(pair: Pair, side: Side, run: Run, *, full: bool = False) -> None:
     """Observe every entity of one side; a failure stops only that side."""
     known = await pair.store.call(feeds.of_side, side)
@@ -141,15 +145,22 @@ async def _sweep(
             "check filters and permissions of the credentials; nothing is held to be deleted",
             "shortfall",
         )
-        await pair.store.call(feeds.put, msgspec.structs.replace(feed, shortfall=len(missing)))
+        # asked for by id all the same, a part at a time: what really is gone then settles
+        await pair.store.call(
+            _end_sweep,
+            msgspec.structs.replace(feed, shortfall=len(missing)),
+            missing[:SHORTFALL_FETCH],
+            pair.clock(),
+        )
         return
     now = pair.clock()
+    feed = msgspec.structs.replace(feed, complete_at=now, shortfall=0)
+    await pair.store.call(_end_sweep, feed, missing, now)
 
-    def _end(tx: Tx) -> None:
-        observations.mark_refetch(tx, side, entity, missing, now)
-        feeds.put(tx, msgspec.structs.replace(feed, complete_at=now, shortfall=0))
 
-    await pair.store.call(_end)
+def _end_sweep(tx: Tx, feed: Feed, missing: Sequence[str], now: datetime) -> None:
+    observations.mark_refetch(tx, feed.side, feed.entity, missing, now)
+    feeds.put(tx, feed)
 
 
 async def _sweep_once(
@@ -214,12 +225,15 @@ async def _refetch(pair: Pair, side: Side, entity: str, run: Run) -> None:
     """Fetch by id what hints, dropped reads and unfinished sweeps asked for."""
     caps = pair.side(side).entity(entity)
     assert caps is not None
+    tried: set[str] = set()
     while True:
-        ids = await pair.store.call(
+        due = await pair.store.call(
             observations.due_refetch, side, entity, pair.clock(), caps.page_size
         )
+        ids = [i for i in due if i not in tried]
         if not ids:
             return
+        tried |= set(ids)
         await fetch_now(pair, side, entity, ids, run)
 
 

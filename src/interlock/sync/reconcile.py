@@ -6,7 +6,9 @@ open fields, the outbox and the reconciled revision (rules 11, 16).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -26,6 +28,9 @@ from interlock.sync.progress import Run
 __all__ = ["Intents", "reconcile"]
 
 BATCH = 500
+BLANK_LIMIT = 20
+"""Values of one field that may be erased on one side within ``BLANK_WINDOW`` unasked."""
+BLANK_WINDOW = timedelta(hours=1)
 
 
 class Intents(Protocol):
@@ -117,6 +122,7 @@ def _store(
     # what was approved stays so when a person then mends a refused value
     decided_on = _approved(tx, result.writes)
     writes = _approved(tx, _with_overrides(tx, decided_on))
+    writes = _hold_blanks(tx, run, writes, now)
     decided = {(w.link_id, w.target) for w in writes}
     put, closed = [], []
     for w in writes:
@@ -147,6 +153,46 @@ def _store(
     history.add(tx, result.events)
     links.set_reconciled(tx, [(b.link.id, b.link.rev) for b in due])
     run.counts["reconciled"] += len(due)
+
+
+def _hold_blanks(
+    tx: Tx, run: Run, writes: Sequence[OutboxWrite], now: datetime
+) -> list[OutboxWrite]:
+    """Hold blanks that would replace values once there are too many of one field (rule 1).
+
+    A column emptied by an import, or hidden by a permission, looks like many people erasing one
+    value each.  Counted are the blanks decided now, those waiting, and those of the last hour.
+    """
+    blanks = Counter((w.target, w.entity, f) for w in writes for f in _blanks(w))
+    if not blanks:
+        return list(writes)
+    mine = {w.link_id for w in writes}
+    for (target, entity, field), count in blanks.items():
+        waiting = outbox.waiting_blanks(tx, target, entity, field, but=mine)
+        sent = history.blanked(tx, target, entity, field, since=now - BLANK_WINDOW)
+        blanks[target, entity, field] = count + waiting + sent
+    too_many = {key for key, count in blanks.items() if count > BLANK_LIMIT}
+    for target, entity, field in sorted(too_many):
+        run.problem(
+            f"{entity} {field}",
+            f"more than {BLANK_LIMIT} values would be erased in the {target.value.upper()}",
+            "look at `interlock plan`; if they are meant to be empty, approve it",
+            "blanks",
+        )
+    return [
+        msgspec.structs.replace(w, needs_approval=True)
+        if any((w.target, w.entity, f) in too_many for f in _blanks(w))
+        and not outbox.approved(tx, [w.digest])
+        else w
+        for w in writes
+    ]
+
+
+def _blanks(w: OutboxWrite) -> list[str]:
+    """Fields of an update that would erase a value."""
+    if w.kind is WriteKind.CREATE:
+        return []
+    return [f for f, v in w.fields.items() if v is None and w.expected.get(f) is not None]
 
 
 def _subject(w: OutboxWrite) -> str:

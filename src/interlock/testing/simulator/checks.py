@@ -329,22 +329,32 @@ def _excused(e: Evidence, key: Key, edit: Change) -> bool:
 
 
 def no_invented_blanks(e: Evidence) -> Iterator[str]:
-    """The engine writes a blank only where a person blanked the other side."""
+    """The engine writes a blank only where a person blanked the other side and may do so."""
     for key, changes in e.by_record.items():
         side, entity, record_id = key
         if entity not in ("customer", "contact", "product"):
             continue
         if not any(c.by_program and c.before is not None and not c.bent for c in changes):
             continue
+        rules = e.world.project.ownership.entities[entity].fields
         for name in sorted(e.wanted(entity) - {"other_id"}):
+            rule = rules[name]
+            travels = rule.ownership is not Ownership.SHARED or rule.may_blank
             for change, before, after in e.edits(key, name):
                 if not change.by_program or change.bent or after is not None or before is None:
                     continue
                 e.made += 1
                 other = e.partner.get(key)
-                if other is None or not any(
-                    v is None and was is not None and not c.by_program and c.number < change.number
-                    for c, was, v in e.edits(other, name)
+                if (
+                    other is None
+                    or not travels
+                    or not any(
+                        v is None
+                        and was is not None
+                        and not c.by_program
+                        and c.number < change.number
+                        for c, was, v in e.edits(other, name)
+                    )
                 ):
                     yield f"{side} {entity} {record_id} {name}: the engine erased {before!r}"
 

@@ -203,6 +203,11 @@ def add_twins(p: People) -> None:
         "billing_address": p.value("customer", "billing_address", Side.ERP),
     }
     p.add(Side.ERP, "customer", fields, identity)
+    if p.rng.random() < 0.2:
+        # two companies of one name
+        namesake = p.some("customer", Side.CRM) | {"name": fields["name"]}
+        p.add(Side.CRM, "customer", namesake)
+        return
     other = dict(fields)
     if p.rng.random() < 0.3:
         del other["website"], other["billing_address"]

@@ -94,7 +94,7 @@ _FAULTS = {
     "throttle": 2,
     "unavailable": 2,
     "server_error": 2,
-    "lag": 6,
+    "lag": 9,
     "hide_column": 2,
     "show_columns": 2,
     "forbid": 1,
@@ -163,7 +163,7 @@ def _setup(rng: Random) -> Setup:
             "page_size": rng.choice((2, 3, 200)),
             "batch_size": rng.choice((1, 2, 200)),
             "commit_delay": rng.choice((0.0, 3.0, 10.0)),
-            "read_lag": rng.choice((0.0, 0.0, 2.0, 5.0)),
+            "read_lag": rng.choice((0.0, 0.0, 5.0, 30.0)),
             "settle_time": rng.choice((5.0, 30.0, 60.0)),
         },
     )
