@@ -383,7 +383,7 @@ def cancelled_ordered_again(patch: Patch) -> None:
     def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
         order = bundle.seen.get(Side.ERP)
         if order is not None and order.fields.get("status") == OrderStatus.CANCELLED:
-            fields = tx.schema["order"].decode(quote_to_order._unpack(case.snapshot).fields)
+            fields = tx.schema["order"].decode(quote_to_order.unpack(case.snapshot).fields)
             return Intent(
                 target=Side.ERP,
                 entity="order",

@@ -6,32 +6,22 @@ decides purely from case and observations what should be written, as often as it
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlalchemy import select
 
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
-from interlock.model import (
-    Fields,
-    OrderStatus,
-    Presence,
-    Record,
-    Ref,
-    StageKind,
-    Value,
-    WriteKind,
-    agree,
-)
+from interlock.model import Fields, Presence, Record, Ref, StageKind, WriteKind
+from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
+from interlock.processes.sold import difference, digest_of, last_change, pack, unpack
 from interlock.store import cases, dead_letters, history, links, observations
 from interlock.store.cases import Case
-from interlock.store.database import Tx
+from interlock.store.database import Tx, chunks
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event
 from interlock.store.links import Bundle
@@ -46,23 +36,8 @@ __all__ = ["OrderSettings", "QuoteToOrder", "order_as_deal"]
 PROCESS = "quote_to_order"
 LINK_ENTITY = "deal"
 
-_SOLD = {"amount": "amount", "lines": "lines", "customer": "customer", "po_number": "PO number"}
-"""What of a deal went into its order, and how it is called."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderSettings:
-    """``go_live``: deals won before are never ordered; without it none is.
-
-    ``quiet_time``: how long a deal must not change before its order is made.  ``tolerance``: how
-    far net totals may differ, in the deal's currency.  ``confirm``: whether a draft whose total is
-    right is confirmed.
-    """
-
-    go_live: datetime | None
-    quiet_time: timedelta = timedelta(minutes=2)
-    tolerance: Decimal = Decimal("0.01")
-    confirm: bool = True
+_OPEN = ("settling", "waiting", "refused")
+"""States of a case that an order may still come of by itself."""
 
 
 def order_as_deal(order: Fields) -> Fields:
@@ -73,6 +48,17 @@ def order_as_deal(order: Fields) -> Fields:
     if "status" in order:
         out["order_status"] = order["status"]
     return out
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """What all deals of one look are compared with.
+
+    ``skus``: folded SKU -> products of the ERP.  ``quotes``: deal -> its quotes.
+    """
+
+    skus: Mapping[str, Sequence[str]]
+    quotes: Mapping[str, Sequence[str]]
 
 
 class QuoteToOrder:
@@ -91,50 +77,74 @@ class QuoteToOrder:
         pair = self.pair
         if "deal" not in pair.observed(Side.CRM) or "order" not in pair.observed(Side.ERP):
             return
-        won = await pair.store.call(self._won_or_ordered)
-        for deal_id in await pair.store.call(self._sort, won, run):
-            if Side.CRM in run.paused:
-                return
+        close = await pair.store.call(self._sort, run)
+        if not close or Side.CRM in run.paused:
+            return
+        index = await pair.store.call(self._index)
+        caps = pair.crm.entity("deal")
+        assert caps is not None
+        for part in chunks(close, caps.page_size):
             try:
-                await self._consider(deal_id, run)
+                await self._consider(part, index, run)
             except ConnectorError as error:
                 note_failure(pair.crm, run, error, "deal")
+            if Side.CRM in run.paused:
+                return
 
-    def _won_or_ordered(self, tx: Tx) -> list[observations.Observation]:
+    def _sort(self, tx: Tx, run: Run) -> list[str]:
+        """Note deals that are none of our business; return those to look at closely."""
+        known = cases.load(tx, PROCESS)
+        deals = self._shown(tx, Side.CRM, "deal")
+        unsent = links.alone(tx, [d.link_id for d in deals if d.link_id is not None])
+        now = self.pair.clock()
+        noted, close = [], []
+        for deal in deals:
+            case = known.get(deal.id)
+            won = deal.fields.get("stage_kind") == StageKind.WON
+            run.counts["deals_won"] += won or deal.link_id is not None
+            if deal.link_id in unsent:
+                close.append(deal.id)
+            elif deal.link_id is not None:
+                noted += self._amended(tx, deal, case, now)
+            elif not won:
+                if case is not None and case.state in _OPEN:
+                    noted.append(_lost(tx, case, now))
+            else:
+                why = self._not_ours(deal)
+                if why is None:
+                    close.append(deal.id)
+                elif case is None or (case.state, case.why) != why:
+                    noted.append(
+                        Case(process=PROCESS, source_id=deal.id, state=why[0], why=why[1], at=now)
+                    )
+        cases.put(tx, noted)
+        return close
+
+    def _shown(self, tx: Tx, side: Side, entity: str) -> list[observations.Observation]:
         rows = tx.conn.execute(
             select(record)
             .where(
-                record.c.side == Side.CRM,
-                record.c.entity == "deal",
+                record.c.side == side,
+                record.c.entity == entity,
                 record.c.presence == Presence.PRESENT,
             )
             .order_by(record.c.id)
         )
-        seen = [observations.from_row(tx, row) for row in rows]
-        return [
-            o for o in seen if o.link_id is not None or o.fields.get("stage_kind") == StageKind.WON
-        ]
+        return [observations.from_row(tx, row) for row in rows]
 
-    def _sort(self, tx: Tx, won: Sequence[observations.Observation], run: Run) -> list[str]:
-        """Note deals that are none of our business; return those to look at closely."""
-        known = cases.load(tx, PROCESS, [o.id for o in won])
-        now = self.pair.clock()
-        noted, close = [], []
-        for deal in won:
-            case = known.get(deal.id)
-            if deal.link_id is not None:
-                noted += self._amended(tx, deal, case, now)
-                continue
-            why = self._not_ours(deal)
-            if why is None:
-                close.append(deal.id)
-            elif case is None or (case.state, case.why) != why:
-                noted.append(
-                    Case(process=PROCESS, source_id=deal.id, state=why[0], why=why[1], at=now)
-                )
-        cases.put(tx, noted)
-        run.counts["deals_won"] += len(won)
-        return close
+    def _index(self, tx: Tx) -> _Index:
+        skus: dict[str, list[str]] = {}
+        for product in self._shown(tx, Side.ERP, "product"):
+            sku = product.fields.get("sku")
+            if isinstance(sku, str) and product.fields.get("active") is not False:
+                skus.setdefault(sku.strip().casefold(), []).append(product.id)
+        quotes: dict[str, list[str]] = {}
+        if "quote" in self.pair.observed(Side.CRM):
+            for quote in self._shown(tx, Side.CRM, "quote"):
+                deal = quote.fields.get("deal")
+                if isinstance(deal, Ref):
+                    quotes.setdefault(deal.id, []).append(quote.id)
+        return _Index(skus, quotes)
 
     def _not_ours(self, deal: observations.Observation) -> tuple[str, str] | None:
         go_live = self.settings.go_live
@@ -155,75 +165,54 @@ class QuoteToOrder:
         """An ordered deal that changes afterwards is shown, never written to the order."""
         if case is None or case.snapshot is None or case.state not in ("ordered", "changed"):
             return []
-        sold = tx.schema["deal"].decode(_unpack(case.snapshot).sold)
-        changed = [f for f, v in sold.items() if f in deal.fields and not agree(v, deal.fields[f])]
-        why = "ordered"
-        if deal.fields.get("stage_kind", StageKind.WON) != StageKind.WON:
-            why = "the deal is no longer won although its order was made"
-        elif changed:
-            what = " and ".join(_SOLD[f] for f in changed)
-            why = f"the deal's {what} changed after its order was made"
-        if why == case.why or (why == "ordered" and case.state == "ordered"):
+        changed = difference(tx, unpack(case.snapshot), deal.fields)
+        why = "ordered" if changed is None else f"{changed} after its order was made"
+        if why == case.why or (changed is None and case.state == "ordered"):
             return []
-        state = "ordered" if why == "ordered" else "changed"
+        state = "ordered" if changed is None else "changed"
         return [msgspec.structs.replace(case, state=state, why=why, at=now)]
 
-    async def _consider(self, deal_id: str, run: Run) -> None:
-        """Fetch deal, quote and account together, and decide whether an order can be made."""
-        pair = self.pair
-        deal = (await fetch_now(pair, Side.CRM, "deal", [deal_id], run)).get(deal_id)
-        if deal is None:
-            return
-        quote = await self._accepted_quote(deal_id, run)
-        account = deal.fields.get("customer")
-        if isinstance(account, Ref):
-            await fetch_now(pair, Side.CRM, "customer", [account.id], run)
-        await pair.store.call(self._decide, deal, quote, run)
-
-    async def _accepted_quote(self, deal_id: str, run: Run) -> Record | None:
-        pair = self.pair
-        if "quote" not in pair.observed(Side.CRM):
-            return None
-
-        def _ids(tx: Tx) -> list[str]:
-            rows = tx.conn.execute(
-                select(record).where(
-                    record.c.side == Side.CRM,
-                    record.c.entity == "quote",
-                    record.c.presence == Presence.PRESENT,
-                )
+    async def _consider(self, ids: Sequence[str], index: _Index, run: Run) -> None:
+        """Fetch deals, quotes and accounts together, and decide whether orders can be made."""
+        deals = await self._fetched("deal", ids, run)
+        wanted = [q for deal_id in deals for q in index.quotes.get(deal_id, ())]
+        quotes = await self._fetched("quote", wanted, run)
+        accounts = [a.id for d in deals.values() if isinstance(a := d.fields.get("customer"), Ref)]
+        await self._fetched("customer", sorted(set(accounts)), run)
+        for deal in deals.values():
+            quote = _accepted(
+                [quotes[i] for i in index.quotes.get(deal.id, ()) if i in quotes], deal.id
             )
-            return [
-                row.id
-                for row in rows
-                if tx.schema["quote"].decode(row.fields).get("deal") == Ref("deal", deal_id)
-            ]
+            await self.pair.store.call(self._decide, deal, quote, index, run)
 
-        ids = await pair.store.call(_ids)
-        fetched = await fetch_now(pair, Side.CRM, "quote", ids, run) if ids else {}
-        accepted = [q for q in fetched.values() if q.fields.get("accepted") is True]
-        return (
-            max(
-                accepted,
-                key=lambda q: (
-                    q.modified or datetime.min.replace(tzinfo=self.pair.clock().tzinfo),
-                    q.id,
-                ),
-            )
-            if accepted
-            else None
-        )
+    async def _fetched(self, entity: str, ids: Sequence[str], run: Run) -> dict[str, Record]:
+        caps = self.pair.crm.entity(entity)
+        found: dict[str, Record] = {}
+        if caps is not None:
+            for part in chunks(list(ids), caps.page_size):
+                found |= await fetch_now(self.pair, Side.CRM, entity, part, run)
+        return found
 
-    def _decide(self, tx: Tx, deal: Record, quote: Record | None, run: Run) -> None:
+    def _decide(self, tx: Tx, deal: Record, quote: Record | None, index: _Index, run: Run) -> None:
         now = self.pair.clock()
-        if links.members_of(tx, Side.CRM, [("deal", deal.id)]):
-            return  # another worker was faster
         case = cases.load(tx, PROCESS, [deal.id]).get(deal.id) or Case(
             process=PROCESS, source_id=deal.id, state="settling", why="", at=now
         )
-        seen = _digest(tx, deal, quote)
+        seen = digest_of(tx, deal, quote)
+        outcome = self._draft(tx, deal, quote, index)
+        link_id = links.members_of(tx, Side.CRM, [("deal", deal.id)]).get(("deal", deal.id))
+        if link_id is not None:
+            if not links.alone(tx, [link_id]) or self._upheld(
+                tx, link_id, case, seen, outcome, deal
+            ):
+                return
+            case = self._taken_back(tx, link_id, case, run)
+        if deal.fields.get("stage_kind") != StageKind.WON:
+            cases.put(tx, [_lost(tx, case, now)])
+            return
         if case.seen_hash != seen:
-            quiet_since = _last_change(deal, quote)
+            # a system's time of change need not move with the lines: it is believed only once
+            quiet_since = last_change(deal, quote) if case.seen_hash is None else None
             case = msgspec.structs.replace(
                 case,
                 seen_hash=seen,
@@ -246,7 +235,7 @@ class QuoteToOrder:
                 ],
             )
             return
-        given_up = dead_letters.discarded(tx, _subject(deal.id), seen.hex())
+        given_up = dead_letters.discarded(tx, subject_of(deal.id), seen.hex())
         if given_up is not None:
             # an order entered by hand may stand behind it: none is made until the deal changes
             cases.put(
@@ -262,11 +251,10 @@ class QuoteToOrder:
                 ],
             )
             return
-        outcome = self._draft(tx, deal, quote)
         if isinstance(outcome, Refusal):
             self._refuse(tx, deal, case, outcome, run)
             return
-        dead_letters.close(tx, [_subject(deal.id)], why="the deal can be ordered now", now=now)
+        dead_letters.close(tx, [subject_of(deal.id)], why="the deal can be ordered now", now=now)
         link_id = links.create(
             tx,
             LINK_ENTITY,
@@ -285,7 +273,7 @@ class QuoteToOrder:
                     fix="",
                     at=now,
                     link_id=link_id,
-                    snapshot=_pack(tx, outcome, deal.fields),
+                    snapshot=pack(tx, outcome, dict(deal.fields)),
                 )
             ],
         )
@@ -307,7 +295,43 @@ class QuoteToOrder:
             ],
         )
 
-    def _draft(self, tx: Tx, deal: Record, quote: Record | None) -> Draft | Refusal:
+    def _upheld(
+        self, tx: Tx, link_id: int, case: Case, seen: bytes, outcome: Draft | Refusal, deal: Record
+    ) -> bool:
+        """Say whether an order that was not sent yet is still the one to make."""
+        if isinstance(outcome, Refusal):
+            return False
+        packed = pack(tx, outcome, dict(deal.fields))
+        if case.link_id == link_id and packed == case.snapshot:
+            return True
+        if case.link_id != link_id or case.seen_hash != seen:
+            return False
+        # the same deal, but another link or address of its customer: nobody need be waited for
+        cases.put(tx, [msgspec.structs.replace(case, snapshot=packed, at=self.pair.clock())])
+        links.raise_revision(tx, [link_id])
+        return True
+
+    def _taken_back(self, tx: Tx, link_id: int, case: Case, run: Run) -> Case:
+        """Undo the decision on an order that was not sent yet; the deal settles anew."""
+        now = self.pair.clock()
+        why = "the deal changed before its order was made"
+        links.dissolve(tx, link_id, now, why=why)
+        event = Event(
+            at=now,
+            event="taken_back",
+            entity="deal",
+            link_id=link_id,
+            side=Side.CRM,
+            record_id=case.source_id,
+            run_id=run.id,
+            why=why,
+        )
+        history.add(tx, [event])
+        return msgspec.structs.replace(
+            case, state="settling", why=why, snapshot=None, link_id=None, at=now
+        )
+
+    def _draft(self, tx: Tx, deal: Record, quote: Record | None, index: _Index) -> Draft | Refusal:
         pair = self.pair
         caps = pair.erp.entity("order")
         assert caps is not None
@@ -328,7 +352,7 @@ class QuoteToOrder:
             dict(deal.fields),
             dict(quote.fields) if quote is not None else None,
             products=links.partners(tx, Side.CRM, "product", wanted),
-            by_sku=self._skus(tx),
+            by_sku=index.skus,
             customer=Ref("customer", f"@{customer_link}") if customer_link is not None else None,
             customer_fields=self._customer(tx, customer_link),
             facts=caps.fields,
@@ -345,22 +369,6 @@ class QuoteToOrder:
             if side in seen:
                 out |= {f: v for f, v in seen[side].fields.items() if v is not None}
         return out
-
-    def _skus(self, tx: Tx) -> dict[str, str]:
-        rows = tx.conn.execute(
-            select(record).where(
-                record.c.side == Side.ERP,
-                record.c.entity == "product",
-                record.c.presence == Presence.PRESENT,
-            )
-        )
-        found = {}
-        for row in rows:
-            fields = tx.schema["product"].decode(row.fields)
-            sku = fields.get("sku")
-            if isinstance(sku, str) and fields.get("active") is not False:
-                found[sku.strip().casefold()] = row.id
-        return found
 
     def _refuse(self, tx: Tx, deal: Record, case: Case, refusal: Refusal, run: Run) -> None:
         now = self.pair.clock()
@@ -380,7 +388,7 @@ class QuoteToOrder:
         dead_letters.put(
             tx,
             DeadLetter(
-                subject=_subject(deal.id),
+                subject=subject_of(deal.id),
                 target=Side.ERP,
                 entity="order",
                 kind=WriteKind.CREATE,
@@ -413,125 +421,22 @@ class QuoteToOrder:
         return out
 
     def _intent(self, tx: Tx, bundle: Bundle, case: Case) -> Intent | None:
-        assert case.snapshot is not None
-        snapshot = _unpack(case.snapshot)
-        caps = self.pair.erp.entity("order")
-        assert caps is not None
-        if Side.ERP not in bundle.members:
-            fields = tx.schema["order"].decode(snapshot.fields)
-            if "other_id" in caps.fields and caps.fields["other_id"].writable:
-                fields["other_id"] = case.source_id
-            return Intent(
-                target=Side.ERP,
-                entity="order",
-                kind=WriteKind.CREATE,
-                fields=fields,
-                why="won deal",
-                revision=case.revision,
-            )
-        order = bundle.seen.get(Side.ERP)
-        if order is None or not caps.drafts:
-            return None
-        if order.fields.get("status") != OrderStatus.DRAFT:
-            dead_letters.close(
-                tx,
-                [_subject(case.source_id)],
-                now=self.pair.clock(),
-                why="the order is no longer a draft",
-            )
-            return None
-        total = order.fields.get("net_total")
-        expected = Decimal(snapshot.net_total)
-        if not isinstance(total, Decimal):
-            return None
-        if abs(total - expected) > self.settings.tolerance:
-            self._wrong_total(tx, bundle, case, total, expected)
-            return None
-        dead_letters.close(
-            tx, [_subject(case.source_id)], why="the total is right now", now=self.pair.clock()
-        )
-        if not self.settings.confirm:
-            return None
-        return Intent(
-            target=Side.ERP,
-            entity="order",
-            kind=WriteKind.UPDATE,
-            record_id=order.id,
-            fields={"status": OrderStatus.OPEN.value},
-            why=f"the ERP's net total {total} is the deal's",
-        )
-
-    def _wrong_total(
-        self, tx: Tx, bundle: Bundle, case: Case, total: Decimal, expected: Decimal
-    ) -> None:
-        order = bundle.seen[Side.ERP]
-        if dead_letters.discarded(tx, _subject(case.source_id), str(total)) is not None:
-            return
-        dead_letters.put(
-            tx,
-            DeadLetter(
-                subject=_subject(case.source_id),
-                link_id=bundle.link.id,
-                target=Side.ERP,
-                entity="order",
-                kind=WriteKind.UPDATE,
-                record_id=order.id,
-                source_entity="deal",
-                source_id=case.source_id,
-                cause="wrong_total",
-                field="net_total",
-                message=f"the ERP computes a net total of {total} instead of {expected}; "
-                f"the order was left as a draft",
-                fix="correct prices or discounts of the draft in the ERP",
-                fields={},
-                digest=str(total),
-                at=self.pair.clock(),
-            ),
-        )
+        return intent_of(tx, self.pair, self.settings, bundle, case)
 
 
-def _subject(deal_id: str) -> str:
-    return dead_letters.subject_of(None, Side.ERP, "order", deal_id)
+def _lost(tx: Tx, case: Case, now: datetime) -> Case:
+    """Close the case of a deal that is not won any more and has no order."""
+    why = "the deal was lost or reopened before an order was made"
+    dead_letters.close(tx, [subject_of(case.source_id)], why=why, now=now)
+    return msgspec.structs.replace(case, state="ignored", why=why, fix="", at=now)
 
 
-def _last_change(deal: Record, quote: Record | None) -> datetime | None:
-    """When the systems say deal and quote last changed; ``None`` when one does not say."""
-    times = [deal.modified] + ([quote.modified] if quote is not None else [])
-    known = [t for t in times if t is not None]
-    return max(known) if len(known) == len(times) else None
-
-
-def _digest(tx: Tx, deal: Record, quote: Record | None) -> bytes:
-    """Digest what the order is made of; what Interlock itself writes on the deal is left out."""
-    own = {"order_number", "order_status", "other_id"}
-    digest = hashlib.blake2b(
-        tx.schema["deal"].encode({f: v for f, v in deal.fields.items() if f not in own}),
-        digest_size=16,
-    )
-    if quote is not None:
-        digest.update(tx.schema["quote"].encode(quote.fields))
-    return digest.digest()
-
-
-class _Snapshot(msgspec.Struct):
-    """What a case keeps of the decided order: its packed fields, the total it must come to, and
-    the deal's fields that say what was sold.
-    """
-
-    fields: bytes
-    net_total: str
-    sold: bytes
-
-
-def _pack(tx: Tx, draft: Draft, deal: Mapping[str, Value | None]) -> bytes:
-    return msgspec.msgpack.encode(
-        _Snapshot(
-            fields=tx.schema["order"].encode(draft.fields),
-            net_total=str(draft.net_total),
-            sold=tx.schema["deal"].encode({f: deal[f] for f in _SOLD if f in deal}),
-        )
-    )
-
-
-def _unpack(data: bytes) -> _Snapshot:
-    return msgspec.msgpack.decode(data, type=_Snapshot)
+def _accepted(quotes: Sequence[Record], deal_id: str) -> Record | None:
+    """The accepted quote of a deal; the latest of several."""
+    accepted = [
+        q
+        for q in quotes
+        if q.fields.get("accepted") is True and q.fields.get("deal") == Ref("deal", deal_id)
+    ]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return max(accepted, key=lambda q: (q.modified or oldest, q.id), default=None)

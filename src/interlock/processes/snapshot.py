@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 import msgspec
@@ -56,7 +56,7 @@ def draft_order(  # noqa: PLR0911
     quote: Fields | None,
     *,
     products: Mapping[str, str],
-    by_sku: Mapping[str, str],
+    by_sku: Mapping[str, Sequence[str]],
     customer: Ref | None,
     customer_fields: Fields,
     facts: Mapping[str, FieldFacts],
@@ -64,7 +64,7 @@ def draft_order(  # noqa: PLR0911
 ) -> Draft | Refusal:
     """Make the order of a won deal, or say why not.
 
-    ``products``: record id in the CRM -> record id in the ERP; ``by_sku``: folded SKU -> record id
+    ``products``: record id in the CRM -> record id in the ERP; ``by_sku``: folded SKU -> record ids
     in the ERP.  ``customer``: reference to the customer's link.  ``facts``: what the ERP's order
     can hold.  ``tolerance``: how far net totals may differ, in the deal's currency.
     """
@@ -136,11 +136,19 @@ def draft_order(  # noqa: PLR0911
 
 
 def _resolve(
-    number: int, line: Line, products: Mapping[str, str], by_sku: Mapping[str, str]
+    number: int, line: Line, products: Mapping[str, str], by_sku: Mapping[str, Sequence[str]]
 ) -> Line | Refusal:
     erp_id = products.get(line.product.id) if line.product is not None else None
     if erp_id is None and line.sku:
-        erp_id = by_sku.get(line.sku.strip().casefold())
+        same = by_sku.get(line.sku.strip().casefold(), ())
+        if len(same) > 1:
+            return Refusal(
+                code="ambiguous_product",
+                field="lines",
+                message=f"line {number} ({line.sku}): {len(same)} products in the ERP have its SKU",
+                fix="give each product there a SKU of its own, or take all but one out of use",
+            )
+        erp_id = same[0] if same else None
     if erp_id is None:
         name = line.sku or line.description or line.key
         return Refusal(

@@ -16,9 +16,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
@@ -34,12 +34,6 @@ _TURN = 0x696E746C
 
 _migrating = threading.Lock()
 """Alembic keeps what it works on in module variables: one thread at a time."""
-
-RACES = 4
-"""How often work is begun anew after losing a race against another worker."""
-
-MIGRATION_LOCK = 4_821_907
-"""Key of PostgreSQL's advisory lock while migrating; any number nobody else uses."""
 
 CHUNK = 400
 """Ids in one ``IN`` list; SQLite allows many more, but plans are cached per length."""
@@ -172,14 +166,6 @@ class Store:
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run ``work(tx, …)`` in one transaction, in this thread."""
-        for _ in range(RACES):
-            try:
-                with self.begin() as tx:
-                    return work(tx, *args, **kw)
-            except (IntegrityError, OperationalError) as error:
-                # another worker was faster: the same work on what it left behind
-                if not _is_race(error):
-                    raise
         with self.begin() as tx:
             return work(tx, *args, **kw)
 
@@ -215,8 +201,8 @@ def _engine(url: Any) -> Engine:
 
         @event.listens_for(engine, "begin")
         def _take_turns(connection: Connection) -> None:
-            # one transaction at a time, as on SQLite: two workers that observe or reconcile the
-            # same records must see each other's rows
+            # one transaction at a time, as on SQLite: workers that observe or reconcile the same
+            # records decide from what the others have stored, never from an older look
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
 
         return engine
@@ -291,21 +277,7 @@ def _migrate(engine: Engine, where: str) -> None:
     config = _config(engine)
     script = ScriptDirectory.from_config(config)
     with engine.connect() as conn:
-        if engine.dialect.name == "postgresql":
-            # workers that start together must not migrate together
-            conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-            conn.commit()
-        try:
-            _upgrade(conn, config, script, where)
-        finally:
-            if engine.dialect.name == "postgresql":
-                conn.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-                conn.commit()
-
-
-def _upgrade(conn: Connection, config: Config, script: ScriptDirectory, where: str) -> None:
-    current = MigrationContext.configure(conn).get_current_revision()
-    conn.commit()
+        current = MigrationContext.configure(conn).get_current_revision()
     if current == script.get_current_head():
         return
     if current is not None:
@@ -318,12 +290,8 @@ def _upgrade(conn: Connection, config: Config, script: ScriptDirectory, where: s
                 f"{where}: the store was written by a newer version of Interlock",
                 fix="install that version or a later one; nothing was changed",
             )
+    # a worker that starts at the same moment has its turn later, and finds nothing left to do
     command.upgrade(config, "head")
-
-
-def _is_race(error: DBAPIError) -> bool:
-    """Tell what another worker caused (PostgreSQL: unique, serialization, deadlock)."""
-    return getattr(error.orig, "sqlstate", None) in {"23505", "40001", "40P01"}
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

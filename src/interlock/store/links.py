@@ -29,6 +29,7 @@ __all__ = [
     "Bundle",
     "LinkInfo",
     "Member",
+    "alone",
     "attach",
     "bundles",
     "count_open",
@@ -405,14 +406,43 @@ def raise_all(tx: Tx) -> None:
     tx.conn.execute(update(link).values(rev=link.c.rev + 1))
 
 
-def dissolve(tx: Tx, link_id: int | None, now: datetime) -> None:
+def alone(tx: Tx, ids: Sequence[int]) -> set[int]:
+    """Those of the links that have one member only and nothing on its way; nothing of them sets
+    out before the transaction ends.
+    """
+    found: set[int] = set()
+    for part in chunks(sorted(ids)):
+        writes = tx.conn.execute(
+            select(outbox.c.link_id, outbox.c.state)
+            .where(outbox.c.link_id.in_(part))
+            .order_by(outbox.c.id)
+            .with_for_update()
+        ).all()
+        single = (
+            select(member.c.link_id)
+            .where(member.c.link_id.in_(part))
+            .group_by(member.c.link_id)
+            .having(func.count() == 1)
+        )
+        sent = {w.link_id for w in writes if w.state in ("sending", "in doubt", "uncertain")}
+        found |= set(tx.conn.execute(single).scalars()) - sent
+    return found
+
+
+def dissolve(
+    tx: Tx,
+    link_id: int | None,
+    now: datetime,
+    *,
+    why: str = "no longer needed: the record is not alone any more",
+) -> None:
     """Take a link apart that has one member only and nothing on its way."""
     if link_id is None:
         return
     tx.conn.execute(
         update(dead_letter)
         .where(dead_letter.c.link_id == link_id, dead_letter.c.closed_at.is_(None))
-        .values(closed_at=now, closed_why="no longer needed: the record is not alone any more")
+        .values(closed_at=now, closed_why=why)
     )
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))

@@ -206,9 +206,13 @@ def _values(schema: EntitySchema, item: Record, old: Any, *, own_write: bool) ->
 def _is_newer(
     old: Any, item: Record, read_from: datetime, lag: timedelta, comparable: bool
 ) -> bool:
-    if comparable and old.version is not None and item.version is not None:
-        # a restored system may show older versions for good: then the later look counts
-        return bool(item.version > old.version or read_from > old.instant + lag)
+    if (
+        comparable
+        and old.version is not None
+        and item.version is not None
+        and old.version != item.version
+    ):
+        return bool(item.version > old.version)
     return bool(read_from > old.instant + lag)
 
 

@@ -240,7 +240,11 @@ async def _refetch(pair: Pair, side: Side, entity: str, run: Run) -> None:
 async def fetch_now(
     pair: Pair, side: Side, entity: str, ids: Sequence[str], run: Run
 ) -> dict[str, Record]:
-    """Fetch records by id, store what came and note what did not; returns what came."""
+    """Fetch records by id, store what came and note what did not; returns what came.
+
+    Here the time of the look decides, not the version: a system that was restored shows an older
+    version for good, and a record dropped for that is fetched by id.
+    """
     connection = pair.side(side)
     caps = connection.entity(entity)
     assert caps is not None
@@ -260,7 +264,6 @@ async def fetch_now(
             read_from=read_from,
             map_version=pair.map_version,
             read_lag=caps.read_lag,
-            comparable_versions=caps.newest_version_comparable,
         )
         return observations.note_absent(
             tx,

@@ -57,7 +57,7 @@ def draft(
         of,
         quote,
         products={f"p{n}": f"e{n}" for n in "12345"},
-        by_sku={"sku-9": "e9"},
+        by_sku={"sku-9": ["e9"], "sku-8": ["e8", "e80"]},
         customer=customer,
         customer_fields=options.get("customer_fields", {}),
         facts=FACTS if facts is None else facts,
