@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 from tests.integration.company import Company
@@ -10,7 +11,8 @@ from tests.integration.company import Company
 def _customers(company: Company, count: int) -> list[str]:
     return [
         company.crm.add(
-            "customer", {"Name": f"Kestrel {n:02d} Ltd", "Website": f"https://kestrel{n:02d}.example"}
+            "customer",
+            {"Name": f"Kestrel {n:02d} Ltd", "Website": f"https://kestrel{n:02d}.example"},
         )
         for n in range(count)
     ]
@@ -57,3 +59,17 @@ async def test_a_field_made_local_is_not_sent_from_an_old_plan(tmp_path: Path) -
 
     (customer,) = company.erp.all("customer").values()
     assert customer["tel"] is None
+
+
+async def test_a_change_feed_is_checked_by_a_full_read_once_a_day(tmp_path: Path) -> None:
+    company = Company(tmp_path)
+    _customers(company, 2)
+    await company.go()
+    listed = company.erp.calls["listed"]
+    await company.sync()
+    assert company.erp.calls["listed"] == listed
+
+    company.offset += timedelta(hours=25)
+    await company.sync()
+
+    assert company.erp.calls["listed"] > listed

@@ -58,9 +58,14 @@ def test_two_processes_may_too(bare_store_url: str) -> None:
     )
     call = [sys.executable, "-c", code, bare_store_url]
     both = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    for process in both:
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == 0, said
+    try:
+        for process in both:
+            _, said = process.communicate(timeout=60)
+            assert process.returncode == 0, said
+    finally:
+        for process in both:
+            process.kill()
+            process.communicate()
 
 
 def test_a_failing_statement_does_not_show_what_it_was_to_store(bare_store_url: str) -> None:

@@ -260,7 +260,7 @@ class TestApproval:
 
 
 def test_when_the_next_look_is_due(store: Store) -> None:
-    assert store.run(outbox.earliest_due) is None
+    assert store.run(outbox.earliest_due, list(Side)) is None
     store.run(
         outbox.put,
         [
@@ -271,7 +271,8 @@ def test_when_the_next_look_is_due(store: Store) -> None:
                   lease_until=T0 + timedelta(seconds=5)),
         ],
     )  # fmt: skip
-    assert store.run(outbox.earliest_due) == T0 + timedelta(seconds=5)
+    assert store.run(outbox.earliest_due, [Side.ERP]) == T0 + timedelta(seconds=5)
+    assert store.run(outbox.earliest_due, [Side.CRM]) is None
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:

@@ -76,8 +76,8 @@ def note_failure(connection: Connection, run: Run, error: ConnectorError, entity
 async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> None:
     """Bring the observations of one entity of one side up to date, going on where its feed is.
 
-    A system with a modified-since feed is swept once and then followed; one without is swept every
-    time.  ``full`` sweeps in any case.
+    A system with a modified-since feed is swept once and then followed, and swept again every
+    ``Patience.sweep_every``; one without is swept every time.  ``full`` sweeps in any case.
     """
     connection = pair.side(feed.side)
     caps = connection.entity(feed.entity)
@@ -88,6 +88,7 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
         or feed.complete_at is None
         or feed.sweep_cursor is not None
         or feed.map_version != pair.map_version
+        or pair.clock() >= feed.complete_at + pair.patience.sweep_every
     )
     if must_sweep:
         await _sweep(pair, connection, caps, feed, run)

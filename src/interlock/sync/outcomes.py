@@ -271,6 +271,9 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
             outbox.release(tx, w, state=WriteState.READY, due_at=until)
         case Outcome.UNKNOWN if w.kind is WriteKind.CREATE:
             outbox.release(tx, w, state=WriteState.IN_DOUBT, due_at=s.at)
+        case Outcome.UNKNOWN if not s.caps.version_check and s.at < _settled_at(s, w):
+            # it may still arrive, unchecked, and undo whatever is written meanwhile
+            outbox.release(tx, w, state=WriteState.IN_DOUBT, due_at=_settled_at(s, w))
         case Outcome.UNKNOWN:
             # observe and merge again: the write is decided anew from what is there; what it may
             # have replaced is noted now, since a merge that finds it done would not tell
@@ -279,6 +282,11 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
             links.raise_revision(tx, [w.link_id])
         case _:
             _retry(tx, s, w, receipt)
+
+
+def _settled_at(s: Settlement, w: OutboxWrite) -> datetime:
+    """From when on a write that was sent can no longer take effect."""
+    return (w.sent_at or s.at) + s.caps.settle_time
 
 
 def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:

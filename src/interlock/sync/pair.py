@@ -37,6 +37,8 @@ class Patience:
     retry_base: timedelta = timedelta(seconds=5)
     retry_cap: timedelta = timedelta(hours=1)
     max_attempts: int = 8
+    sweep_every: timedelta = timedelta(hours=24)
+    """A change feed is checked by a full read this often: deletions, and what it missed."""
     believe_shortfall: int = 20
     """A sweep may miss this many known records, or 5 %, before it is doubted."""
 

@@ -63,6 +63,7 @@ class People:
     """Which real thing each record made by a person stands for."""
     clones: set[tuple[Side, str, str]] = field(default_factory=set)
     late: list[tuple[Any, Callable[[], Any]]] = field(default_factory=list)
+    last_edit: tuple[Side, str, str, str] | None = None
     said: str = ""
     """The latest act in words."""
 
@@ -143,6 +144,7 @@ class People:
         """Change fields of a record."""
         raw = MAPS[side][entity].encode(fields)
         self.systems[side].edit(entity, record_id, raw)
+        self.last_edit = (side, entity, record_id, next(iter(fields)))
         self.said = f"{side} edits {entity} {record_id} {_words(fields)}"
 
     def pick(self, side: Side, entity: str, but: str = "") -> str | None:
@@ -256,6 +258,14 @@ def edit(p: People) -> None:
         side, entity, record_id = chosen
         names = p.rng.sample(_EDITED[entity][side], k=p.rng.choice((1, 1, 2)))
         p.edit(side, entity, record_id, _valid({f: p.value(entity, f, side) for f in names}))
+
+
+def edit_again(p: People) -> None:
+    """Correct what was just entered."""
+    if p.last_edit is not None:
+        side, entity, record_id, name = p.last_edit
+        if name != "active":
+            p.edit(side, entity, record_id, _valid({name: p.value(entity, name, side)}))
 
 
 def edit_same_field(p: People) -> None:
@@ -540,6 +550,7 @@ ACTS: Mapping[str, Callable[[People], None]] = {
         add_contact,
         add_product,
         edit,
+        edit_again,
         edit_same_field,
         edit_apart,
         blank,
