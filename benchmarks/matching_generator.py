@@ -28,35 +28,12 @@ COLUMNS = [
 ONSETS = "b br c ch cl cr d dr f fl fr g gl gr h j k kl l m n p pl pr qu r s sh sk sl st t tr v w z"
 VOWELS = "a e i o u ai ea io ou"
 CODAS = "l m n r s t x ck nd nt rk st"
-TRADES = [
-    "Logistics",
-    "Foods",
-    "Pharma",
-    "Textiles",
-    "Packaging",
-    "Optics",
-    "Media",
-    "Steel",
-    "Plastics",
-    "Trading",
-    "Systems",
-    "Partners",
-    "Consulting",
-    "Engineering",
-    "Technologies",
-    "Services",
-    "Solutions",
-    "Marine",
-    "Travel",
-    "Energy",
-    "Construction",
-    "Electronics",
-    "Furniture",
-    "Software",
-    "Chemicals",
-    "Automotive",
-]
-FIRST = ["", "", "", "", "", "Global ", "National ", "Central ", "Coastal ", "United "]
+TRADES = (  # noqa: SIM905
+    "Logistics Foods Pharma Textiles Packaging Optics Media Steel Plastics Trading Systems "
+    "Partners Consulting Engineering Technologies Services Solutions Marine Travel Energy "
+    "Construction Electronics Furniture Software Chemicals Automotive"
+).split()
+FIRST = [*[""] * 5, "Global ", "National ", "Central ", "Coastal ", "United "]
 FORMS = {
     "US": ("Inc.", "LLC", "Corp.", "Co."),
     "GB": ("Ltd", "PLC", "Limited"),

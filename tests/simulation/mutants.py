@@ -108,8 +108,8 @@ def resend_whole_batch(patch: Patch) -> None:
 
 def no_version_sent(patch: Patch) -> None:
     """Overwrite whatever is there by now."""
-    request = deliver._request
-    patch(deliver, "_request", lambda w: msgspec.structs.replace(request(w), version=None))
+    request = deliver.request_of
+    patch(deliver, "request_of", lambda w: msgspec.structs.replace(request(w), version=None))
 
 
 def lease_ignored(patch: Patch) -> None:

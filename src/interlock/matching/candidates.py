@@ -154,7 +154,8 @@ def _expanded(
     """Pair each row with ``count`` rows of the index from ``low`` on, all in one go."""
     steps = np.arange(int(count.sum())) - np.repeat(np.cumsum(count) - count, count)
     right = column.rows[np.repeat(low, count) + steps]
-    return np.repeat(ours, count) * np.int64(size) + right
+    pairs: NDArray[np.int64] = np.repeat(ours, count) * np.int64(size) + right
+    return pairs
 
 
 def _crowds(column: _Column, at: NDArray[np.int64], ours: Rows, size: int) -> NDArray[np.int64]:

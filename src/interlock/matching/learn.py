@@ -94,12 +94,21 @@ def _solve(
     towards: NDArray[np.float64],
     pull: NDArray[np.float64],
 ) -> NDArray[np.float64]:
+    def loss(at: NDArray[np.float64]) -> float:
+        scores = rows @ at
+        misfit = count @ (np.logaddexp(0, scores) - target * scores)
+        return float(misfit + pull @ (at - towards) ** 2 / 2)
+
     solution = towards.copy()
     for _ in range(_STEPS):
         likely = probabilities(rows @ solution)
         slope = rows.T @ (count * (likely - target)) + pull * (solution - towards)
         curve = (rows * (count * likely * (1 - likely))[:, None]).T @ rows + np.diag(pull)
-        step = np.clip(np.linalg.solve(curve, slope), -5, 5)
+        step = np.linalg.solve(curve, slope)
+        # far from the goal a full step overshoots
+        before = loss(solution)
+        while loss(solution - step) > before and np.abs(step).max() > 1e-9:
+            step /= 2
         solution -= step
         if np.abs(step).max() < 1e-7:
             break

@@ -158,8 +158,9 @@ def certain(levels: Numbers) -> NDArray[np.bool_]:
 
     It takes two independent kinds of evidence, and no two tax ids that contradict each other.
     """
-    enough = evidence(levels).sum(axis=1) >= 2
-    return enough & (levels[:, _AT["tax_id", "other"]] == 0)
+    enough: NDArray[np.bool_] = evidence(levels).sum(axis=1) >= 2
+    agree: NDArray[np.bool_] = levels[:, _AT["tax_id", "other"]] == 0
+    return enough & agree
 
 
 def _reader(levels: Numbers) -> Callable[[str, str], Numbers]:
@@ -225,9 +226,10 @@ def _shared(left: Weighed, right: Weighed, pairs: Pairs) -> Numbers:
         equal &= other != 0
         ours[:, place] = equal.any(axis=1)
         theirs |= equal
-    return np.minimum(
+    shared: Numbers = np.minimum(
         (left.words[pairs[0]] * ours).sum(axis=1), (right.words[pairs[1]] * theirs).sum(axis=1)
     )
+    return shared
 
 
 def _numbers(left: Table, right: Table, pairs: Pairs, put: Put) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
@@ -19,7 +20,7 @@ from interlock.model import Fields, Presence, Record, Ref, StageKind, WriteKind
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
 from interlock.processes.sold import difference, digest_of, last_change, pack, unpack
-from interlock.store import cases, dead_letters, history, links, observations
+from interlock.store import cases, dead_letters, history, links, observations, outbox
 from interlock.store.cases import Case
 from interlock.store.database import Tx, chunks
 from interlock.store.dead_letters import DeadLetter
@@ -38,6 +39,8 @@ LINK_ENTITY = "deal"
 
 _OPEN = ("settling", "waiting", "refused")
 """States of a case that an order may still come of by itself."""
+_NEVER_SEEN = b""
+"""In place of a digest: whatever the deal shows next counts as a change."""
 
 
 def order_as_deal(order: Fields) -> Fields:
@@ -202,9 +205,9 @@ class QuoteToOrder:
         outcome = self._draft(tx, deal, quote, index)
         link_id = links.members_of(tx, Side.CRM, [("deal", deal.id)]).get(("deal", deal.id))
         if link_id is not None:
-            if not links.alone(tx, [link_id]) or self._upheld(
-                tx, link_id, case, seen, outcome, deal
-            ):
+            # what was made or sent meanwhile is not taken back
+            unsent = links.alone(tx, [link_id], hold=True)
+            if not unsent or self._upheld(tx, link_id, case, seen, outcome, deal):
                 return
             case = self._taken_back(tx, link_id, case, run)
         if deal.fields.get("stage_kind") != StageKind.WON:
@@ -220,40 +223,25 @@ class QuoteToOrder:
             )
         assert case.stable_since is not None
         rest = case.stable_since + self.settings.quiet_time - now
+        given_up = dead_letters.discarded(tx, subject_of(deal.id), seen.hex())
         if rest > timedelta(0):
             run.counts["settling"] += 1
-            cases.put(
-                tx,
-                [
-                    msgspec.structs.replace(
-                        case,
-                        state="settling",
-                        at=now,
-                        why=f"waits {self.settings.quiet_time} without a change, until "
-                        f"{(now + rest).isoformat(timespec='seconds')}",
-                    )
-                ],
-            )
-            return
-        given_up = dead_letters.discarded(tx, subject_of(deal.id), seen.hex())
-        if given_up is not None:
+            until = (now + rest).isoformat(timespec="seconds")
+            why = f"waits {self.settings.quiet_time} without a change, until {until}"
+            _put(tx, case, state="settling", why=why, at=now)
+        elif given_up is not None:
             # an order entered by hand may stand behind it: none is made until the deal changes
-            cases.put(
-                tx,
-                [
-                    msgspec.structs.replace(
-                        case,
-                        state="ignored",
-                        why=f"given up until the deal changes: {given_up}",
-                        fix="",
-                        at=now,
-                    )
-                ],
-            )
-            return
-        if isinstance(outcome, Refusal):
+            why = f"given up until the deal changes: {given_up}"
+            _put(tx, case, state="ignored", why=why, fix="", at=now)
+        elif isinstance(outcome, Refusal):
             self._refuse(tx, deal, case, outcome, run)
-            return
+        else:
+            source = "its accepted quote" if quote is not None else "its lines"
+            self._order(tx, deal, case, outcome, f"won deal, from {source}", run)
+
+    def _order(self, tx: Tx, deal: Record, case: Case, draft: Draft, why: str, run: Run) -> None:
+        """Decide on an order: from now on the link's intent is to create it."""
+        now = self.pair.clock()
         dead_letters.close(tx, [subject_of(deal.id)], why="the deal can be ordered now", now=now)
         link_id = links.create(
             tx,
@@ -263,51 +251,48 @@ class QuoteToOrder:
             evidence="won deal",
             now=now,
         )
-        cases.put(
+        _put(
             tx,
-            [
-                msgspec.structs.replace(
-                    case,
-                    state="ordered",
-                    why="order decided",
-                    fix="",
-                    at=now,
-                    link_id=link_id,
-                    snapshot=pack(tx, outcome, dict(deal.fields)),
-                )
-            ],
+            case,
+            state="ordered",
+            why="order decided",
+            fix="",
+            at=now,
+            link_id=link_id,
+            snapshot=pack(tx, draft, dict(deal.fields)),
         )
-        history.add(
-            tx,
-            [
-                Event(
-                    at=now,
-                    event="won",
-                    entity="deal",
-                    link_id=link_id,
-                    side=Side.CRM,
-                    record_id=deal.id,
-                    run_id=run.id,
-                    why="won deal, from its accepted quote"
-                    if quote is not None
-                    else "won deal, from its lines",
-                )
-            ],
+        self._note(tx, "won", deal.id, link_id, why, run)
+
+    def _note(self, tx: Tx, event: str, deal_id: str, link_id: int, why: str, run: Run) -> None:
+        noted = Event(
+            at=self.pair.clock(),
+            event=event,
+            entity="deal",
+            link_id=link_id,
+            side=Side.CRM,
+            record_id=deal_id,
+            run_id=run.id,
+            why=why,
         )
+        history.add(tx, [noted])
 
     def _upheld(
         self, tx: Tx, link_id: int, case: Case, seen: bytes, outcome: Draft | Refusal, deal: Record
     ) -> bool:
         """Say whether an order that was not sent yet is still the one to make."""
+        if case.link_id != link_id:
+            return False
+        if case.seen_hash == seen and _is_given_up(tx, link_id, deal.id):
+            return True
         if isinstance(outcome, Refusal):
             return False
         packed = pack(tx, outcome, dict(deal.fields))
-        if case.link_id == link_id and packed == case.snapshot:
+        if packed == case.snapshot:
             return True
-        if case.link_id != link_id or case.seen_hash != seen:
+        if case.seen_hash != seen:
             return False
-        # the same deal, but another link or address of its customer: nobody need be waited for
-        cases.put(tx, [msgspec.structs.replace(case, snapshot=packed, at=self.pair.clock())])
+        # the same deal, but another link or address of its customer: nothing to wait for
+        _put(tx, case, snapshot=packed, at=self.pair.clock())
         links.raise_revision(tx, [link_id])
         return True
 
@@ -316,17 +301,7 @@ class QuoteToOrder:
         now = self.pair.clock()
         why = "the deal changed before its order was made"
         links.dissolve(tx, link_id, now, why=why)
-        event = Event(
-            at=now,
-            event="taken_back",
-            entity="deal",
-            link_id=link_id,
-            side=Side.CRM,
-            record_id=case.source_id,
-            run_id=run.id,
-            why=why,
-        )
-        history.add(tx, [event])
+        self._note(tx, "taken_back", case.source_id, link_id, why, run)
         return msgspec.structs.replace(
             case, state="settling", why=why, snapshot=None, link_id=None, at=now
         )
@@ -373,14 +348,7 @@ class QuoteToOrder:
     def _refuse(self, tx: Tx, deal: Record, case: Case, refusal: Refusal, run: Run) -> None:
         now = self.pair.clock()
         state = "waiting" if refusal.waits else "refused"
-        cases.put(
-            tx,
-            [
-                msgspec.structs.replace(
-                    case, state=state, why=refusal.message, fix=refusal.fix, at=now
-                )
-            ],
-        )
+        _put(tx, case, state=state, why=refusal.message, fix=refusal.fix, at=now)
         run.counts[f"deals_{state}"] += 1
         if refusal.waits:
             return
@@ -424,11 +392,27 @@ class QuoteToOrder:
         return intent_of(tx, self.pair, self.settings, bundle, case)
 
 
+def _put(tx: Tx, case: Case, **changes: Any) -> None:
+    cases.put(tx, [msgspec.structs.replace(case, **changes)])
+
+
+def _is_given_up(tx: Tx, link_id: int, deal_id: str) -> bool:
+    """Say whether a person gave the refused create of an order up."""
+    write = outbox.of_links(tx, [link_id]).get((link_id, Side.ERP))
+    if write is None:
+        return False
+    subject = dead_letters.subject_of(link_id, Side.ERP, "order", deal_id)
+    return dead_letters.discarded(tx, subject, write.digest) is not None
+
+
 def _lost(tx: Tx, case: Case, now: datetime) -> Case:
     """Close the case of a deal that is not won any more and has no order."""
     why = "the deal was lost or reopened before an order was made"
     dead_letters.close(tx, [subject_of(case.source_id)], why=why, now=now)
-    return msgspec.structs.replace(case, state="ignored", why=why, fix="", at=now)
+    # won again, it settles from then on, even if it looks just as before
+    return msgspec.structs.replace(
+        case, state="ignored", why=why, fix="", at=now, seen_hash=_NEVER_SEEN
+    )
 
 
 def _accepted(quotes: Sequence[Record], deal_id: str) -> Record | None:

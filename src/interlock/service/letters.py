@@ -193,11 +193,15 @@ def _let_go(tx: Tx, letter: DeadLetter, now: datetime) -> None:
     links.raise_revision(tx, [letter.link_id])
 
 
+_AT_REST = (WriteState.DEAD, WriteState.UNCERTAIN)
+"""Nothing happens to these by itself."""
+
+
 def _is_retried(tx: Tx, letter: DeadLetter) -> bool:
     if letter.link_id is None:
         return False
     write = outbox.of_links(tx, [letter.link_id]).get((letter.link_id, letter.target))
-    return write is not None and write.state is not WriteState.DEAD
+    return write is not None and write.state not in _AT_REST
 
 
 def _event(letter: DeadLetter, name: str, why: str, now: datetime) -> Event:
@@ -317,7 +321,7 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
         state = "open"
         if d.closed_at is not None:
             state = "closed"
-        elif write is not None and write.state is not WriteState.DEAD:
+        elif write is not None and write.state not in _AT_REST:
             state = "retry"
         found.append(
             LetterView(

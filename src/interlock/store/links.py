@@ -35,6 +35,7 @@ __all__ = [
     "count_open",
     "counts",
     "create",
+    "create_many",
     "dissolve",
     "due",
     "forget_link",
@@ -126,20 +127,42 @@ def create(
     now: datetime,
 ) -> int:
     """Make a link of one or two records given as (side, entity, id); due for reconciling."""
-    made = tx.conn.execute(
-        link.insert().values(
-            entity=entity,
-            rev=1,
-            reconciled_rev=0,
-            origin=origin,
-            evidence=evidence,
-            created_at=now,
-        )
+    return create_many(tx, entity, [(members, evidence)], origin=origin, now=now)[0]
+
+
+def create_many(
+    tx: Tx,
+    entity: str,
+    links: Sequence[tuple[Sequence[tuple[Side, str, str]], str]],
+    *,
+    origin: str,
+    now: datetime,
+) -> list[int]:
+    """Make many links, given as (members, evidence); returns their ids in order."""
+    if not links:
+        return []
+    rows = [
+        {
+            "entity": entity,
+            "rev": 1,
+            "reconciled_rev": 0,
+            "origin": origin,
+            "evidence": evidence,
+            "created_at": now,
+        }
+        for _, evidence in links
+    ]
+    insert = link.insert().returning(link.c.id, sort_by_parameter_order=True)
+    ids = list(tx.conn.execute(insert, rows).scalars())
+    attach(
+        tx,
+        [
+            (link_id, *one)
+            for link_id, (members, _) in zip(ids, links, strict=True)
+            for one in members
+        ],
     )
-    assert made.inserted_primary_key is not None
-    link_id = int(made.inserted_primary_key[0])
-    attach(tx, [(link_id, *m) for m in members])
-    return link_id
+    return ids
 
 
 def attach(tx: Tx, members: Sequence[tuple[int, Side, str, str]]) -> None:
@@ -384,10 +407,11 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
 
 
 def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
-    """(side, record id) -> link id of links whose other side is not there and not on its way."""
-    on_its_way = select(outbox.c.link_id).where(
-        outbox.c.state.in_(("sending", "in doubt", "uncertain"))
-    )
+    """(side, record id) -> link id of links whose other side is not there and not on its way.
+
+    One that is uncertain is no longer on its way: what it may have made is there to be matched.
+    """
+    on_its_way = select(outbox.c.link_id).where(outbox.c.state.in_(("sending", "in doubt")))
     both = select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1)
     rows = tx.conn.execute(
         select(member.c.side, member.c.id, member.c.link_id)
@@ -406,25 +430,22 @@ def raise_all(tx: Tx) -> None:
     tx.conn.execute(update(link).values(rev=link.c.rev + 1))
 
 
-def alone(tx: Tx, ids: Sequence[int]) -> set[int]:
-    """Those of the links that have one member only and nothing on its way; nothing of them sets
-    out before the transaction ends.
+def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:
+    """Those of the links that have one member only and nothing on its way.
+
+    ``hold``: nothing of them is sent before the transaction ends.
     """
     found: set[int] = set()
     for part in chunks(sorted(ids)):
-        writes = tx.conn.execute(
-            select(outbox.c.link_id, outbox.c.state)
-            .where(outbox.c.link_id.in_(part))
-            .order_by(outbox.c.id)
-            .with_for_update()
-        ).all()
+        query = select(outbox.c.link_id, outbox.c.state).where(outbox.c.link_id.in_(part))
+        writes = tx.conn.execute(query.with_for_update() if hold else query).all()
+        sent = {w.link_id for w in writes if w.state in ("sending", "in doubt", "uncertain")}
         single = (
             select(member.c.link_id)
             .where(member.c.link_id.in_(part))
             .group_by(member.c.link_id)
             .having(func.count() == 1)
         )
-        sent = {w.link_id for w in writes if w.state in ("sending", "in doubt", "uncertain")}
         found |= set(tx.conn.execute(single).scalars()) - sent
     return found
 

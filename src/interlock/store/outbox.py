@@ -29,6 +29,7 @@ __all__ = [
     "held",
     "is_done",
     "issue_references",
+    "made_as",
     "of_links",
     "pending",
     "put",
@@ -36,6 +37,7 @@ __all__ = [
     "release_if",
     "mark_sending",
     "remove",
+    "renew",
     "revive",
     "waiting_blanks",
     "wake",
@@ -306,6 +308,19 @@ def mark_sending(
     return sending
 
 
+def renew(tx: Tx, writes: Sequence[OutboxWrite], *, now: datetime, until: datetime) -> None:
+    """Prolong the lease of writes that are still ours, and still on their way."""
+    for part in chunks(list(writes)):
+        tx.conn.execute(
+            update(outbox)
+            .where(
+                outbox.c.id.in_([w.id for w in part]),
+                outbox.c.lease.in_({w.lease for w in part}),
+            )
+            .values(lease_until=until, sent_at=now)
+        )
+
+
 def release(tx: Tx, w: OutboxWrite, **changes: Any) -> bool:
     """Give a claimed write back with changes; false when its lease was lost."""
     values = changes | {"lease": None, "lease_until": None}
@@ -329,14 +344,14 @@ def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
 
 
 def revive(tx: Tx, link_id: int, target: Side, now: datetime) -> bool:
-    """Let a dead write be tried again from scratch; false when there is none."""
+    """Let a dead write, or one of uncertain outcome, be tried again; false when there is none."""
     return (
         tx.conn.execute(
             update(outbox)
             .where(
                 outbox.c.link_id == link_id,
                 outbox.c.target == target,
-                outbox.c.state == WriteState.DEAD,
+                outbox.c.state.in_((WriteState.DEAD, WriteState.UNCERTAIN)),
             )
             .values(
                 state=WriteState.READY,
@@ -453,6 +468,15 @@ def is_done(tx: Tx, reference: str) -> bool:
         ).scalar()
         is not None
     )
+
+
+def made_as(tx: Tx, reference: str) -> str | None:
+    """Name the record the create behind a reference made; ``None`` when it has not succeeded."""
+    return tx.conn.execute(
+        select(creation.c.record_id).where(
+            creation.c.reference == reference, creation.c.done_at.is_not(None)
+        )
+    ).scalar()
 
 
 def wake(tx: Tx, now: datetime) -> None:

@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from typing import Any
 
 import msgspec
 
-from interlock.connectors.base import (
-    EntityCapabilities,
-    Found,
-    Outcome,
-    Reason,
-    Receipt,
-    WriteRequest,
-)
+from interlock.connectors.base import EntityCapabilities, Found, Outcome, Reason, Receipt
 from interlock.errors import (
     ConnectorError,
     NeedsAuthError,
     NotPermittedError,
     RejectedError,
-    ThrottledError,
     TransientError,
     UnknownOutcomeError,
 )
@@ -31,15 +24,18 @@ from interlock.store import links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.observe import fetch_now, note_failure
-from interlock.sync.outcomes import Settlement, bury, settle
+from interlock.sync.outcomes import bury, settle
 from interlock.sync.pair import ENTITY_ORDER, PRIORITY, Connection, Pair
 from interlock.sync.progress import Run
+from interlock.sync.recovery import Recovery, reason_of, rejected, request_of
 
 __all__ = ["deliver"]
 
 LEASE_MARGIN = timedelta(seconds=30)
 WAIT = timedelta(seconds=30)
 """Until a write that waits for a record is looked at again, unless one is linked before."""
+RIGHT_WAIT = timedelta(minutes=5)
+"""Until writes that the credentials lack a right for are tried again."""
 
 
 async def deliver(pair: Pair, run: Run) -> int:
@@ -94,15 +90,8 @@ async def _deliver_batch(
     return {w.id for w in claimed}, batch.progress
 
 
-class _Batch:
+class _Batch(Recovery):
     """One batch of claimed writes to one entity of one side."""
-
-    def __init__(
-        self, pair: Pair, connection: Connection, entity: str, caps: EntityCapabilities, run: Run
-    ) -> None:
-        self.pair, self.connection, self.entity = pair, connection, entity
-        self.caps, self.run, self.side = caps, run, connection.side
-        self.progress = 0
 
     # ── before the call ──────────────────────────────────────────────────────────────────────
 
@@ -145,8 +134,26 @@ class _Batch:
             if unresolved:
                 self._wait(tx, w, unresolved[0])
                 continue
-            ready.append(msgspec.structs.replace(w, fields=_resolve(w.fields, ids)))
+            ready.append(
+                msgspec.structs.replace(
+                    w,
+                    fields=_resolve(w.fields, ids),
+                    expected=_resolve(w.expected, self._shown_as(tx, w.expected)),
+                )
+            )
         return ready
+
+    def _shown_as(self, tx: Tx, expected: Fields) -> dict[Ref, tuple[str, str]]:
+        """What the target itself shows for references: present or not, linked or not."""
+        refs = _refs(expected)
+        bundles = links.bundles(tx, sorted({int(r.id[1:]) for r in refs if r.is_link}))
+        shown = {r: (r.entity, r.id[1:]) for r in refs if r.is_foreign}
+        for ref in refs:
+            bundle = bundles.get(int(ref.id[1:])) if ref.is_link else None
+            if bundle is not None and self.side in bundle.members:
+                member = bundle.members[self.side]
+                shown[ref] = (member.entity, member.id)
+        return shown
 
     def _wait(self, tx: Tx, w: OutboxWrite, ref: Ref) -> None:
         what = f"of link {ref.id[1:]}" if ref.is_link else f"{ref.id[1:]} to be linked"
@@ -171,13 +178,17 @@ class _Batch:
         )
         found: Mapping[str, Sequence[Found]] = {}
         if self.caps.find:
-            found = await self.connection.connector.find(
-                self.entity, [w.reference for w in creates if w.reference is not None]
-            )
+            found, creates = await self._find(creates)
         exists: set[str] = set()
         if self.caps.lookup:
             alone = [w for w in creates if w.reference not in found and w.id not in done]
-            answers = await asyncio.gather(*(self._may_exist(w) for w in alone))
+            # all of them come to an end before the batch may be given back
+            answers = await asyncio.gather(
+                *(self._may_exist(w) for w in alone), return_exceptions=True
+            )
+            for answer in answers:
+                if isinstance(answer, BaseException):
+                    raise answer
             exists = {w.id for w, found_one in zip(alone, answers, strict=True) if found_one}
         ready = []
         for w in creates:
@@ -187,7 +198,7 @@ class _Batch:
             elif w.id in done:
                 await self._settle(
                     [
-                        _rejected(
+                        rejected(
                             w,
                             Reason(
                                 code="already_created",
@@ -205,12 +216,16 @@ class _Batch:
     async def _may_exist(self, w: OutboxWrite) -> bool:
         """Look live for a record that could be the same; park the create if there is one."""
         read_from = self.pair.clock()
-        candidates = await self.connection.connector.lookup(self.entity, w.fields)
+        try:
+            candidates = await self.connection.connector.lookup(self.entity, w.fields)
+        except RejectedError as error:
+            await self._settle([rejected(w, reason_of(error))], [w])
+            return True
         if not candidates:
             return False
 
         def _park(tx: Tx) -> bool:
-            observations.save_page(
+            page = observations.save_page(
                 tx,
                 self.side,
                 self.entity,
@@ -222,11 +237,13 @@ class _Batch:
             )
             known = observations.load(tx, self.side, self.entity, [c.id for c in candidates])
             refused = links.refused(tx, self.entity)
+            # what was judged before may be another now
+            moved = {*page.new, *page.changed}
             fresh = [
                 o
                 for i, o in known.items()
                 if o.link_id is None
-                and o.unlinked is None
+                and (o.unlinked is None or (i in moved and o.unlinked != "parked"))
                 and ((w.source_id, i) if self.side is Side.ERP else (i, w.source_id)) not in refused
             ]
             if not fresh:
@@ -270,7 +287,7 @@ class _Batch:
         return all(
             agree(record.fields[f], v, self.caps.fields.get(f, ANYTHING))
             for f, v in w.expected.items()
-            if f in record.fields and not isinstance(v, Ref)
+            if f in record.fields
         )
 
     # ── the call ─────────────────────────────────────────────────────────────────────────────
@@ -282,34 +299,36 @@ class _Batch:
         sending = await self.pair.store.call(self._mark_sending, writes)
         if not sending:
             return
-        requests = [_request(w) for w in sending]
+        requests = [request_of(w) for w in sending]
         try:
-            receipts = await self.connection.connector.write(self.entity, requests)
-        except ThrottledError as error:
-            receipts = [
-                Receipt(write_id=w.id, outcome=Outcome.THROTTLED, until=error.until)
-                for w in sending
-            ]
-            note_failure(self.connection, self.run, error, self.entity)
-        except TransientError as error:
-            receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED) for w in sending]
-            note_failure(self.connection, self.run, error, self.entity)
-        except NeedsAuthError as error:
-            receipts = [Receipt(write_id=w.id, outcome=Outcome.THROTTLED) for w in sending]
-            note_failure(self.connection, self.run, error, self.entity)
-        except (RejectedError, NotPermittedError) as error:
-            reason = Reason(
-                code=error.code or "rejected",
-                message=error.message,
-                field=error.field,
-                fix=error.fix or "",
+            receipts = await self._keep(
+                sending, self.connection.connector.write(self.entity, requests)
             )
-            receipts = [
-                Receipt(write_id=w.id, outcome=Outcome.REJECTED, reason=reason) for w in sending
-            ]
+        except (TransientError, NeedsAuthError) as error:
+            note_failure(self.connection, self.run, error, self.entity)
+            receipts = _all(sending, Outcome.THROTTLED, until=getattr(error, "until", None))
+        except NotPermittedError as error:
+            # no record is at fault: they go out once a person has given the right
+            note_failure(self.connection, self.run, error, self.entity)
+            receipts = _all(sending, Outcome.THROTTLED, until=self.pair.clock() + RIGHT_WAIT)
+        except RejectedError as error:
+            receipts = _all(sending, Outcome.REJECTED, reason=reason_of(error))
         except UnknownOutcomeError:
-            receipts = [Receipt(write_id=w.id, outcome=Outcome.UNKNOWN) for w in sending]
-        await self._settle(receipts, sending)
+            receipts = _all(sending, Outcome.UNKNOWN)
+        await self._settle(receipts, self._tried(sending, receipts))
+
+    def _tried(
+        self, writes: Sequence[OutboxWrite], receipts: Sequence[Receipt]
+    ) -> list[OutboxWrite]:
+        """Count the tries nobody answered; from now on the system works on them unwatched."""
+        now = self.pair.clock()
+        answered = {r.write_id for r in receipts if r.outcome is not Outcome.UNKNOWN}
+        return [
+            w
+            if w.id in answered
+            else msgspec.structs.replace(w, sent_at=now, attempts=w.attempts + 1)
+            for w in writes
+        ]
 
     def _mark_sending(self, tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
         """Reference and ``sending`` are committed before the call (rule 19)."""
@@ -346,80 +365,6 @@ class _Batch:
         if again:
             await fetch_now(self.pair, self.side, self.entity, again, self.run)
 
-    def _settlement(self, at: datetime) -> Settlement:
-        return Settlement(self.pair, self.run, self.side, self.entity, self.caps, at)
-
-    async def recover(self, writes: Sequence[OutboxWrite]) -> None:
-        """Find out what became of writes whose answer never came (rule 19)."""
-        updates = [w for w in writes if w.kind is WriteKind.UPDATE]
-        if updates:
-            # an update with unknown outcome is never uncertain: observe and merge again
-            await self._settle(
-                [Receipt(write_id=w.id, outcome=Outcome.UNKNOWN) for w in updates], updates
-            )
-        creates = [w for w in writes if w.kind is WriteKind.CREATE and w.reference]
-        if not creates:
-            return
-        if not self.caps.find:
-            await self.pair.store.call(
-                lambda tx: [outbox.release(tx, w, state=WriteState.UNCERTAIN) for w in creates]
-            )
-            return
-        found = await self.connection.connector.find(
-            self.entity, [w.reference for w in creates if w.reference is not None]
-        )
-        now = self.pair.clock()
-        for w in creates:
-            mine = list(found.get(w.reference or "", ()))
-            if mine:
-                await self._adopt(w, mine)
-                continue
-            safe = self._safe_at(w)
-            if now < safe:
-                await self.pair.store.call(
-                    lambda tx, w=w, safe=safe: outbox.release(
-                        tx, w, state=WriteState.IN_DOUBT, due_at=safe
-                    )
-                )
-                self.run.counts["in_doubt"] += 1
-            else:
-                # absent after the settle time: the call did not take effect
-                await self.pair.store.call(
-                    lambda tx, w=w: outbox.release(tx, w, state=WriteState.READY, due_at=now)
-                )
-
-    def _safe_at(self, w: OutboxWrite) -> datetime:
-        assert w.sent_at is not None
-        return w.sent_at + self.caps.settle_time
-
-    async def _adopt(self, w: OutboxWrite, found: Sequence[Found]) -> None:
-        """Take a record that carries our reference as the outcome of the create."""
-        if len(found) > 1:
-            ids = ", ".join(f.record.id for f in found)
-            await self._settle(
-                [
-                    _rejected(
-                        w,
-                        Reason(
-                            code="several_found",
-                            message=f"several records carry our reference: {ids}",
-                            fix="keep one of them and clear the reference on the others",
-                        ),
-                    )
-                ],
-                [w],
-            )
-            return
-        only = found[0]
-        if only.complete:
-            receipt = Receipt(
-                write_id=w.id, outcome=Outcome.CREATED, record_id=only.record.id, record=only.record
-            )
-        else:
-            receipt = await self.connection.connector.resume(self.entity, _request(w), only)
-        self.run.counts["recovered"] += 1
-        await self._settle([receipt], [w])
-
     async def give_back(self, claimed: Sequence[OutboxWrite], error: ConnectorError) -> None:
         """Return writes nothing was done with; a pause uses up no patience."""
         now = self.pair.clock()
@@ -435,17 +380,8 @@ class _Batch:
         await self.pair.store.call(_return)
 
 
-def _request(w: OutboxWrite) -> WriteRequest:
-    return WriteRequest(
-        id=w.id,
-        entity=w.entity,
-        kind=w.kind,
-        fields=w.fields,
-        record_id=w.record_id,
-        expected=w.expected,
-        version=w.version,
-        reference=w.reference,
-    )
+def _all(writes: Sequence[OutboxWrite], outcome: Outcome, **more: Any) -> list[Receipt]:
+    return [Receipt(write_id=w.id, outcome=outcome, **more) for w in writes]
 
 
 def _like_archived(entity: str, record_id: str) -> Reason:
@@ -454,10 +390,6 @@ def _like_archived(entity: str, record_id: str) -> Reason:
         message=f"{entity} {record_id} there could be the same, but is archived",
         fix=f"bring {record_id} back, or change what both have in common",
     )
-
-
-def _rejected(w: OutboxWrite, reason: Reason) -> Receipt:
-    return Receipt(write_id=w.id, outcome=Outcome.REJECTED, reason=reason)
 
 
 def _refs(fields: Fields) -> list[Ref]:

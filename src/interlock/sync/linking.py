@@ -131,21 +131,23 @@ def _apply(
     tx: Tx, pair: Pair, entity: str, matches: Matches, half: dict[tuple[Side, str], int], run: Run
 ) -> None:
     now = pair.clock()
-    events = []
-    for crm_id, erp_id, why in matches.links:
-        for side, record_id in ((Side.CRM, crm_id), (Side.ERP, erp_id)):
-            links.dissolve(tx, half.get((side, record_id)), now)
-        link_id = links.create(
-            tx,
-            entity,
-            [(Side.CRM, entity, crm_id), (Side.ERP, entity, erp_id)],
-            origin="match",
-            evidence=why,
-            now=now,
-        )
-        events.append(
-            Event(at=now, event="linked", entity=entity, link_id=link_id, why=why, run_id=run.id)
-        )
+    for crm_id, erp_id, _ in matches.links:
+        links.dissolve(tx, half.get((Side.CRM, crm_id)), now)
+        links.dissolve(tx, half.get((Side.ERP, erp_id)), now)
+    made = links.create_many(
+        tx,
+        entity,
+        [
+            ([(Side.CRM, entity, crm_id), (Side.ERP, entity, erp_id)], why)
+            for crm_id, erp_id, why in matches.links
+        ],
+        origin="match",
+        now=now,
+    )
+    events = [
+        Event(at=now, event="linked", entity=entity, link_id=link_id, why=why, run_id=run.id)
+        for link_id, (_, _, why) in zip(made, matches.links, strict=True)
+    ]
     run.counts["linked"] += len(matches.links)
     if matches.links:
         outbox.wake(tx, now)
@@ -163,27 +165,26 @@ def _apply(
         if policy.value == side.value:
             caps = pair.side(side.other).entity(entity)
             if caps is not None and caps.create:
-                for record_id in fresh:
-                    link_id = links.create(
-                        tx,
-                        entity,
-                        [(side, entity, record_id)],
-                        origin="alone",
-                        evidence="no counterpart",
-                        now=now,
+                alone_links = links.create_many(
+                    tx,
+                    entity,
+                    [([(side, entity, i)], "no counterpart") for i in fresh],
+                    origin="alone",
+                    now=now,
+                )
+                events += [
+                    Event(
+                        at=now,
+                        event="alone",
+                        entity=entity,
+                        link_id=link_id,
+                        side=side,
+                        record_id=record_id,
+                        run_id=run.id,
+                        why=f"no counterpart in the {side.other.value.upper()}",
                     )
-                    events.append(
-                        Event(
-                            at=now,
-                            event="alone",
-                            entity=entity,
-                            link_id=link_id,
-                            side=side,
-                            record_id=record_id,
-                            run_id=run.id,
-                            why=f"no counterpart in the {side.other.value.upper()}",
-                        )
-                    )
+                    for link_id, record_id in zip(alone_links, fresh, strict=True)
+                ]
                 continue
         _mark(tx, side, entity, fresh, "born here")
     history.add(tx, events)

@@ -20,7 +20,7 @@ from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
-__all__ = ["Settlement", "bury", "settle"]
+__all__ = ["Settlement", "bury", "settle", "unanswered"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,6 @@ class _Stored:
     records: list[Record] = field(default_factory=list)
     attached: list[tuple[int, Side, str, str]] = field(default_factory=list)
     bases: list[tuple[int, Member]] = field(default_factory=list)
-    made: list[tuple[str, str]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     subjects: list[str] = field(default_factory=list)
     unsure: set[int] = field(default_factory=set)
@@ -54,10 +53,38 @@ def settle(tx: Tx, s: Settlement, answers: Sequence[tuple[OutboxWrite, Receipt]]
     mine = [(w, r) for w, r in answers if w.id in held]
     done = [(w, r) for w, r in mine if r.outcome.succeeded]
     done = _refuse_strangers(tx, s, done)
+    # another worker may have taken a create over and made it, too: the record is there all the same
+    lost = [(w, r) for w, r in answers if w.id not in held and r.outcome.succeeded]
+    made = [(w, r.record_id) for w, r in (*done, *lost) if w.kind is WriteKind.CREATE]
+    twice = _note_made(tx, s, [(w, i) for w, i in made if i is not None])
     _store_successes(tx, s, done)
+    for w, reason in twice:
+        subject = f"{_subject(w)}:twice"
+        _open_letter(tx, s, w, msgspec.structs.replace(_letter(s, w, reason), subject=subject))
     for w, receipt in mine:
         if not receipt.outcome.succeeded:
             _store_failure(tx, s, w, receipt)
+
+
+def _note_made(
+    tx: Tx, s: Settlement, made: Sequence[tuple[OutboxWrite, str]]
+) -> list[tuple[OutboxWrite, Reason]]:
+    """Note what was created; returns the creates that made a second record."""
+    twice = []
+    for w, record_id in made:
+        if w.reference is None:
+            continue
+        earlier = outbox.made_as(tx, w.reference)
+        if earlier is None:
+            outbox.creations_done(tx, [(w.reference, record_id)], s.at)
+        elif earlier != record_id:
+            reason = Reason(
+                code="created_twice",
+                message=f"{earlier} and {record_id} were both created as {w.reference}",
+                fix="keep the one that is linked, archive the other and clear its reference",
+            )
+            twice.append((w, reason))
+    return twice
 
 
 def _refuse_strangers(
@@ -108,7 +135,6 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
     if stored.attached:
         outbox.wake(tx, s.at)
     links.save_bases(tx, stored.bases)
-    outbox.creations_done(tx, stored.made, s.at)
     history.add(tx, stored.events)
     dead_letters.close(tx, stored.subjects, why="done", now=s.at)
     outbox.finish(tx, [w for w, _ in done])
@@ -154,8 +180,6 @@ def _store_success(
             unconfirmed=frozenset(),
             unconfirmed_since=None,
         )
-        if w.reference is not None:
-            stored.made.append((w.reference, record_id))
     # what the map keeps from a create was left blank on purpose: no first link fills it
     omitted: Fields = dict.fromkeys(_omitted(s, w))
     base = {**omitted, **member.base, **w.fields, **{f: shown[f] for f in confirmed}}
@@ -270,18 +294,37 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
             until = receipt.until or s.at + patience.retry_base
             outbox.release(tx, w, state=WriteState.READY, due_at=until)
         case Outcome.UNKNOWN if w.kind is WriteKind.CREATE:
-            outbox.release(tx, w, state=WriteState.IN_DOUBT, due_at=s.at)
+            _doubt(tx, w, s.at)
         case Outcome.UNKNOWN if not s.caps.version_check and s.at < _settled_at(s, w):
             # it may still arrive, unchecked, and undo whatever is written meanwhile
-            outbox.release(tx, w, state=WriteState.IN_DOUBT, due_at=_settled_at(s, w))
+            _doubt(tx, w, _settled_at(s, w))
         case Outcome.UNKNOWN:
             # observe and merge again: the write is decided anew from what is there; what it may
             # have replaced is noted now, since a merge that finds it done would not tell
             history.add(tx, _events(s, w, receipt, w.record_id, sent=True))
-            outbox.release(tx, w, state=WriteState.READY, due_at=s.at)
+            if w.attempts >= patience.max_attempts:
+                bury(tx, s, w, unanswered(w))
+            else:
+                due_at = s.at + patience.unanswered(w.attempts)
+                outbox.release(tx, w, state=WriteState.READY, attempts=w.attempts, due_at=due_at)
             links.raise_revision(tx, [w.link_id])
         case _:
             _retry(tx, s, w, receipt)
+
+
+def _doubt(tx: Tx, w: OutboxWrite, due_at: datetime) -> None:
+    outbox.release(
+        tx, w, state=WriteState.IN_DOUBT, attempts=w.attempts, sent_at=w.sent_at, due_at=due_at
+    )
+
+
+def unanswered(w: OutboxWrite) -> Reason:
+    """Tell why a write is given up that was sent again and again."""
+    return Reason(
+        code="exhausted",
+        message=f"given up after {w.attempts} attempts: no answer came to any of them",
+        fix="look at the record and at the system's own log, then retry",
+    )
 
 
 def _settled_at(s: Settlement, w: OutboxWrite) -> datetime:
@@ -317,9 +360,16 @@ def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
     outbox.release(tx, w, state=WriteState.READY, attempts=attempts, due_at=due)
 
 
-def bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
-    """Make a dead letter of a write that failed for good."""
-    letter = DeadLetter(
+def bury(
+    tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason, *, state: WriteState = WriteState.DEAD
+) -> None:
+    """Make a dead letter of a write that failed for good, if it is still ours."""
+    if outbox.release(tx, w, state=state):
+        _open_letter(tx, s, w, _letter(s, w, reason))
+
+
+def _letter(s: Settlement, w: OutboxWrite, reason: Reason) -> DeadLetter:
+    return DeadLetter(
         subject=_subject(w),
         link_id=w.link_id,
         target=w.target,
@@ -336,9 +386,10 @@ def bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
         digest=w.digest,
         at=s.at,
     )
-    new = dead_letters.put(tx, letter)
-    outbox.release(tx, w, state=WriteState.DEAD)
-    if new:
+
+
+def _open_letter(tx: Tx, s: Settlement, w: OutboxWrite, letter: DeadLetter) -> None:
+    if dead_letters.put(tx, letter):
         history.add(
             tx,
             [
@@ -349,8 +400,8 @@ def bury(tx: Tx, s: Settlement, w: OutboxWrite, reason: Reason) -> None:
                     link_id=w.link_id,
                     side=s.side,
                     record_id=w.record_id,
-                    field=reason.field,
-                    why=reason.message,
+                    field=letter.field,
+                    why=letter.message,
                     write_id=w.id,
                     run_id=s.run.id,
                 )

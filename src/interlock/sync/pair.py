@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -41,6 +42,12 @@ class Patience:
     """A change feed is checked by a full read this often: deletions, and what it missed."""
     believe_shortfall: int = 20
     """A sweep may miss this many known records, or 5 %, before it is doubted."""
+
+    def unanswered(self, attempts: int) -> timedelta:
+        """How long to wait after attempts nobody answered; the first is repeated at once."""
+        if attempts <= 1:
+            return timedelta(0)
+        return min(self.retry_base * float(2 ** (attempts - 2)), self.retry_cap)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +88,7 @@ class Pair:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     jitter: Callable[[], float] = lambda: 0.5
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience: Patience = field(default_factory=Patience)
     views: Mapping[tuple[str, str], View] = field(default_factory=dict)
     counterpart: Mapping[tuple[str, Side], str] = field(default_factory=dict)

@@ -19,7 +19,7 @@ def core(name: str) -> str:
         ("The A.B.C. Company, Inc.", "ABC"),
         ("株式会社トヨタ", "トヨタ"),
         ("Kowalski Sp. z o.o.", "KOWALSKI"),
-        ("M’Amo Ristorante", "M'AMO RISTORANTE"),
+        ("M\u2019Amo Ristorante", "M'AMO RISTORANTE"),
         ("Dr.Smith Co.,Ltd.", "dr smith"),
         ("Plais Mfg Corp.", "Plais Manufacturing"),
         ("\uff21\uff23\uff2d\uff25", "acme"),
@@ -82,7 +82,7 @@ def test_a_deep_page_is_told_from_the_front_page() -> None:
         ("7 Shimlor Avenue", "7 shimlor ave"),
         ("3 Foo Road, Suite 12", "3 Foo Rd"),
         ("Viale Romagna, 330", "330 Viale Romagna"),
-        ("１２ Elm Street", "12 Elm St."),
+        ("\uff11\uff12 Elm Street", "12 Elm St."),
     ],
 )
 def test_streets_written_differently_are_one(one: str, two: str) -> None:

@@ -191,6 +191,11 @@ class TestRefusals:
         assert (outcome.code, outcome.waits) == ("unknown_product", False)
         assert named in outcome.message
 
+    def test_a_sku_of_several_products_names_the_line(self) -> None:
+        outcome = refused(draft(deal(line("1"), line("8", product=None))))
+        assert (outcome.code, outcome.waits) == ("ambiguous_product", False)
+        assert "line 2 (SKU-8)" in outcome.message
+
     @pytest.mark.parametrize("quantity", [Decimal(0), Decimal(-1)])
     def test_a_quantity_of_nothing_or_less(self, quantity: Decimal) -> None:
         outcome = refused(draft(deal(line("1"), line("2", quantity=quantity))))

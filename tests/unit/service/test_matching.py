@@ -146,9 +146,9 @@ def test_a_list_that_cannot_be_used_says_why(tmp_path: Path, text: str, message:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="nowhere.csv"):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.csv"):
         read_companies(tmp_path / "nowhere.csv")
-    with pytest.raises(ConfigurationError, match="nowhere.json"):
+    with pytest.raises(ConfigurationError, match=r"nowhere\.json"):
         load_weights(tmp_path / "nowhere.json")
 
 

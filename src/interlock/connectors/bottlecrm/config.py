@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
@@ -27,6 +28,11 @@ class BottleCrmSettings(BaseModel):
     timeout: Annotated[float, Field(gt=0)] = Field(
         60.0, description="seconds to wait for an answer"
     )
+
+    @property
+    def settle_time(self) -> timedelta:
+        """Longest time a request may still take effect; the server gives up after 30 s itself."""
+        return timedelta(seconds=max(60.0, self.timeout + 30.0))
 
     @field_validator("url")
     @classmethod

@@ -257,7 +257,9 @@ _NO_CHECK = Capability(Level.UNSUPPORTED, "no version is checked: the connector 
 _BY_REFERENCE = Capability(Level.FULL, "on SQLite, which cannot filter, by reading every record")
 
 
-def capabilities(maps: Mapping[str, ObjectMap], page_size: int) -> Capabilities:
+def capabilities(
+    maps: Mapping[str, ObjectMap], page_size: int, settle_time: timedelta
+) -> Capabilities:
     """What a connection with these maps can do."""
 
     def entity(name: str, **facts: Any) -> EntityCapabilities:
@@ -266,8 +268,7 @@ def capabilities(maps: Mapping[str, ObjectMap], page_size: int) -> Capabilities:
             version_check=_NO_CHECK,
             page_size=page_size,
             batch_size=10,
-            # BottleCRM's server gives a request up after 30 s by default; twice that is safe.
-            settle_time=timedelta(seconds=60),
+            settle_time=settle_time,
             fields=maps[name].facts(),
             **facts,
         )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from interlock.model import ContactRole
 
@@ -86,6 +86,14 @@ class TrytonSettings(BaseModel):
         if not url.startswith(("http://", "https://")):
             raise ValueError("write it as https://host or http://host:port")
         return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _settles_after_the_timeout(self) -> Self:
+        if self.settle_time.total_seconds() <= self.timeout:
+            raise ValueError(
+                "settle_time must be longer than timeout: the server works on when nobody waits"
+            )
+        return self
 
     @field_validator("contact_relations")
     @classmethod

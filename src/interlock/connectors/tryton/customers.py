@@ -14,7 +14,7 @@ from interlock.connectors.tryton.parties import Layout, party_values, stamps
 from interlock.connectors.tryton.reading import Reader
 from interlock.connectors.tryton.scope import Scope
 from interlock.connectors.tryton.writing import deliver, failed, settled
-from interlock.errors import ConnectorError, TransientError
+from interlock.errors import ConnectorError
 from interlock.mapping.codecs import CodecError
 from interlock.model import ContactRole, Presence, Record, Ref
 
@@ -195,7 +195,8 @@ class PartyDesk:
         """Read what was written; when that fails the receipts go without it."""
         try:
             return {r.id: r for r in await self._reader.read(entity, sorted(ids))}
-        except TransientError:
+        except ConnectorError:
+            # whatever it is, it is done by now
             return {}
 
     async def _create(self, batch: Sequence[_Write]) -> list[int]:
