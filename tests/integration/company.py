@@ -212,7 +212,9 @@ class Company:
 
         def _all(tx: Tx) -> list[Event]:
             ids = tx.conn.execute(history.select()).all()
-            found = [e for i in sorted({r.link_id for r in ids if r.link_id}) for e in of_link(tx, i)]
+            found = [
+                e for i in sorted({r.link_id for r in ids if r.link_id}) for e in of_link(tx, i)
+            ]
             return sorted(found, key=lambda e: e.at)
 
         return [e for e in self.ask(_all) if not names or e.event in names]

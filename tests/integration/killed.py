@@ -60,7 +60,7 @@ def main(root: Path, store: str, seed: int, kills: int) -> None:
         last = reports[-1]
         if not (last.writes or last.waiting or last.in_doubt):
             break
-    print(json.dumps({  # noqa: T201
+    print(json.dumps({
         "syncs": len(reports), "letters": reports[-1].dead_letters, "caught": caught}))  # fmt: skip
 
 

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from interlock.connectors.memory import MemorySystem
-from interlock.connectors.memory.facts import capabilities
 from interlock.connectors.memory.config import MemorySettings
+from interlock.connectors.memory.facts import capabilities
 from interlock.mapping.overrides import MappingOverrides
-from interlock.store import dead_letters, history
+from interlock.store import dead_letters
 from interlock.store.database import Tx
 from interlock.store.tables import metadata
 from interlock.testing.faults import answer_status, lose_answer
@@ -70,8 +70,10 @@ async def busy(company: Company) -> tuple[Shop, list[bytes]]:
     """Have all that can be shown or stored: plans, conflicts, refusals, lost answers, orders."""
     shop = await Shop.open(company)
     said: list[bytes] = []
-    contact = company.crm.add("contact", {
-        "AccountId": shop.account, "PersonName": {"LastName": "Doe"}, "call_notes": MARK})
+    contact = company.crm.add(
+        "contact",
+        {"AccountId": shop.account, "PersonName": {"LastName": "Doe"}, "call_notes": MARK},
+    )
     company.crm.add("customer", {"Name": "Bolt", "email_log": MARK, "call_notes": MARK})
     deals = [
         shop.deal(Name="Zt5local deal", qualification=MARK, email_log=MARK),

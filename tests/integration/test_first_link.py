@@ -150,7 +150,9 @@ async def test_a_large_first_sync_goes_in_pages_and_batches(found: Founding) -> 
 class TestBothListsFirst:
     async def test_no_create_while_the_other_list_cannot_be_read(self, company: Company) -> None:
         company.crm.add("customer", {"Name": "Acme"})
-        company.erp_faults.arm(answer_status(503), operation="listed", entity="customer", times=None)
+        company.erp_faults.arm(
+            answer_status(503), operation="listed", entity="customer", times=None
+        )
         plan = await company.plan()
         assert list(plan.writes) == []
         assert [w.why for w in plan.waiting if w.subject == "customer"] == [
@@ -182,7 +184,9 @@ class TestBothListsFirst:
     async def test_each_entity_waits_for_its_own_lists(self, company: Company) -> None:
         company.erp.add("product", {"sku": "S", "title": "Thing"})
         company.crm.add("customer", {"Name": "Acme"})
-        company.erp_faults.arm(answer_status(403), operation="listed", entity="customer", times=None)
+        company.erp_faults.arm(
+            answer_status(403), operation="listed", entity="customer", times=None
+        )
         await company.go()
         assert len(company.crm.all("product")) == 1
         assert company.erp.all("customer") == {}
@@ -217,7 +221,9 @@ class TestMatching:
         company.crm.add("customer", {"Name": "Acme", "VatNumber": TAX})
         await company.plan()
         company.approve()
-        company.erp_faults.arm(answer_status(403), operation="changed", entity="customer", times=None)
+        company.erp_faults.arm(
+            answer_status(403), operation="changed", entity="customer", times=None
+        )
         company.erp.add("customer", {"name": "Acme", "vat_no": TAX})
         await company.sync()
         assert len(company.erp.all("customer")) == 1

@@ -228,7 +228,9 @@ class TestPauses:
 
     async def test_a_missing_right_stops_one_entity_only(self, company: Company) -> None:
         pair = await link(company)
-        company.erp_faults.arm(answer_status(403), operation="changed", entity="product", times=None)
+        company.erp_faults.arm(
+            answer_status(403), operation="changed", entity="product", times=None
+        )
         company.erp_faults.arm(answer_status(403), operation="listed", entity="product", times=None)
         pair.edit_crm(Phone="2")
         await company.sync(full=True)
@@ -245,8 +247,9 @@ class TestPartialSuccess:
         await company.plan()
         for name in ONCE:
             company.crm.add("customer", {"Name": name})
-        bad = company.crm.add("customer", {
-            "Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}})
+        bad = company.crm.add(
+            "customer", {"Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}}
+        )
         company.own("customer", {"credit_limit": "{owner: crm}"})
         await company.go()
         await company.rest()
@@ -263,8 +266,9 @@ class TestPartialSuccess:
     ) -> None:
         company = found()
         company.own("customer", {"credit_limit": "{owner: crm}"})
-        bad = company.crm.add("customer", {
-            "Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}})
+        bad = company.crm.add(
+            "customer", {"Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}}
+        )
         await company.go()
         assert len(company.letters()) == 1
         await company.sync()
@@ -278,8 +282,9 @@ class TestPartialSuccess:
     async def test_or_when_the_record_is_deleted(self, found: Founding) -> None:
         company = found()
         company.own("customer", {"credit_limit": "{owner: crm}"})
-        bad = company.crm.add("customer", {
-            "Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}})
+        bad = company.crm.add(
+            "customer", {"Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}}
+        )
         await company.go()
         company.crm.delete("customer", bad)
         await company.sync()
@@ -304,8 +309,9 @@ async def test_what_waits_does_not_hold_up_what_is_ready(found: Founding, size: 
     """Contacts of a customer that cannot be created come first in the queue."""
     company = found(erp_settings={"batch_size": size})
     company.own("customer", {"credit_limit": "{owner: crm}"})
-    bad = company.crm.add("customer", {
-        "Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}})
+    bad = company.crm.add(
+        "customer", {"Name": "Bad", "CreditLimit": {"Amount": "1.00", "CurrencyIsoCode": "USD"}}
+    )
     good = company.crm.add("customer", {"Name": "Good"})
     for i in range(4):
         company.crm.add("contact", {"AccountId": bad, "PersonName": {"LastName": f"Stuck{i}"}})

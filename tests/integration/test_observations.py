@@ -239,9 +239,7 @@ class TestSweeps:
     def test_what_a_sweep_did_not_show_is_named(self, store: Store) -> None:
         save(store, customer("1", name="a"), customer("2", name="b"), sweep=1)
         save(store, customer("1", name="a"), at=10, sweep=2)
-        absent = store.run(
-            observations.absent, Side.CRM, "customer", 2, T0 + timedelta(seconds=5)
-        )
+        absent = store.run(observations.absent, Side.CRM, "customer", 2, T0 + timedelta(seconds=5))
         assert absent == ["2"]
 
     def test_what_was_made_or_read_since_it_began_is_not(self, store: Store) -> None:

@@ -105,10 +105,14 @@ class TestTheOrder:
     async def test_the_accepted_quote_is_what_is_ordered(self, shop: Shop) -> None:
         deal = shop.deal(item(1), amount="9.00")
         quote = {"OpportunityId": deal, "CurrencyIsoCode": "EUR"}
-        shop.company.crm.add("quote", {
-            **quote, "QuoteNumber": "Q-1", "IsAccepted": False, "Lines": [item(1, "9", "9.00")]})
-        shop.company.crm.add("quote", {
-            **quote, "QuoteNumber": "Q-2", "IsAccepted": True, "Lines": [item(2, "2", "4.50")]})
+        shop.company.crm.add(
+            "quote",
+            {**quote, "QuoteNumber": "Q-1", "IsAccepted": False, "Lines": [item(1, "9", "9.00")]},
+        )
+        shop.company.crm.add(
+            "quote",
+            {**quote, "QuoteNumber": "Q-2", "IsAccepted": True, "Lines": [item(2, "2", "4.50")]},
+        )
         await shop.company.rest()
         [order] = shop.orders
         assert order["quote_no"] == "Q-2"

@@ -226,16 +226,13 @@ class TestCreations:
         w = write(make_link(store))
         store.run(outbox.issue_references, [w, w], T0)
         store.run(outbox.issue_references, [w], T0 + LEASE)
-        assert not store.run(outbox.is_done, "il-1")
+        assert store.run(outbox.made_as, [w.reference]) == {}
         store.run(outbox.creations_done, [(w.reference, "77")], T0)
         store.run(outbox.creations_done, [(w.reference, "78")], T0 + LEASE)
-        assert store.run(outbox.is_done, w.reference)
+        assert store.run(outbox.made_as, [w.reference, "il-none"]) == {w.reference: "77"}
         made = store.run(outbox.created, Side.ERP, "customer", "customer", ["1", "2"])
         assert made == {"1": (w.reference, "77")}
         assert store.run(links.creation_of, Side.ERP, "customer", "77").source_id == "1"
-
-    def test_an_unknown_reference_is_not_done(self, store: Store) -> None:
-        assert not store.run(outbox.is_done, "il-none")
 
 
 class TestApproval:

@@ -90,8 +90,12 @@ class TestWithoutTombstones:
 
     async def test_lost_rights_are_not_a_thousand_deletions(self, pair: Linked) -> None:
         company = pair.company
-        company.erp_faults.arm(lambda _c, _do: [], operation="listed", entity="customer", times=None)
-        company.erp_faults.arm(lambda _c, _do: [], operation="fetched", entity="customer", times=None)
+        company.erp_faults.arm(
+            lambda _c, _do: [], operation="listed", entity="customer", times=None
+        )
+        company.erp_faults.arm(
+            lambda _c, _do: [], operation="fetched", entity="customer", times=None
+        )
         for _ in range(4):
             await company.sync()
             company.advance(hours=2)

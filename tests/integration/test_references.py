@@ -130,9 +130,7 @@ class TestPointers:
         company.crm.add("contact", person(account))
         await company.plan()
         company.approve()
-        company.erp_faults.arm(
-            answer_status(422), operation="write", entity="customer", times=1
-        )
+        company.erp_faults.arm(answer_status(422), operation="write", entity="customer", times=1)
         report = await company.sync()
         assert company.erp.all("contact") == {}
         assert report.waiting == 1

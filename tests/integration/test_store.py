@@ -35,9 +35,7 @@ def store(store_url: str) -> Iterator[Store]:
 
 def see(store: Store, side: Side, *ids: str, entity: str = "customer", **fields: Any) -> None:
     found = [Record(entity=entity, id=i, fields=fields or {"name": f"n{i}"}) for i in ids]
-    store.run(
-        observations.save_page, side, entity, found, read_from=T0, map_version="m", sweep=1
-    )
+    store.run(observations.save_page, side, entity, found, read_from=T0, map_version="m", sweep=1)
 
 
 def link(store: Store, crm: str | None = "c1", erp: str | None = "e1", entity: str = "customer",
@@ -171,7 +169,9 @@ class TestLinks:
 
         def _link(tx: Tx) -> None:
             for i in ids:
-                links.create(tx, "customer", [(CRM, "customer", i)], origin="a", evidence="", now=T0)
+                links.create(
+                    tx, "customer", [(CRM, "customer", i)], origin="a", evidence="", now=T0
+                )
 
         store.run(_link)
         assert len(store.run(links.due, None, 0, 2000)) == 1000
@@ -340,8 +340,19 @@ def test_plans_and_runs(store: Store) -> None:
 
 
 def test_cases(store: Store) -> None:
-    case = Case(process="p", source_id="d1", state="waiting", why="w", at=T0, fix="f",
-                seen_hash=b"\x00\xff", stable_since=T0, snapshot=b"\x00", revision=2, link_id=None)
+    case = Case(
+        process="p",
+        source_id="d1",
+        state="waiting",
+        why="w",
+        at=T0,
+        fix="f",
+        seen_hash=b"\x00\xff",
+        stable_since=T0,
+        snapshot=b"\x00",
+        revision=2,
+        link_id=None,
+    )
     store.run(cases.put, [case, msgspec.structs.replace(case, source_id="d2")])
     store.run(cases.put, [msgspec.structs.replace(case, state="ordered")])
     found = store.run(cases.load, "p", ["d1"])

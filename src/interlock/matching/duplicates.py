@@ -103,11 +103,8 @@ def _leaders(
     groups = defaultdict(list)
     for row in list(parent):
         groups[find(row)].append(row)
-    return {
-        row: min(rows, key=lambda r: _rank(table, r, uses))
-        for rows in groups.values()
-        for row in rows
-    }
+    best = {root: min(rows, key=lambda r: _rank(table, r, uses)) for root, rows in groups.items()}
+    return {row: best[root] for root, rows in groups.items() for row in rows}
 
 
 def _rank(table: Table, row: int, uses: Mapping[str, int]) -> tuple[int, int, str]:

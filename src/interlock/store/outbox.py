@@ -27,7 +27,6 @@ __all__ = [
     "earliest_due",
     "finish",
     "held",
-    "is_done",
     "issue_references",
     "made_as",
     "of_links",
@@ -460,23 +459,17 @@ def approved(tx: Tx, digests: Sequence[str]) -> set[str]:
     return found
 
 
-def is_done(tx: Tx, reference: str) -> bool:
-    """Say whether the create behind a reference succeeded once."""
-    return (
-        tx.conn.execute(
-            select(creation.c.done_at).where(creation.c.reference == reference)
-        ).scalar()
-        is not None
-    )
-
-
-def made_as(tx: Tx, reference: str) -> str | None:
-    """Name the record the create behind a reference made; ``None`` when it has not succeeded."""
-    return tx.conn.execute(
-        select(creation.c.record_id).where(
-            creation.c.reference == reference, creation.c.done_at.is_not(None)
-        )
-    ).scalar()
+def made_as(tx: Tx, references: Sequence[str]) -> dict[str, str]:
+    """Reference -> record it made, of those whose create succeeded once."""
+    found = {}
+    for part in chunks(list(references)):
+        for row in tx.conn.execute(
+            select(creation.c.reference, creation.c.record_id).where(
+                creation.c.reference.in_(part), creation.c.done_at.is_not(None)
+            )
+        ):
+            found[row.reference] = row.record_id
+    return found
 
 
 def wake(tx: Tx, now: datetime) -> None:

@@ -171,11 +171,9 @@ class _Batch(Recovery):
         """A create is never blind: look for our reference and for what could be the same."""
         if not creates:
             return []
-        done = await self.pair.store.call(
-            lambda tx: {
-                w.id for w in creates if w.reference is not None and outbox.is_done(tx, w.reference)
-            }
-        )
+        references = [w.reference for w in creates if w.reference is not None]
+        made = await self.pair.store.call(outbox.made_as, references)
+        done = {w.id for w in creates if w.reference in made}
         found: Mapping[str, Sequence[Found]] = {}
         if self.caps.find:
             found, creates = await self._find(creates)

@@ -71,19 +71,20 @@ def _note_made(
 ) -> list[tuple[OutboxWrite, Reason]]:
     """Note what was created; returns the creates that made a second record."""
     twice = []
+    known = outbox.made_as(tx, [w.reference for w, _ in made if w.reference is not None])
+    fresh: dict[str, str] = {}
     for w, record_id in made:
         if w.reference is None:
             continue
-        earlier = outbox.made_as(tx, w.reference)
-        if earlier is None:
-            outbox.creations_done(tx, [(w.reference, record_id)], s.at)
-        elif earlier != record_id:
+        earlier = known.get(w.reference) or fresh.setdefault(w.reference, record_id)
+        if earlier != record_id:
             reason = Reason(
                 code="created_twice",
                 message=f"{earlier} and {record_id} were both created as {w.reference}",
                 fix="keep the one that is linked, archive the other and clear its reference",
             )
             twice.append((w, reason))
+    outbox.creations_done(tx, list(fresh.items()), s.at)
     return twice
 
 

@@ -190,7 +190,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stop", action="store_true", help="stop the server of that folder")
     chosen = parser.parse_args(arguments)
     if chosen.stop:
-        print(json.dumps({"stopped": stop_bottlecrm(chosen.state)}))  # noqa: T201
+        print(json.dumps({"stopped": stop_bottlecrm(chosen.state)}))
         return 0
     began = time.monotonic()
     server = start_bottlecrm(
@@ -200,7 +200,7 @@ def main(arguments: list[str] | None = None) -> int:
         loopback_webhooks=chosen.loopback_webhooks,
     )
     seconds = round(time.monotonic() - began, 1)
-    print(json.dumps({**asdict(server), "seconds": seconds}))  # noqa: T201
+    print(json.dumps({**asdict(server), "seconds": seconds}))
     return 0
 
 

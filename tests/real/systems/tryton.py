@@ -198,7 +198,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stop", action="store_true", help="stop the server of that folder")
     chosen = parser.parse_args(arguments)
     if chosen.stop:
-        print(json.dumps({"stopped": stop_tryton(chosen.state)}))  # noqa: T201
+        print(json.dumps({"stopped": stop_tryton(chosen.state)}))
         return 0
     began = time.monotonic()
     server = start_tryton(
@@ -209,7 +209,7 @@ def main(arguments: list[str] | None = None) -> int:
         fresh=chosen.fresh,
     )
     seconds = round(time.monotonic() - began, 1)
-    print(json.dumps({**asdict(server), "seconds": seconds}))  # noqa: T201
+    print(json.dumps({**asdict(server), "seconds": seconds}))
     return 0
 
 

@@ -326,9 +326,7 @@ class TestFirstLink:
         assert opened(decide(shared, "crm's", "erp's", base=self.NONE)) is OpenKind.CONFLICT
 
     def test_a_blank_that_cannot_be_filled_is_shown(self) -> None:
-        outcome = decide(
-            rule(), None, "x", base=self.NONE, crm_facts=FieldFacts(writable=False)
-        )
+        outcome = decide(rule(), None, "x", base=self.NONE, crm_facts=FieldFacts(writable=False))
         assert opened(outcome) is OpenKind.READ_ONLY
 
 
@@ -387,7 +385,7 @@ class TestSpelling:
         ("crm", "erp", "facts"),
         [
             (Decimal("1.005"), Decimal("1.00"), FieldFacts(decimals=2)),
-            (Money(Decimal("9.999"), "EUR"), Money(Decimal("10"), "EUR"), FieldFacts(decimals=2)),
+            (Money(Decimal("9.999"), "EUR"), Money(Decimal(10), "EUR"), FieldFacts(decimals=2)),
             ("ACME", "Acme", FieldFacts(ignores_case=True)),
             ("DE 12-3", "DE123", FieldFacts(ignores_punctuation=True)),
             ("a  b", "a b", FieldFacts()),

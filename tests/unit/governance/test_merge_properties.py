@@ -24,7 +24,7 @@ from .world import TEXT_FACTS, World, make_world
 
 NAMES = ("one", "two", "amount")
 TEXTS = ("a", "A", "b", "abc", "abcdef", "abcxyz", "x y", "--", None)
-NUMBERS = (Decimal("1"), Decimal("1.04"), Decimal("1.1"), Decimal("2"), None)
+NUMBERS = (Decimal(1), Decimal("1.04"), Decimal("1.1"), Decimal(2), None)
 
 properties = settings(max_examples=100, deadline=None)
 
@@ -222,7 +222,10 @@ def test_what_turns_unknown_changes_nothing(
 
 @properties
 @given(
-    worlds(linked=True), st.lists(edits(), max_size=6), st.sampled_from(Side), st.sampled_from(NAMES)
+    worlds(linked=True),
+    st.lists(edits(), max_size=6),
+    st.sampled_from(Side),
+    st.sampled_from(NAMES),
 )
 def test_what_is_not_taken_is_shown_and_not_written_again(
     world: World, history: list[Any], side: Side, name: str

@@ -157,8 +157,10 @@ class World:
             self.observe()
             decision = self.decide()
             self.apply(decision)
-            if len(self.written) == before and not decision.writes(Side.CRM) and not (
-                decision.writes(Side.ERP)
+            if (
+                len(self.written) == before
+                and not decision.writes(Side.CRM)
+                and not (decision.writes(Side.ERP))
             ):
                 return
         raise AssertionError("the world does not come to rest")

@@ -145,7 +145,9 @@ class TestAmbiguity:
 
     def test_linked_records_are_none_of_its_business(self) -> None:
         signs = customer_signs(ACME)
-        found = match_exact([Candidate("c", signs, taken=True)], [Candidate("e", signs, taken=True)])
+        found = match_exact(
+            [Candidate("c", signs, taken=True)], [Candidate("e", signs, taken=True)]
+        )
         assert found == Matches(links=[], suggestions=[], alone_crm=[], alone_erp=[])
 
     def test_a_double_of_both_linked_records_is_suggested(self) -> None:

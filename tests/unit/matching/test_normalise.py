@@ -130,7 +130,9 @@ def test_tax_id(number: str | None, country: str | None, key: tuple[str, bool]) 
     assert tax_key(number, country) == key
 
 
-@pytest.mark.parametrize("make", [name_key, domain_key, email_key, phone_key, postcode_key, tax_key])
+@pytest.mark.parametrize(
+    "make", [name_key, domain_key, email_key, phone_key, postcode_key, tax_key]
+)
 @pytest.mark.parametrize(
     "text",
     [

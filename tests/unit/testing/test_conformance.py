@@ -18,7 +18,7 @@ from interlock.testing.conformance.suite import bring_about, need, read_round
 class Bare(Harness):
     plugin = crm_plugin
     entities = ("customer",)
-    cannot = {"merge": "nobody can merge here"}  # noqa: RUF012
+    cannot = {"merge": "nobody can merge here"}
 
     def settings(self, wrong: Wrong | None = None) -> Any:
         return None

@@ -114,6 +114,42 @@ _POPULATION = (
 )
 
 
+_THEMES: dict[str, dict[str, int]] = {
+    "everything": {},
+    "orders": dict.fromkeys(
+        (
+            "add_deal",
+            "win",
+            "reopen",
+            "rewin",
+            "tear",
+            "mend",
+            "cancel_order",
+            "ship_order",
+            "delete_order",
+            "lose_lines",
+            "add_product",
+        ),
+        5,
+    ),
+    "reads": {"lag": 6, "edit_late": 5, "edit_again": 3, "hide_column": 2},
+    "writes": dict.fromkeys(
+        (
+            "finish_late",
+            "die_sending",
+            "lose_answer",
+            "drop_column",
+            "edit_between",
+            "edit_again",
+            "respell",
+            "no_body",
+        ),
+        4,
+    ),
+}
+"""What a history is mostly about: how much likelier some acts and faults are than usual."""
+
+
 def make_history(seed: int) -> History:
     """Draw a history."""
     rng = Random(seed)
@@ -121,6 +157,8 @@ def make_history(seed: int) -> History:
     steps += [_step(rng, "act", rng.choice(_POPULATION)) for _ in range(rng.randint(2, 6))]
     steps += [_step(rng, "sync", ""), _step(rng, "rest", "")]
     faulty = rng.random() < 0.85
+    theme = rng.choice(tuple(_THEMES))
+    acts, faults = _themed(_ACTS, theme), _themed(_FAULTS, theme)
     for _ in range(rng.randint(8, 26)):
         roll = rng.random()
         if roll < 0.22:
@@ -128,15 +166,15 @@ def make_history(seed: int) -> History:
         elif roll < 0.30:
             steps.append(_step(rng, "wait", ""))
         elif roll < 0.48 and faulty:
-            steps.append(_step(rng, "fault", _weighted(rng, _FAULTS)))
+            steps.append(_step(rng, "fault", _weighted(rng, faults)))
         else:
-            steps.append(_step(rng, "act", _weighted(rng, _ACTS)))
+            steps.append(_step(rng, "act", _weighted(rng, acts)))
     steps.append(_step(rng, "sync", ""))
     return History(
         seed=seed,
         variant=rng.choice(("default", "default", "strict", "erp-born")),
-        crm=_setup(rng),
-        erp=_setup(rng),
+        crm=_setup(rng, theme),
+        erp=_setup(rng, theme),
         go_live=rng.random() < 0.9,
         confirm=rng.random() < 0.8,
         steps=tuple(steps),
@@ -151,8 +189,13 @@ def _weighted(rng: Random, weights: dict[str, int]) -> str:
     return rng.choices(tuple(weights), tuple(weights.values()))[0]
 
 
-def _setup(rng: Random) -> Setup:
-    versions = rng.choice(("counted",) * 6 + ("seconds", "absent"))
+def _themed(weights: dict[str, int], theme: str) -> dict[str, int]:
+    return {name: weight * _THEMES[theme].get(name, 1) for name, weight in weights.items()}
+
+
+def _setup(rng: Random, theme: str) -> Setup:
+    counted = 2 if theme == "reads" else 6
+    versions = rng.choice(("counted",) * counted + ("seconds", "absent"))
     return Setup(
         skew=timedelta(seconds=rng.choice((0, 0, 0, -240, -2, 90))),
         settings={
@@ -164,7 +207,7 @@ def _setup(rng: Random) -> Setup:
             "page_size": rng.choice((2, 3, 200)),
             "batch_size": rng.choice((1, 2, 200)),
             "commit_delay": rng.choice((0.0, 3.0, 10.0)),
-            "read_lag": rng.choice((0.0, 0.0, 5.0, 30.0)),
+            "read_lag": rng.choice((0.0, 5.0, 30.0) if theme == "reads" else (0.0, 0.0, 5.0)),
             "settle_time": rng.choice((5.0, 30.0, 60.0)),
         },
     )

@@ -85,7 +85,8 @@ class TestAnswers:
 
     async def test_a_web_page_is_told_from_data_and_cleaned(self) -> None:
         page = (
-            "<html><style>x</style><h1>Bad gateway</h1> jo@acme.com key hunter2!</html>" + " " * 9000
+            "<html><style>x</style><h1>Bad gateway</h1> jo@acme.com key hunter2!</html>"
+            + " " * 9000
         )
         handler = answering(text=page, content_type="text/html", status=502)
         async with served(handler, secrets=("hunter2!",)) as client:

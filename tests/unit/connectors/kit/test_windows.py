@@ -27,7 +27,7 @@ def test_now_in_another_zone_is_the_same_instant() -> None:
 
 
 def test_it_comes_back_from_its_text_as_it_was() -> None:
-    window = Window(since=NOON).begin(NOON).after(NOON, "a\0\"ü")
+    window = Window(since=NOON).begin(NOON).after(NOON, 'a\0"ü')
     assert Window.load(window.save(), now=NOON + DELAY, delay=DELAY) == window
 
 
