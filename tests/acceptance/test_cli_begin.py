@@ -15,7 +15,7 @@ from interlock import cli
 
 from .shop import Shop, ran
 
-ERP = ("--erp", "memory_erp", "--set", "erp.path=/tmp/erp.db")
+ERP = ("--erp", "memory_erp", "--set", "erp.path=erp.db")
 
 
 def test_init_by_flags_writes_a_project_that_opens(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_the_wizard_asks_and_does_not_show_the_password(tmp_path: Path) -> None:
             ("crm.example): ", "https://crm.example"),
             ("administrator): ", "bcrm_pat_wizard"),
             ("number or name): ", "memory_erp"),
-            ("NAME=VALUE: ", "path=/tmp/erp.db"),
+            ("NAME=VALUE: ", "path=erp.db"),
         ):
             wait_for(prompt)
             os.write(leader, f"{answer}\n".encode())
