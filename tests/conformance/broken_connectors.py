@@ -246,14 +246,14 @@ class LeaksNeverField(MemoryConnector):
         super().__init__(kind, settings, context)
         reader = self._readers["customer"]
         self._readers["customer"] = _Leaky(
-            reader.map, reader.reference, (*reader.columns, "call_notes")
+            reader.map, reader.reference, (*reader.columns, "call_notes"), reader.versions
         )
 
 
 class _Leaky(Reader):
     def record(self, row: Row) -> Record:
         notes = row.cells.get("call_notes")
-        record = Reader(self.map, self.reference, self.columns).record(row)
+        record = Reader(self.map, self.reference, self.columns, self.versions).record(row)
         return record if notes is None else replace(record, problems={"name": f"see {notes}"})
 
 
@@ -266,7 +266,7 @@ class AsksForNeverField(MemoryConnector):
         super().__init__(kind, settings, context)
         for entity, reader in self._readers.items():
             columns = (*reader.columns, "call_notes")
-            self._readers[entity] = Reader(reader.map, reader.reference, columns)
+            self._readers[entity] = Reader(reader.map, reader.reference, columns, reader.versions)
 
 
 class BlanksHiddenFields(MemoryConnector):

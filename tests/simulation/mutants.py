@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from interlock.connectors.base import Found, Outcome, Receipt
 from interlock.connectors.kit.windows import Window
@@ -29,6 +29,7 @@ from interlock.processes import quote_to_order
 from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
+from interlock.store.tables import outbox as outbox_table
 from interlock.sync import decision, deliver, linking, outcomes
 from interlock.sync.decision import Intent
 from interlock.testing.simulator.run import simulate
@@ -122,9 +123,19 @@ def no_version_sent(patch: Patch) -> None:
 
 
 def lease_ignored(patch: Patch) -> None:
-    """Take writes another worker holds."""
-    is_due = outbox._is_due
+    """Take and send writes another worker holds."""
+    is_due, mark = outbox._is_due, outbox.mark_sending
+
+    def _mark(tx: Any, writes: Any, **kw: Any) -> Any:
+        tx.conn.execute(
+            update(outbox_table)
+            .where(outbox_table.c.id.in_([w.id for w in writes]))
+            .values(lease=writes[0].lease)
+        )
+        return mark(tx, writes, **kw)
+
     patch(outbox, "_is_due", lambda now: is_due(now + timedelta(days=1)))
+    patch(outbox, "mark_sending", _mark)
 
 
 def sending_never_recovered(patch: Patch) -> None:
@@ -455,7 +466,32 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
     )
 }
 
-CAUGHT_BY: dict[str, tuple[int, str]] = {}
+CAUGHT_BY: dict[str, tuple[int, str]] = {
+    "no_look_up_after_unknown": (0, "created_once"),
+    "absent_before_settle_time": (82, "created_once"),
+    "resend_whole_batch": (0, "created_once"),
+    "no_version_sent": (64, "nothing_lost"),
+    "sending_never_recovered": (1, "orders_finished"),
+    "header_is_enough": (0, "ordered_once"),
+    "replaced_without_history": (1, "nothing_lost"),
+    "silent_drop_believed": (6, "edits_survive"),
+    "cursor_too_early": (2, "observed"),
+    "secret_mapped": (0, "observed"),
+    "unknown_is_blank": (9, "no_invented_blanks"),
+    "merged_without_base": (6, "edits_survive"),
+    "foreign_edits_win": (0, "owners_are_obeyed"),
+    "blanks_travel": (11, "no_invented_blanks"),
+    "reference_from_link": (0, "keys_rebuildable"),
+    "nothing_needs_approval": (0, "nothing_before_approval"),
+    "open_fields_forgotten": (0, "converged"),
+    "revision_lost": (0, "converged"),
+    "weak_signs_link": (0, "linked_rightly"),
+    "default_taken_for_agreed": (1, "converged"),
+    "go_live_ignored": (15, "ordered_once"),
+    "torn_deals_ordered": (40, "ordered_once"),
+    "cancelled_ordered_again": (3, "created_once"),
+    "drafts_never_confirmed": (0, "orders_finished"),
+}
 """Mutant -> the first seed that catches it, and the check."""
 
 

@@ -27,7 +27,7 @@ from interlock.project.scaffold import Answers, scaffold
 from interlock.runtime.cycle import run_cycle
 from interlock.service.plan import approve, make_plan
 from interlock.service.session import Session, make_session
-from interlock.store import outbox
+from interlock.store import dead_letters, outbox
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import outbox as outbox_table
@@ -342,7 +342,8 @@ class World:
         """Retry what a person would retry once the trouble is over."""
 
         def revive(tx: Any) -> int:
-            dead = outbox.pending(tx, WriteState.DEAD)
+            shown = {letter.link_id for letter in dead_letters.opened(tx)}
+            dead = [w for w in outbox.pending(tx, WriteState.DEAD) if w.link_id in shown]
             return sum(outbox.revive(tx, w.link_id, w.target, self.clock()) for w in dead)
 
         if revived := self.store.run(revive):
