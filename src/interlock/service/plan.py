@@ -23,6 +23,13 @@ from interlock.sync.progress import Problem, Run
 __all__ = ["Approval", "FieldChange", "Plan", "PlannedWrite", "Waiting", "approve", "make_plan"]
 
 
+_MAKE_ALIKE = {
+    "customer": "make tax id, or name, domain and postal code the same on both sides",
+    "contact": "make the e-mail address the same on both sides",
+    "product": "make the SKU the same on both sides",
+}
+
+
 class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a planned write, as plain data."""
 
@@ -186,7 +193,7 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                         count=n,
                         why="unmatched: something in common with a record of the other side, "
                         "but not enough to link them",
-                        fix="make tax id, or name, domain and postal code the same on both sides",
+                        fix=_MAKE_ALIKE[entity],
                     )
                 )
             if n := states.get(f"{side.value}:born here"):
