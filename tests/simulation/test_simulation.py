@@ -10,7 +10,7 @@ from interlock.testing.simulator.plan import NOT_YET, make_history
 from interlock.testing.simulator.steps import FAULTS
 
 BLOCK = 25
-HISTORIES = 400
+HISTORIES = 300
 
 
 @pytest.mark.parametrize("start", range(0, HISTORIES, BLOCK))
