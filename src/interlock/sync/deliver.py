@@ -102,9 +102,10 @@ class _Batch(Recovery):
         ready = await self.pair.store.call(self._current, writes)
         creates = await self._look_up([w for w in ready if w.kind is WriteKind.CREATE])
         updates = [w for w in ready if w.kind is WriteKind.UPDATE]
-        if not self.caps.version_check:
-            updates = await self._compare(updates)
-        return creates + updates
+        # an answer without the record, to a create for instance, leaves no version to go by
+        guarded = [w for w in updates if self.caps.version_check and w.version is not None]
+        compared = await self._compare([w for w in updates if w not in guarded])
+        return creates + guarded + compared
 
     def _current(self, tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
         """Keep writes whose link has not moved, with references resolved (rules 16, 20)."""
@@ -259,7 +260,7 @@ class _Batch(Recovery):
         return await self.pair.store.call(_park)
 
     async def _compare(self, updates: Sequence[OutboxWrite]) -> list[OutboxWrite]:
-        """Without a version check: fetch just before and compare (rule 18)."""
+        """Without a version to go by: fetch just before and compare (rule 18)."""
         if not updates:
             return []
         ids = [w.record_id for w in updates if w.record_id is not None]
@@ -268,7 +269,7 @@ class _Batch(Recovery):
         for w in updates:
             record = shown.get(w.record_id or "")
             if record is not None and self._as_expected(w, record):
-                ready.append(w)
+                ready.append(msgspec.structs.replace(w, version=record.version))
             else:
                 moved.append(w)
         if moved:

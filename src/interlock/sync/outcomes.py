@@ -120,6 +120,7 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
     stored = _Stored()
     for w, receipt in done:
         _store_success(s, w, receipt, bundles[w.link_id], stored)
+    assumed = {i for w, r in done if r.record is None and (i := r.record_id or w.record_id)}
     observations.save_page(
         tx,
         s.side,
@@ -128,8 +129,10 @@ def _store_successes(tx: Tx, s: Settlement, done: Sequence[tuple[OutboxWrite, Re
         read_from=s.at,
         map_version=s.pair.map_version,
         own_write=True,
-        assumed={i for w, r in done if r.record is None and (i := r.record_id or w.record_id)},
+        assumed=assumed,
     )
+    # a feed shows nothing of a write that the system quietly ignored: each is looked at
+    observations.mark_refetch(tx, s.side, s.entity, sorted(assumed), s.at + s.caps.read_lag)
     # a field that was not taken changes nothing that is seen, but must be judged
     links.raise_revision(tx, stored.unsure)
     links.attach(tx, stored.attached)

@@ -15,7 +15,16 @@ from sqlalchemy import select
 from interlock.connectors.memory.storage import Row, State
 from interlock.governance.merge import respelled
 from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, Ownership, Side
-from interlock.model import ANYTHING, FieldFacts, Fields, Presence, Ref, Value, agree
+from interlock.model import (
+    ANYTHING,
+    FieldFacts,
+    Fields,
+    Presence,
+    Ref,
+    Value,
+    WriteKind,
+    agree,
+)
 from interlock.store import cases, dead_letters, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.history import plain
@@ -593,6 +602,11 @@ def _matches(e: Evidence, deal: Row, created: Change, order: Row | None) -> bool
         return False
     shown = order if order is not None and order.cells.get("rows") else created.after
     rows = shown.cells.get("rows") or []
+    if not rows and any(
+        w.kind is WriteKind.CREATE and w.entity == "order" and w.source_id == deal.id
+        for w in e.outbox
+    ):
+        return True  # the system refuses to complete it, and a person is asked
     return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
         (line.key, line.quantity, line.unit_price) for line in lines
     ]
