@@ -116,8 +116,9 @@ async def _sweep(
     """Read everything; what is missing afterwards is asked for by id, never taken as deleted."""
     side, entity = feed.side, feed.entity
     if feed.sweep_cursor is None:
-        if caps.changes:
-            # the feed's start is taken before the sweep, so that no change falls between the two
+        if caps.changes and feed.cursor is None:
+            # the feed's start is taken before the sweep, so that no change falls between the two;
+            # a later sweep leaves it where it is, for what the sweep may still see as it was
             page = await connection.connector.changes(entity, None)
             feed = msgspec.structs.replace(feed, cursor=page.cursor)
         feed = msgspec.structs.replace(
