@@ -116,7 +116,7 @@ class Rows:
         """Give all rows."""
         return list(self)
 
-    fetchall = all
+    fetchall = all  # noqa: A003
 
     def first(self) -> Any:
         """Give the first row, if there is one."""
