@@ -100,6 +100,7 @@ class Store:
         self.engine = engine
         self.schema = schema
         self.where = where
+        self._own: sqlite3.Connection | None = None
         self._thread = (
             None
             if inline
@@ -159,7 +160,10 @@ class Store:
         """Make an empty store in this process's memory, with transactions run inline."""
         engine = _engine(make_url("sqlite://"))
         metadata.create_all(engine)
-        return cls(engine, schema, where="memory", inline=True)
+        store = cls(engine, schema, where="memory", inline=True)
+        # there is only this one, and nobody else to take it
+        store._own = cast("sqlite3.Connection", engine.raw_connection().driver_connection)
+        return store
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
@@ -178,22 +182,22 @@ class Store:
 
     @contextmanager
     def _begin_sqlite(self) -> Iterator[Connection]:
-        dialect = self.engine.dialect
-        pooled = self.engine.raw_connection()
+        pooled, driver = None, self._own
         try:
-            driver = cast("sqlite3.Connection", pooled.driver_connection)
+            if driver is None:
+                pooled = self.engine.raw_connection()
+                driver = cast("sqlite3.Connection", pooled.driver_connection)
             # a deferred transaction that turns into a write may fail half-way; the lock comes first
             driver.execute("BEGIN IMMEDIATE")
-            try:
-                yield cast("Connection", SqliteConnection(driver, dialect))
-            except BaseException:
-                driver.rollback()
-                raise
+            yield cast("Connection", SqliteConnection(driver, self.engine.dialect))
             driver.execute("COMMIT")
         except sqlite3.Error as error:
-            raise wrapped(error, "", dialect) from error
+            raise wrapped(error, "", self.engine.dialect) from error
         finally:
-            pooled.close()
+            if driver is not None and driver.in_transaction:
+                driver.rollback()
+            if pooled is not None:
+                pooled.close()
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run ``work(tx, …)`` in one transaction, in this thread."""

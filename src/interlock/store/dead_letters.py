@@ -124,9 +124,7 @@ def close(tx: Tx, subjects: Sequence[str], *, why: str, now: datetime) -> int:
     if not subjects:
         return 0
     return int(
-        tx.conn.execute(
-            _CLOSE, {"b_subjects": list(subjects), "b_at": now, "b_why": why}
-        ).rowcount
+        tx.conn.execute(_CLOSE, {"b_subjects": list(subjects), "b_at": now, "b_why": why}).rowcount
     )
 
 

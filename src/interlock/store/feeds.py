@@ -21,9 +21,7 @@ _OF_ENTITY = fixed(
     select(feed).where(feed.c.side == bindparam("side"), feed.c.entity == bindparam("entity"))
 )
 _COMPLETE = fixed(
-    select(feed.c.side).where(
-        feed.c.entity == bindparam("entity"), feed.c.complete_at.is_not(None)
-    )
+    select(feed.c.side).where(feed.c.entity == bindparam("entity"), feed.c.complete_at.is_not(None))
 )
 _META = fixed(select(meta.c.value).where(meta.c.key == bindparam("key")))
 _ALL_META = fixed(select(meta))

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 
-_IDS = bindparam("b_ids", expanding=True)
+_IDS: BindParameter[Any] = bindparam("b_ids", expanding=True)
 _LINKS = fixed(select(link).where(link.c.id.in_(_IDS)))
 _MEMBERS = fixed(select(member).where(member.c.link_id.in_(_IDS)))
 _SEEN = fixed(select(record).where(record.c.link_id.in_(_IDS)))
@@ -67,9 +67,7 @@ _DUE = fixed(
         link.c.rev > link.c.reconciled_rev,
         link.c.id > bindparam("b_after"),
         link.c.id.not_in(
-            select(outbox.c.link_id).where(
-                outbox.c.state.in_(("sending", "in doubt", "uncertain"))
-            )
+            select(outbox.c.link_id).where(outbox.c.state.in_(("sending", "in doubt", "uncertain")))
         ),
     )
     .order_by(link.c.id)
@@ -292,9 +290,7 @@ def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
 def bundles(tx: Tx, ids: Sequence[int]) -> dict[int, Bundle]:
     """Load links by id."""
     infos = [
-        _info(row)
-        for part in chunks(list(ids))
-        for row in tx.conn.execute(_LINKS, {"b_ids": part})
+        _info(row) for part in chunks(list(ids)) for row in tx.conn.execute(_LINKS, {"b_ids": part})
     ]
     return {b.link.id: b for b in _bundle(tx, infos)}
 

@@ -49,18 +49,14 @@ _SHOWN = fixed(update(record).where(*_NAMED).values(absent_since=None))
 _SHOWN_NOW = fixed(
     update(record).where(*_NAMED).values(absent_since=None, refetch_at=None, refetch_tries=0)
 )
-_SWEPT = fixed(
-    update(record).where(*_NAMED).values(absent_since=None, sweep=bindparam("b_sweep"))
-)
+_SWEPT = fixed(update(record).where(*_NAMED).values(absent_since=None, sweep=bindparam("b_sweep")))
 _SWEPT_NOW = fixed(
     update(record)
     .where(*_NAMED)
     .values(absent_since=None, refetch_at=None, refetch_tries=0, sweep=bindparam("b_sweep"))
 )
 _RAISE = fixed(
-    update(link)
-    .where(link.c.id.in_(bindparam("b_ids", expanding=True)))
-    .values(rev=link.c.rev + 1)
+    update(link).where(link.c.id.in_(bindparam("b_ids", expanding=True))).values(rev=link.c.rev + 1)
 )
 _REFETCH = fixed(update(record).where(*_NAMED).values(refetch_at=bindparam("b_at")))
 _DUE = fixed(
@@ -89,9 +85,7 @@ _UNLINKED = fixed(
     .order_by(record.c.id)
 )
 _PRESENT = fixed(
-    select(record)
-    .where(*_OF_ENTITY, record.c.presence == Presence.PRESENT)
-    .order_by(record.c.id)
+    select(record).where(*_OF_ENTITY, record.c.presence == Presence.PRESENT).order_by(record.c.id)
 )
 _COUNT = fixed(select(func.count()).select_from(record).where(*_OF_ENTITY, _THERE))
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, WriteKind
@@ -94,10 +94,10 @@ class OutboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: datetime | None = None
 
 
-_NOW = bindparam("b_now")
-_TARGET = bindparam("b_target")
-_IDS = bindparam("b_ids", expanding=True)
-_LINKS = bindparam("b_links", expanding=True)
+_NOW: BindParameter[Any] = bindparam("b_now")
+_TARGET: BindParameter[Any] = bindparam("b_target")
+_IDS: BindParameter[Any] = bindparam("b_ids", expanding=True)
+_LINKS: BindParameter[Any] = bindparam("b_links", expanding=True)
 _ORDER = (outbox.c.priority, outbox.c.created_at, outbox.c.link_id)
 _IS_DUE = and_(
     or_(outbox.c.lease.is_(None), outbox.c.lease_until <= _NOW),

@@ -83,9 +83,7 @@ class SqliteConnection:
 
 def wrapped(error: sqlite3.Error, sql: str, dialect: Dialect) -> BaseException:
     """Give SQLAlchemy's error for the driver's; parameters may be personal and are left out."""
-    return DBAPIError.instance(
-        sql, (), error, sqlite3.Error, hide_parameters=True, dialect=dialect
-    )
+    return DBAPIError.instance(sql, (), error, sqlite3.Error, hide_parameters=True, dialect=dialect)
 
 
 class Rows:
@@ -195,13 +193,13 @@ class _Prepared:
         values: list[Any] = []
         if not self._expanding:
             for name, place, bind, processor in self._names:
-                value = _value(name, place, bind, given, literals)
+                value = given[name] if name in given else _own(place, bind, literals)
                 values.append(value if processor is None else processor(value))
-            return self._text((), {}), values
+            return self._texts.get(()) or self._text((), {}), values
         lengths: list[int] = []
         parameters: dict[str, Any] = {}
         for name, place, bind, processor in self._names:
-            value = _value(name, place, bind, given, literals)
+            value = given[name] if name in given else _own(place, bind, literals)
             if not bind.expanding:
                 values.append(value if processor is None else processor(value))
                 continue
@@ -219,7 +217,7 @@ class _Prepared:
         if text is None:
             assert self._compiled is not None
             if self._expanding:
-                full = self._compiled.construct_params(_check=False) | parameters
+                full = {**self._compiled.construct_params(_check=False), **parameters}
                 text = self._compiled._process_parameters_for_postcompile(full).statement  # noqa: SLF001
             else:
                 text = self._compiled.string
@@ -230,11 +228,8 @@ class _Prepared:
 _PLAIN = _Prepared(None, {})
 
 
-def _value(
-    name: str, place: int | None, bind: Any, given: Mapping[str, Any], literals: Sequence[Any]
-) -> Any:
-    if name in given:
-        return given[name]
+def _own(place: int | None, bind: Any, literals: Sequence[Any]) -> Any:
+    """Give the value the statement itself holds."""
     return (bind if place is None or not literals else literals[place]).effective_value
 
 

@@ -30,6 +30,7 @@ from interlock.service.session import Session, make_session
 from interlock.store import dead_letters, outbox
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import WriteState
+from interlock.store.sqlite import fixed
 from interlock.store.tables import outbox as outbox_table
 from interlock.store.tables import record as record_table
 from interlock.sync.progress import Run
@@ -43,6 +44,12 @@ __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
 T = TypeVar("T")
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 REST_ROUNDS = 14
+_GONE = fixed(
+    select(record_table.c.side, record_table.c.entity, record_table.c.id).where(
+        record_table.c.presence == "gone"
+    )
+)
+_UNAPPROVED = fixed(select(func.count()).where(outbox_table.c.needs_approval.is_(True)))
 
 
 class Crash(BaseException):
@@ -284,13 +291,7 @@ class World:
         """Note records held to be gone too soon: not deleted, and hidden for less than an hour."""
 
         def gone(tx: Tx) -> list[Any]:
-            return list(
-                tx.conn.execute(
-                    select(record_table.c.side, record_table.c.entity, record_table.c.id).where(
-                        record_table.c.presence == "gone"
-                    )
-                )
-            )
+            return list(tx.conn.execute(_GONE))
 
         for side, entity, record_id in self.store.run(gone):
             system = self.systems[Side(side)]
@@ -326,11 +327,7 @@ class World:
 
     def approve(self) -> int:
         """Look at the plan and approve it, where something waits for that."""
-        waiting = self.store.run(
-            lambda tx: tx.conn.execute(
-                select(func.count()).where(outbox_table.c.needs_approval.is_(True))
-            ).scalar_one()
-        )
+        waiting = self.store.run(lambda tx: tx.conn.execute(_UNAPPROVED).scalar_one())
         if not waiting:
             return 0
         plan = _loop().run_until_complete(make_plan(self.session, Run(id="plan"), observe=False))
