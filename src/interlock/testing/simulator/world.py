@@ -44,6 +44,7 @@ __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
 T = TypeVar("T")
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 REST_ROUNDS = 14
+_STEPS = (*(0, 1, 2) * 12, 25)
 _GONE = fixed(
     select(record_table.c.side, record_table.c.entity, record_table.c.id).where(
         record_table.c.presence == "gone"
@@ -71,7 +72,9 @@ class SimStore(Store):
     dead = False
     transactions = 0
     turns: Random | None = None
-    """Set while two workers take turns: at each transaction the other may go on."""
+    """Set while several workers take turns: at each transaction another may go on."""
+    meanwhile: dict[int, Callable[[], None]]
+    """What happens once so many more transactions were committed; the process stands still."""
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run a transaction, unless the process dies before or after it."""
@@ -92,15 +95,22 @@ class SimStore(Store):
         return result
 
     async def call(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
-        """Run a transaction; with two workers the other one may come first."""
-        if self.turns is None:
-            return self.run(work, *args, **kw)
-        for _ in range(self.turns.randrange(3)):
-            await asyncio.sleep(0)
+        """Run a transaction; with several workers others may come first."""
+        await self._let_others()
         result = self.run(work, *args, **kw)
-        for _ in range(self.turns.randrange(3)):
-            await asyncio.sleep(0)
+        if self.meanwhile and self.syncing:
+            self.meanwhile = {n - 1: act for n, act in self.meanwhile.items()}
+            if act := self.meanwhile.pop(0, None):
+                act()
+                await self._let_others(80)
+        await self._let_others()
         return result
+
+    async def _let_others(self, least: int = 0) -> None:
+        """Let other workers go on: a step or two, or long enough to overtake this one."""
+        if self.turns is not None:
+            for _ in range(least or self.turns.choice(_STEPS)):
+                await asyncio.sleep(0)
 
 
 @cache
@@ -121,6 +131,7 @@ def fresh_store() -> SimStore:
     raw = _raw(store)
     raw.deserialize(image)
     store.crash_in, store.dead, store.turns, store.transactions = 0, False, None, 0
+    store.meanwhile = {}
     return store
 
 
@@ -221,6 +232,15 @@ class World:
             clock=self.clock,
             new_id=lambda: f"{self._ids.getrandbits(128):032x}",
         )
+
+    def resize(self, rng: Random) -> None:
+        """Start the process anew with other sizes of pages and batches."""
+        for system in self.systems.values():
+            system.settings = system.settings.model_copy(
+                update={"page_size": rng.choice((2, 3, 200)), "batch_size": rng.choice((1, 2, 200))}
+            )
+        self.project = self._project()
+        self.session = self.start()
 
     # ── moving on ────────────────────────────────────────────────────────────────────────────
 
@@ -352,7 +372,7 @@ class World:
         self.say("faults stop; the engine comes to rest")
         for system in self.systems.values():
             system.mischief.stop()
-        self.store.crash_in = 0
+        self.store.crash_in, self.store.meanwhile = 0, {}
         self.people.finish_due(everything=True)
         self.pass_time(150)
         for number in range(REST_ROUNDS):
