@@ -304,8 +304,8 @@ class Connector(ABC):
         """Read what changed since ``cursor``; ``None`` starts now, after a full sweep.
 
         The final page's cursor lies at most at the system's clock when the round's first request
-        started, less the commit delay or the read lag, whichever is longer.  Equal timestamps and edits while paging lose nothing;
-        a record may come more than once.
+        started, less the commit delay or the read lag, whichever is longer.  Equal timestamps and
+        edits while paging lose nothing; a record may come more than once.
         """
         raise NotImplementedError(entity, cursor)
 
