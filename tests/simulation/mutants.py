@@ -124,7 +124,8 @@ def no_version_sent(patch: Patch) -> None:
 
 def lease_ignored(patch: Patch) -> None:
     """Take and send writes another worker holds."""
-    is_due, mark = outbox._is_due, outbox.mark_sending
+    claimable, claim, mark = outbox.claimable, outbox.claim, outbox.mark_sending
+    later = timedelta(days=1)
 
     def _mark(tx: Any, writes: Any, **kw: Any) -> Any:
         tx.conn.execute(
@@ -134,7 +135,8 @@ def lease_ignored(patch: Patch) -> None:
         )
         return mark(tx, writes, **kw)
 
-    patch(outbox, "_is_due", lambda now: is_due(now + timedelta(days=1)))
+    patch(outbox, "claimable", lambda tx, now: claimable(tx, now + later))
+    patch(outbox, "claim", lambda *args, now, **kw: claim(*args, now=now + later, **kw))
     patch(outbox, "mark_sending", _mark)
 
 

@@ -306,8 +306,8 @@ class Connector(ABC):
         It starts at the system's clock less the commit delay and the read lag: what is younger may
         be missing from a sweep begun now.
         The final page's cursor lies at most at the system's clock when the round's first request
-        started, less the commit delay.  Equal timestamps and edits while paging lose nothing;
-        a record may come more than once.
+        started, less the commit delay or the read lag, whichever is longer.  Equal timestamps and
+        edits while paging lose nothing; a record may come more than once.
         """
         raise NotImplementedError(entity, cursor)
 

@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
 
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
-from interlock.model import Fields, Presence, Record, Ref, StageKind, WriteKind
+from interlock.model import Fields, Record, Ref, StageKind, WriteKind
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
 from interlock.processes.sold import difference, digest_of, last_change, pack, unpack
@@ -26,7 +25,6 @@ from interlock.store.database import Tx, chunks
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event
 from interlock.store.links import Bundle
-from interlock.store.tables import record
 from interlock.sync.decision import Intent
 from interlock.sync.observe import fetch_now, note_failure
 from interlock.sync.pair import Pair
@@ -97,7 +95,7 @@ class QuoteToOrder:
     def _sort(self, tx: Tx, run: Run) -> list[str]:
         """Note deals that are none of our business; return those to look at closely."""
         known = cases.load(tx, PROCESS)
-        deals = self._shown(tx, Side.CRM, "deal")
+        deals = observations.present(tx, Side.CRM, "deal")
         unsent = links.alone(tx, [d.link_id for d in deals if d.link_id is not None])
         now = self.pair.clock()
         noted, close = [], []
@@ -123,27 +121,15 @@ class QuoteToOrder:
         cases.put(tx, noted)
         return close
 
-    def _shown(self, tx: Tx, side: Side, entity: str) -> list[observations.Observation]:
-        rows = tx.conn.execute(
-            select(record)
-            .where(
-                record.c.side == side,
-                record.c.entity == entity,
-                record.c.presence == Presence.PRESENT,
-            )
-            .order_by(record.c.id)
-        )
-        return [observations.from_row(tx, row) for row in rows]
-
     def _index(self, tx: Tx) -> _Index:
         skus: dict[str, list[str]] = {}
-        for product in self._shown(tx, Side.ERP, "product"):
+        for product in observations.present(tx, Side.ERP, "product"):
             sku = product.fields.get("sku")
             if isinstance(sku, str) and product.fields.get("active") is not False:
                 skus.setdefault(sku.strip().casefold(), []).append(product.id)
         quotes: dict[str, list[str]] = {}
         if "quote" in self.pair.observed(Side.CRM):
-            for quote in self._shown(tx, Side.CRM, "quote"):
+            for quote in observations.present(tx, Side.CRM, "quote"):
                 deal = quote.fields.get("deal")
                 if isinstance(deal, Ref):
                     quotes.setdefault(deal.id, []).append(quote.id)

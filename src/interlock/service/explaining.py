@@ -78,7 +78,8 @@ class FieldStory(msgspec.Struct, frozen=True, kw_only=True):
     """One field in both systems.
 
     ``state``: "agrees", "to be written", "unknown", "differs", "one system only" or, when it waits
-    for a person, "conflict", "flagged", "not taken", "read-only"; ``why`` explains it.
+    for a person, "conflict", "flagged", "not taken", "read-only",
+    "different"; ``why`` explains it.
     """
 
     field: str

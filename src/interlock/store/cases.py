@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from interlock.store.database import Tx, chunks
+from interlock.store.sqlite import fixed
 from interlock.store.tables import case
 
 __all__ = ["Case", "load", "put"]
+
+
+_ALL = fixed(select(case).where(case.c.process == bindparam("process")))
+_LOAD = fixed(_ALL.where(case.c.source_id.in_(bindparam("ids", expanding=True))))
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,11 +41,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
 
 def load(tx: Tx, process: str, ids: Sequence[str] | None = None) -> dict[str, Case]:
     """Cases by source id."""
-    query = select(case).where(case.c.process == process)
     parts = [None] if ids is None else list(chunks(list(ids)))
     found = {}
     for part in parts:
-        rows = tx.conn.execute(query if part is None else query.where(case.c.source_id.in_(part)))
+        rows = (
+            tx.conn.execute(_ALL, {"process": process})
+            if part is None
+            else tx.conn.execute(_LOAD, {"process": process, "ids": part})
+        )
         for row in rows:
             found[row.source_id] = Case(**row._asdict())
     return found

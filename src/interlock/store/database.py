@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -16,13 +17,14 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
+from interlock.store.sqlite import SqliteConnection, fixed, wrapped
 from interlock.store.tables import metadata
 
 __all__ = ["Store", "Tx"]
@@ -54,25 +56,34 @@ class Tx:
         """Insert rows, or replace the columns given (but ``keep``) where the key exists."""
         if not rows:
             return
-        keys = [c.name for c in table.primary_key]
-        statement = self._insert(table)
-        update = {c: statement.excluded[c] for c in rows[0] if c not in keys and c not in keep}
-        if update:
-            statement = statement.on_conflict_do_update(index_elements=keys, set_=update)
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=keys)
-        self.conn.execute(statement, rows)
+        self.conn.execute(_upsert(self.conn.dialect.name, table, tuple(rows[0]), keep), rows)
 
     def insert_new(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows whose key is not there yet."""
         if rows:
-            self.conn.execute(self._insert(table).on_conflict_do_nothing(), rows)
+            self.conn.execute(_insert_new(self.conn.dialect.name, table), rows)
 
-    def _insert(self, table: Table) -> sqlite.Insert:
-        """Make an insert of the dialect in use; both dialects' inserts are used alike."""
-        if self.conn.dialect.name == "postgresql":
-            return cast("sqlite.Insert", postgresql.insert(table))
-        return sqlite.insert(table)
+
+@cache
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...], keep: tuple[str, ...]) -> Insert:
+    keys = [c.name for c in table.primary_key]
+    statement = _insert(dialect, table)
+    update = {c: statement.excluded[c] for c in columns if c not in keys and c not in keep}
+    if update:
+        return fixed(statement.on_conflict_do_update(index_elements=keys, set_=update))
+    return fixed(statement.on_conflict_do_nothing(index_elements=keys))
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Insert:
+    return fixed(_insert(dialect, table).on_conflict_do_nothing())
+
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert:
+    """Make an insert of the dialect in use; both dialects' inserts are used alike."""
+    if dialect == "postgresql":
+        return cast("sqlite.Insert", postgresql.insert(table))
+    return sqlite.insert(table)
 
 
 def chunks(items: list[T], size: int = CHUNK) -> Iterator[list[T]]:
@@ -89,6 +100,7 @@ class Store:
         self.engine = engine
         self.schema = schema
         self.where = where
+        self._own: sqlite3.Connection | None = None
         self._thread = (
             None
             if inline
@@ -148,13 +160,17 @@ class Store:
         """Make an empty store in this process's memory, with transactions run inline."""
         engine = _engine(make_url("sqlite://"))
         metadata.create_all(engine)
-        return cls(engine, schema, where="memory", inline=True)
+        store = cls(engine, schema, where="memory", inline=True)
+        # there is only this one, and nobody else to take it
+        store._own = cast("sqlite3.Connection", engine.raw_connection().driver_connection)
+        return store
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """Open a transaction in this thread."""
+        opened = self._begin_sqlite if self.engine.dialect.name == "sqlite" else self.engine.begin
         try:
-            with self.engine.begin() as conn:
+            with opened() as conn:
                 yield Tx(conn, self.schema)
         except DatabaseError as error:
             if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
@@ -163,6 +179,25 @@ class Store:
                     fix="stop, and restore it from a backup; keep the damaged file",
                 ) from None
             raise
+
+    @contextmanager
+    def _begin_sqlite(self) -> Iterator[Connection]:
+        pooled, driver = None, self._own
+        try:
+            if driver is None:
+                pooled = self.engine.raw_connection()
+                driver = cast("sqlite3.Connection", pooled.driver_connection)
+            # a deferred transaction that turns into a write may fail half-way; the lock comes first
+            driver.execute("BEGIN IMMEDIATE")
+            yield cast("Connection", SqliteConnection(driver, self.engine.dialect))
+            driver.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise wrapped(error, "", self.engine.dialect) from error
+        finally:
+            if driver is not None and driver.in_transaction:
+                driver.rollback()
+            if pooled is not None:
+                pooled.close()
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run ``work(tx, …)`` in one transaction, in this thread."""
@@ -209,7 +244,7 @@ def _engine(url: Any) -> Engine:
     memory = {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}
     engine = create_engine(
         url,
-        connect_args={"timeout": 30, "check_same_thread": False},
+        connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": 512},
         hide_parameters=True,
         **memory,
     )

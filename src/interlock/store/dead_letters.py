@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, WriteKind
 from interlock.store.database import Tx
+from interlock.store.sqlite import fixed
 from interlock.store.tables import dead_letter
 
 __all__ = [
@@ -35,6 +36,17 @@ __all__ = [
 _DISCARDED = "discarded "
 """How ``closed_why`` begins when a person gave the write or decision up."""
 _WHY_LENGTH = 200
+_SUBJECTS = dead_letter.c.subject.in_(bindparam("b_subjects", expanding=True))
+_CLOSE = fixed(
+    update(dead_letter)
+    .where(_SUBJECTS, dead_letter.c.closed_at.is_(None))
+    .values(closed_at=bindparam("b_at"), closed_why=bindparam("b_why"))
+)
+_OVERRIDES = fixed(
+    select(dead_letter)
+    .where(_SUBJECTS, dead_letter.c.override.is_not(None))
+    .order_by(dead_letter.c.id)
+)
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,14 +124,7 @@ def close(tx: Tx, subjects: Sequence[str], *, why: str, now: datetime) -> int:
     if not subjects:
         return 0
     return int(
-        tx.conn.execute(
-            update(dead_letter)
-            .where(
-                dead_letter.c.subject.in_(list(subjects)),
-                dead_letter.c.closed_at.is_(None),
-            )
-            .values(closed_at=now, closed_why=why)
-        ).rowcount
+        tx.conn.execute(_CLOSE, {"b_subjects": list(subjects), "b_at": now, "b_why": why}).rowcount
     )
 
 
@@ -228,14 +233,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 def overrides(tx: Tx, subjects: Sequence[str]) -> dict[str, list[Override]]:
     """All overrides by subject, of closed letters too, in the order in which they were made."""
     found: dict[str, list[Override]] = {}
-    rows = tx.conn.execute(
-        select(dead_letter)
-        .where(
-            dead_letter.c.subject.in_(list(subjects)),
-            dead_letter.c.override.is_not(None),
-        )
-        .order_by(dead_letter.c.id)
-    )
+    rows = tx.conn.execute(_OVERRIDES, {"b_subjects": list(subjects)})
     for row in rows:
         schema = tx.schema[row.entity]
         found.setdefault(row.subject, []).append(

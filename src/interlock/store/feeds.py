@@ -6,13 +6,25 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from interlock.governance.rules import Side
 from interlock.store.database import Tx
+from interlock.store.sqlite import fixed
 from interlock.store.tables import feed, meta
 
 __all__ = ["Feed", "all_complete", "all_meta", "get", "get_meta", "of_side", "put", "set_meta"]
+
+
+_OF_SIDE = fixed(select(feed).where(feed.c.side == bindparam("side")))
+_OF_ENTITY = fixed(
+    select(feed).where(feed.c.side == bindparam("side"), feed.c.entity == bindparam("entity"))
+)
+_COMPLETE = fixed(
+    select(feed.c.side).where(feed.c.entity == bindparam("entity"), feed.c.complete_at.is_not(None))
+)
+_META = fixed(select(meta.c.value).where(meta.c.key == bindparam("key")))
+_ALL_META = fixed(select(meta))
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +48,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 def get(tx: Tx, side: Side, entity: str) -> Feed:
     """Read a feed; a fresh one when there is none."""
-    row = tx.conn.execute(select(feed).where(feed.c.side == side, feed.c.entity == entity)).first()
+    row = tx.conn.execute(_OF_ENTITY, {"side": side, "entity": entity}).first()
     if row is None:
         return Feed(side=side, entity=entity)
     return _feed(row)
@@ -44,7 +56,7 @@ def get(tx: Tx, side: Side, entity: str) -> Feed:
 
 def of_side(tx: Tx, side: Side) -> dict[str, Feed]:
     """All feeds of one side that were read from, by entity."""
-    rows = tx.conn.execute(select(feed).where(feed.c.side == side))
+    rows = tx.conn.execute(_OF_SIDE, {"side": side})
     return {row.entity: _feed(row) for row in rows}
 
 
@@ -69,20 +81,18 @@ def put(tx: Tx, state: Feed) -> None:
 
 def all_complete(tx: Tx, entity: str) -> bool:
     """Say whether both sides of an entity were observed in full at least once."""
-    rows = tx.conn.execute(
-        select(feed.c.side).where(feed.c.entity == entity, feed.c.complete_at.is_not(None))
-    ).scalars()
+    rows = tx.conn.execute(_COMPLETE, {"entity": entity}).scalars()
     return len(set(rows)) == len(Side)
 
 
 def get_meta(tx: Tx, key: str) -> str | None:
     """Read a fact about the store."""
-    return tx.conn.execute(select(meta.c.value).where(meta.c.key == key)).scalar()
+    return tx.conn.execute(_META, {"key": key}).scalar()
 
 
 def all_meta(tx: Tx) -> dict[str, str]:
     """Read all facts about the store."""
-    return {row.key: row.value for row in tx.conn.execute(select(meta))}
+    return {row.key: row.value for row in tx.conn.execute(_ALL_META)}
 
 
 def set_meta(tx: Tx, key: str, value: str) -> None:

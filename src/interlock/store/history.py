@@ -12,10 +12,12 @@ from sqlalchemy import Select, and_, func, or_, select
 from interlock.governance.rules import Side
 from interlock.model import Value
 from interlock.store.database import Tx
+from interlock.store.sqlite import fixed
 from interlock.store.tables import history
 
 __all__ = ["Event", "about", "add", "blanked", "of_link", "of_record", "plain"]
 
+_ADD = fixed(history.insert())
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 
 
@@ -51,7 +53,7 @@ def add(tx: Tx, events: Sequence[Event]) -> None:
     """Append events."""
     if events:
         tx.conn.execute(
-            history.insert(),
+            _ADD,
             [
                 {
                     "at": e.at,

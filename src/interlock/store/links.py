@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields
 from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
+from interlock.store.sqlite import fixed
 from interlock.store.tables import (
     creation,
     dead_letter,
@@ -54,6 +55,86 @@ __all__ = [
     "suggest",
     "suggestions",
 ]
+
+
+_IDS: BindParameter[Any] = bindparam("b_ids", expanding=True)
+_LINKS = fixed(select(link).where(link.c.id.in_(_IDS)))
+_MEMBERS = fixed(select(member).where(member.c.link_id.in_(_IDS)))
+_SEEN = fixed(select(record).where(record.c.link_id.in_(_IDS)))
+_DUE = fixed(
+    select(link)
+    .where(
+        link.c.rev > link.c.reconciled_rev,
+        link.c.id > bindparam("b_after"),
+        link.c.id.not_in(
+            select(outbox.c.link_id).where(outbox.c.state.in_(("sending", "in doubt", "uncertain")))
+        ),
+    )
+    .order_by(link.c.id)
+    .limit(bindparam("b_limit"))
+)
+_MEMBERS_OF = fixed(
+    select(member.c.id, member.c.link_id).where(
+        member.c.side == bindparam("b_side"),
+        member.c.entity == bindparam("b_entity"),
+        member.c.id.in_(_IDS),
+    )
+)
+_CREATE = fixed(link.insert().returning(link.c.id, sort_by_parameter_order=True))
+_ATTACH = fixed(member.insert())
+_ATTACHED = fixed(
+    update(record)
+    .where(
+        record.c.side == bindparam("m_side"),
+        record.c.entity == bindparam("m_entity"),
+        record.c.id == bindparam("m_id"),
+    )
+    .values(link_id=bindparam("m_link"), unlinked=None)
+)
+_SETTLED = {
+    side: fixed(
+        delete(suggestion).where(
+            suggestion.c.entity == bindparam("s_entity"), column == bindparam("s_id")
+        )
+    )
+    for side, column in ((Side.CRM, suggestion.c.crm_id), (Side.ERP, suggestion.c.erp_id))
+}
+_BASES = fixed(
+    update(member).where(
+        member.c.link_id == bindparam("m_link"), member.c.side == bindparam("m_side")
+    )
+)
+_RECONCILED = fixed(
+    update(link)
+    .where(link.c.id == bindparam("l_id"), link.c.reconciled_rev < bindparam("l_rev"))
+    .values(reconciled_rev=bindparam("l_rev"))
+)
+_CLOSE_OPEN = fixed(
+    delete(open_field).where(
+        open_field.c.link_id == bindparam("b_link"),
+        open_field.c.field.not_in(bindparam("b_fields", expanding=True)),
+    )
+)
+_OPEN_OF = fixed(select(open_field).where(open_field.c.link_id.in_(_IDS)))
+_HALF = fixed(
+    select(member.c.side, member.c.id, member.c.link_id)
+    .join(link, link.c.id == member.c.link_id)
+    .where(
+        link.c.entity == bindparam("b_entity"),
+        member.c.link_id.not_in(
+            select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1)
+        ),
+        member.c.link_id.not_in(
+            select(outbox.c.link_id).where(outbox.c.state.in_(("sending", "in doubt")))
+        ),
+    )
+)
+_REFUSED = fixed(
+    select(refused_pair.c.crm_id, refused_pair.c.erp_id).where(
+        refused_pair.c.entity == bindparam("b_entity")
+    )
+)
+_NO_SUGGESTIONS = fixed(delete(suggestion).where(suggestion.c.entity == bindparam("b_entity")))
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,8 +233,7 @@ def create_many(
         }
         for _, evidence in links
     ]
-    insert = link.insert().returning(link.c.id, sort_by_parameter_order=True)
-    ids = list(tx.conn.execute(insert, rows).scalars())
+    ids = list(tx.conn.execute(_CREATE, rows).scalars())
     attach(
         tx,
         [
@@ -170,7 +250,7 @@ def attach(tx: Tx, members: Sequence[tuple[int, Side, str, str]]) -> None:
     if not members:
         return
     tx.conn.execute(
-        member.insert(),
+        _ATTACH,
         [
             {
                 "link_id": link_id,
@@ -184,28 +264,17 @@ def attach(tx: Tx, members: Sequence[tuple[int, Side, str, str]]) -> None:
         ],
     )
     tx.conn.execute(
-        update(record)
-        .where(
-            record.c.side == bindparam("m_side"),
-            record.c.entity == bindparam("m_entity"),
-            record.c.id == bindparam("m_id"),
-        )
-        .values(link_id=bindparam("m_link"), unlinked=None),
+        _ATTACHED,
         [
             {"m_side": side, "m_entity": entity, "m_id": record_id, "m_link": link_id}
             for link_id, side, entity, record_id in members
         ],
     )
     raise_revision(tx, {m[0] for m in members})
-    for side, column in ((Side.CRM, suggestion.c.crm_id), (Side.ERP, suggestion.c.erp_id)):
+    for side, settled in _SETTLED.items():
         gone = [{"s_entity": e, "s_id": i} for _, s, e, i in members if s is side]
         if gone:
-            tx.conn.execute(
-                delete(suggestion).where(
-                    suggestion.c.entity == bindparam("s_entity"), column == bindparam("s_id")
-                ),
-                gone,
-            )
+            tx.conn.execute(settled, gone)
 
 
 def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
@@ -213,26 +282,15 @@ def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
 
     A link with a write in ``sending``, or whose outcome is not known yet, is left out (rule 11).
     """
-    sending = select(outbox.c.link_id).where(
-        outbox.c.state.in_(("sending", "in doubt", "uncertain"))
-    )
-    query = (
-        select(link)
-        .where(link.c.rev > link.c.reconciled_rev, link.c.id > after, link.c.id.not_in(sending))
-        .order_by(link.c.id)
-        .limit(limit)
-    )
-    if entity is not None:
-        query = query.where(link.c.entity == entity)
-    return _bundle(tx, [_info(row) for row in tx.conn.execute(query)])
+    query = _DUE if entity is None else _DUE.where(link.c.entity == entity)
+    wanted = {"b_after": after, "b_limit": limit}
+    return _bundle(tx, [_info(row) for row in tx.conn.execute(query, wanted)])
 
 
 def bundles(tx: Tx, ids: Sequence[int]) -> dict[int, Bundle]:
     """Load links by id."""
     infos = [
-        _info(row)
-        for part in chunks(list(ids))
-        for row in tx.conn.execute(select(link).where(link.c.id.in_(part)))
+        _info(row) for part in chunks(list(ids)) for row in tx.conn.execute(_LINKS, {"b_ids": part})
     ]
     return {b.link.id: b for b in _bundle(tx, infos)}
 
@@ -241,26 +299,23 @@ def _bundle(tx: Tx, infos: list[LinkInfo]) -> list[Bundle]:
     members: dict[int, dict[Side, Member]] = {i.id: {} for i in infos}
     seen: dict[int, dict[Side, Observation]] = {i.id: {} for i in infos}
     for part in chunks([i.id for i in infos]):
-        for row in tx.conn.execute(select(member).where(member.c.link_id.in_(part))):
+        for row in tx.conn.execute(_MEMBERS, {"b_ids": part}):
             members[row.link_id][Side(row.side)] = _member(tx, row)
-        for row in tx.conn.execute(select(record).where(record.c.link_id.in_(part))):
+        for row in tx.conn.execute(_SEEN, {"b_ids": part}):
             seen[row.link_id][Side(row.side)] = from_row(tx, row)
     return [Bundle(link=i, members=members[i.id], seen=seen[i.id]) for i in infos]
 
 
 def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """(entity, record id) -> link id, for the records that are linked."""
-    wanted: dict[str, list[str]] = {}
+    named: dict[str, list[str]] = {}
     for entity, record_id in refs:
-        wanted.setdefault(entity, []).append(record_id)
+        named.setdefault(entity, []).append(record_id)
     found = {}
-    for entity, ids in wanted.items():
+    for entity, ids in named.items():
         for part in chunks(sorted(set(ids))):
-            for row in tx.conn.execute(
-                select(member.c.id, member.c.link_id).where(
-                    member.c.side == side, member.c.entity == entity, member.c.id.in_(part)
-                )
-            ):
+            wanted = {"b_side": side, "b_entity": entity, "b_ids": part}
+            for row in tx.conn.execute(_MEMBERS_OF, wanted):
                 found[entity, row.id] = row.link_id
     return found
 
@@ -308,10 +363,7 @@ def save_bases(tx: Tx, rows: Sequence[tuple[int, Member]]) -> None:
     """Replace the base and the unconfirmed fields of members."""
     if rows:
         tx.conn.execute(
-            update(member).where(
-                member.c.link_id == bindparam("m_link"),
-                member.c.side == bindparam("m_side"),
-            ),
+            _BASES,
             [
                 {
                     "m_link": link_id,
@@ -332,12 +384,7 @@ def set_reconciled(tx: Tx, revs: Sequence[tuple[int, int]]) -> None:
     """Note the revision reconcile read, unless a later one was noted (compare-and-set)."""
     if revs:
         tx.conn.execute(
-            update(link)
-            .where(
-                link.c.id == bindparam("l_id"),
-                link.c.reconciled_rev < bindparam("l_rev"),
-            )
-            .values(reconciled_rev=bindparam("l_rev")),
+            _RECONCILED,
             [{"l_id": link_id, "l_rev": rev} for link_id, rev in revs],
         )
 
@@ -346,11 +393,7 @@ def save_open(
     tx: Tx, link_id: int, opened: Mapping[str, tuple[str, str]], keep: frozenset[str], now: datetime
 ) -> None:
     """Replace a link's open fields: field -> (kind, why); ``keep`` stay as they are."""
-    tx.conn.execute(
-        delete(open_field).where(
-            open_field.c.link_id == link_id, open_field.c.field.not_in([*opened, *keep])
-        )
-    )
+    tx.conn.execute(_CLOSE_OPEN, {"b_link": link_id, "b_fields": [*opened, *sorted(keep)]})
     tx.upsert(
         open_field,
         [
@@ -365,12 +408,13 @@ def open_fields(
     tx: Tx, links: Sequence[int] | None = None
 ) -> dict[int, dict[str, tuple[str, str]]]:
     """Link id -> field -> (kind, why)."""
-    query = select(open_field)
     found: dict[int, dict[str, tuple[str, str]]] = {}
     parts = [None] if links is None else list(chunks(list(links)))
     for part in parts:
-        rows = tx.conn.execute(
-            query if part is None else query.where(open_field.c.link_id.in_(part))
+        rows = (
+            tx.conn.execute(select(open_field))
+            if part is None
+            else tx.conn.execute(_OPEN_OF, {"b_ids": part})
         )
         for row in rows:
             found.setdefault(row.link_id, {})[row.field] = (row.kind, row.why)
@@ -411,17 +455,7 @@ def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
 
     One that is uncertain is no longer on its way: what it may have made is there to be matched.
     """
-    on_its_way = select(outbox.c.link_id).where(outbox.c.state.in_(("sending", "in doubt")))
-    both = select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1)
-    rows = tx.conn.execute(
-        select(member.c.side, member.c.id, member.c.link_id)
-        .join(link, link.c.id == member.c.link_id)
-        .where(
-            link.c.entity == entity,
-            member.c.link_id.not_in(both),
-            member.c.link_id.not_in(on_its_way),
-        )
-    )
+    rows = tx.conn.execute(_HALF, {"b_entity": entity})
     return {(Side(row.side), row.id): row.link_id for row in rows}
 
 
@@ -491,15 +525,13 @@ def refuse(tx: Tx, entity: str, crm_id: str, erp_id: str, *, reason: str, now: d
 
 def refused(tx: Tx, entity: str) -> set[tuple[str, str]]:
     """All (crm id, erp id) that were said not to be the same."""
-    rows = tx.conn.execute(
-        select(refused_pair.c.crm_id, refused_pair.c.erp_id).where(refused_pair.c.entity == entity)
-    )
+    rows = tx.conn.execute(_REFUSED, {"b_entity": entity})
     return {(row.crm_id, row.erp_id) for row in rows}
 
 
 def suggest(tx: Tx, entity: str, pairs: Sequence[tuple[str, str, str]], now: datetime) -> None:
     """Replace the suggestions of an entity by (crm id, erp id, evidence)."""
-    tx.conn.execute(delete(suggestion).where(suggestion.c.entity == entity))
+    tx.conn.execute(_NO_SUGGESTIONS, {"b_entity": entity})
     tx.insert_new(
         suggestion,
         [

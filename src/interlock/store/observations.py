@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import EntitySchema, Fields, Presence, Record
 from interlock.store.database import Tx, chunks
+from interlock.store.sqlite import fixed
 from interlock.store.tables import link, record
 
 __all__ = [
@@ -25,12 +26,68 @@ __all__ = [
     "load",
     "mark_refetch",
     "note_absent",
+    "present",
     "raise_revision",
     "refetch_due",
     "save_page",
     "some_present",
     "unlinked",
 ]
+
+
+_OF_ENTITY = (record.c.side == bindparam("b_side"), record.c.entity == bindparam("b_entity"))
+_NAMED = (*_OF_ENTITY, record.c.id.in_(bindparam("b_ids", expanding=True)))
+_THERE = record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED))
+_LOAD = fixed(select(record).where(*_NAMED))
+_UPDATE = fixed(update(record).where(*_OF_ENTITY, record.c.id == bindparam("b_id")))
+_SEEN = fixed(
+    update(record)
+    .where(*_NAMED, record.c.instant < bindparam("b_instant"))
+    .values(instant=bindparam("b_instant"))
+)
+_SHOWN = fixed(update(record).where(*_NAMED).values(absent_since=None))
+_SHOWN_NOW = fixed(
+    update(record).where(*_NAMED).values(absent_since=None, refetch_at=None, refetch_tries=0)
+)
+_SWEPT = fixed(update(record).where(*_NAMED).values(absent_since=None, sweep=bindparam("b_sweep")))
+_SWEPT_NOW = fixed(
+    update(record)
+    .where(*_NAMED)
+    .values(absent_since=None, refetch_at=None, refetch_tries=0, sweep=bindparam("b_sweep"))
+)
+_RAISE = fixed(
+    update(link).where(link.c.id.in_(bindparam("b_ids", expanding=True))).values(rev=link.c.rev + 1)
+)
+_REFETCH = fixed(update(record).where(*_NAMED).values(refetch_at=bindparam("b_at")))
+_DUE = fixed(
+    select(record.c.id)
+    .where(*_OF_ENTITY, record.c.refetch_at <= bindparam("b_now"))
+    .order_by(record.c.refetch_at)
+    .limit(bindparam("b_limit"))
+)
+_DUE_ENTITIES = fixed(
+    select(record.c.entity)
+    .distinct()
+    .where(record.c.side == bindparam("b_side"), record.c.refetch_at <= bindparam("b_now"))
+)
+_ABSENT = fixed(
+    select(record.c.id).where(
+        *_OF_ENTITY,
+        record.c.sweep < bindparam("b_sweep"),
+        record.c.first_seen < bindparam("b_started"),
+        record.c.instant < bindparam("b_started"),
+        _THERE,
+    )
+)
+_UNLINKED = fixed(
+    select(record)
+    .where(*_OF_ENTITY, record.c.link_id.is_(None), record.c.presence == Presence.PRESENT)
+    .order_by(record.c.id)
+)
+_PRESENT = fixed(
+    select(record).where(*_OF_ENTITY, record.c.presence == Presence.PRESENT).order_by(record.c.id)
+)
+_COUNT = fixed(select(func.count()).select_from(record).where(*_OF_ENTITY, _THERE))
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,11 +171,7 @@ def save_page(
     known = {
         row.id: row
         for part in chunks(list(by_id))
-        for row in tx.conn.execute(
-            select(record).where(
-                record.c.side == side, record.c.entity == entity, record.c.id.in_(part)
-            )
-        )
+        for row in tx.conn.execute(_LOAD, _named(side, entity, part))
     }
     inserts: list[dict[str, Any]] = []
     updates: list[dict[str, Any]] = []
@@ -150,7 +203,7 @@ def save_page(
             if not unchanged:
                 dropped.append(item.id)
         else:
-            updates.append(values | {"r_id": item.id, "sweep": max(sweep, old.sweep)})
+            updates.append(values | {"b_id": item.id, "sweep": max(sweep, old.sweep)})
             # a field that turns unknown, or can be read again, changes what may be written
             noticed = not unchanged or old.problems != values["problems"]
             if noticed and old.link_id is not None:
@@ -162,7 +215,7 @@ def save_page(
             _touch(tx, side, entity, dropped, None, sweep)
         mark_refetch(tx, side, entity, dropped, read_from + read_lag)
     raise_revision(tx, links)
-    changed = tuple(u["r_id"] for u in updates if known[u["r_id"]].hash != u["hash"])
+    changed = tuple(u["b_id"] for u in updates if known[u["b_id"]].hash != u["hash"])
     return PageResult(
         new=tuple(i["id"] for i in inserts),
         changed=changed,
@@ -222,90 +275,51 @@ def _write(
     if inserts:
         tx.conn.execute(record.insert(), inserts)
     if updates:
-        tx.conn.execute(
-            update(record).where(
-                record.c.side == side, record.c.entity == entity, record.c.id == bindparam("r_id")
-            ),
-            updates,
-        )
+        named = {"b_side": side, "b_entity": entity}
+        tx.conn.execute(_UPDATE, [named | values for values in updates])
 
 
 def _touch(
     tx: Tx, side: Side, entity: str, ids: list[str], instant: datetime | None, sweep: int
 ) -> None:
-    values: dict[str, Any] = {"absent_since": None}
-    if instant is not None:
-        values |= {"refetch_at": None, "refetch_tries": 0}
-    if sweep:
-        values["sweep"] = sweep
+    if instant is None:
+        shown = _SWEPT if sweep else _SHOWN
+    else:
+        shown = _SWEPT_NOW if sweep else _SHOWN_NOW
     for part in chunks(ids):
-        where = (record.c.side == side, record.c.entity == entity, record.c.id.in_(part))
-        tx.conn.execute(update(record).where(*where).values(**values))
+        named = _named(side, entity, part)
+        tx.conn.execute(shown, named | {"b_sweep": sweep} if sweep else named)
         if instant is not None:
-            tx.conn.execute(
-                update(record).where(*where, record.c.instant < instant).values(instant=instant)
-            )
+            tx.conn.execute(_SEEN, named | {"b_instant": instant})
 
 
 def raise_revision(tx: Tx, links: Iterable[int]) -> None:
     """Mark links to be reconciled again (rule 11)."""
     for part in chunks(sorted(links)):
-        tx.conn.execute(update(link).where(link.c.id.in_(part)).values(rev=link.c.rev + 1))
+        tx.conn.execute(_RAISE, {"b_ids": part})
 
 
 def mark_refetch(tx: Tx, side: Side, entity: str, ids: Sequence[str], at: datetime) -> None:
     """Ask for records to be fetched by id from ``at`` on."""
     for part in chunks(list(ids)):
-        tx.conn.execute(
-            update(record)
-            .where(
-                record.c.side == side,
-                record.c.entity == entity,
-                record.c.id.in_(part),
-            )
-            .values(refetch_at=at)
-        )
+        tx.conn.execute(_REFETCH, _named(side, entity, part) | {"b_at": at})
 
 
 def due_refetch(tx: Tx, side: Side, entity: str, now: datetime, limit: int) -> list[str]:
     """Ids due to be fetched."""
-    rows = tx.conn.execute(
-        select(record.c.id)
-        .where(
-            record.c.side == side,
-            record.c.entity == entity,
-            record.c.refetch_at <= now,
-        )
-        .order_by(record.c.refetch_at)
-        .limit(limit)
-    )
-    return list(rows.scalars())
+    wanted = {"b_side": side, "b_entity": entity, "b_now": now, "b_limit": limit}
+    return list(tx.conn.execute(_DUE, wanted).scalars())
 
 
 def refetch_due(tx: Tx, side: Side, now: datetime) -> set[str]:
     """Entities of which something is due to be fetched."""
-    return set(
-        tx.conn.execute(
-            select(record.c.entity)
-            .distinct()
-            .where(record.c.side == side, record.c.refetch_at <= now)
-        ).scalars()
-    )
+    return set(tx.conn.execute(_DUE_ENTITIES, {"b_side": side, "b_now": now}).scalars())
 
 
 def absent(tx: Tx, side: Side, entity: str, sweep: int, started: datetime) -> list[str]:
     """Ids a finished sweep did not show although they were there when it started."""
-    rows = tx.conn.execute(
-        select(record.c.id).where(
-            record.c.side == side,
-            record.c.entity == entity,
-            record.c.sweep < sweep,
-            record.c.first_seen < started,
-            record.c.instant < started,
-            record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)),
-        )
-    )
-    return list(rows.scalars())
+    wanted = {"b_side": side, "b_entity": entity, "b_sweep": sweep, "b_started": started}
+    return list(tx.conn.execute(_ABSENT, wanted).scalars())
 
 
 def note_absent(
@@ -326,11 +340,7 @@ def note_absent(
     gone: list[str] = []
     links: set[int] = set()
     for part in chunks(list(ids)):
-        for row in tx.conn.execute(
-            select(record).where(
-                record.c.side == side, record.c.entity == entity, record.c.id.in_(part)
-            )
-        ).all():
+        for row in tx.conn.execute(_LOAD, _named(side, entity, part)).all():
             where = (record.c.side == side, record.c.entity == entity, record.c.id == row.id)
             if row.absent_since is None:
                 tx.conn.execute(
@@ -362,45 +372,31 @@ def load(tx: Tx, side: Side, entity: str, ids: Sequence[str]) -> dict[str, Obser
     """Observations by record id."""
     found = {}
     for part in chunks(list(ids)):
-        for row in tx.conn.execute(
-            select(record).where(
-                record.c.side == side, record.c.entity == entity, record.c.id.in_(part)
-            )
-        ):
+        for row in tx.conn.execute(_LOAD, _named(side, entity, part)):
             found[row.id] = from_row(tx, row)
     return found
 
 
 def unlinked(tx: Tx, side: Side, entity: str) -> list[Observation]:
     """Present records without a link."""
-    rows = tx.conn.execute(
-        select(record)
-        .where(
-            record.c.side == side,
-            record.c.entity == entity,
-            record.c.link_id.is_(None),
-            record.c.presence == Presence.PRESENT,
-        )
-        .order_by(record.c.id)
-    )
+    rows = tx.conn.execute(_UNLINKED, {"b_side": side, "b_entity": entity})
+    return [from_row(tx, row) for row in rows]
+
+
+def present(tx: Tx, side: Side, entity: str) -> list[Observation]:
+    """All present records, in the order of their ids."""
+    rows = tx.conn.execute(_PRESENT, {"b_side": side, "b_entity": entity})
     return [from_row(tx, row) for row in rows]
 
 
 def count(tx: Tx, side: Side, entity: str) -> int:
     """How many records are known and not gone."""
-    from sqlalchemy import func
+    found = tx.conn.execute(_COUNT, {"b_side": side, "b_entity": entity})
+    return int(found.scalar_one())
 
-    return int(
-        tx.conn.execute(
-            select(func.count())
-            .select_from(record)
-            .where(
-                record.c.side == side,
-                record.c.entity == entity,
-                record.c.presence.in_((Presence.PRESENT, Presence.ARCHIVED)),
-            )
-        ).scalar_one()
-    )
+
+def _named(side: Side, entity: str, ids: Sequence[str]) -> dict[str, Any]:
+    return {"b_side": side, "b_entity": entity, "b_ids": ids}
 
 
 def from_row(tx: Tx, row: Any) -> Observation:

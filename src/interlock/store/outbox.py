@@ -8,11 +8,12 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, WriteKind
 from interlock.store.database import Tx, chunks
+from interlock.store.sqlite import fixed
 from interlock.store.tables import approval, creation, outbox
 
 __all__ = [
@@ -93,6 +94,72 @@ class OutboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: datetime | None = None
 
 
+_NOW: BindParameter[Any] = bindparam("b_now")
+_TARGET: BindParameter[Any] = bindparam("b_target")
+_IDS: BindParameter[Any] = bindparam("b_ids", expanding=True)
+_LINKS: BindParameter[Any] = bindparam("b_links", expanding=True)
+_ORDER = (outbox.c.priority, outbox.c.created_at, outbox.c.link_id)
+_IS_DUE = and_(
+    or_(outbox.c.lease.is_(None), outbox.c.lease_until <= _NOW),
+    outbox.c.due_at <= _NOW,
+    outbox.c.needs_approval.is_(False),
+    outbox.c.state.in_(
+        (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
+    ),
+)
+_MINE = (outbox.c.id.in_(_IDS), outbox.c.lease.in_(bindparam("b_leases", expanding=True)))
+_PUT = fixed(outbox.insert())
+_REPLACED = fixed(
+    delete(outbox).where(
+        outbox.c.link_id.in_(_LINKS),
+        outbox.c.target == _TARGET,
+        outbox.c.state != WriteState.SENDING,
+    )
+)
+_OF_LINKS = fixed(select(outbox).where(outbox.c.link_id.in_(_LINKS)))
+_PENDING = fixed(select(outbox).order_by(*_ORDER))
+_CLAIMABLE = fixed(select(outbox.c.target, outbox.c.entity).distinct().where(_IS_DUE))
+_CLAIM = fixed(
+    select(outbox)
+    .where(outbox.c.target == _TARGET, outbox.c.entity == bindparam("b_entity"), _IS_DUE)
+    .order_by(*_ORDER)
+    .limit(bindparam("b_limit"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIMED = fixed(
+    update(outbox)
+    .where(outbox.c.id.in_(_IDS))
+    .values(lease=bindparam("b_lease"), lease_until=bindparam("b_until"))
+)
+_HELD = fixed(select(outbox.c.id).where(*_MINE))
+# or another worker could take over a lease that runs out between look and mark
+_HELD_FOR_UPDATE = fixed(select(outbox.c.id).where(*_MINE).with_for_update())
+_FINISH = fixed(delete(outbox).where(*_MINE))
+_SENDING = fixed(update(outbox).where(outbox.c.id == bindparam("w_id")))
+_EARLIEST = fixed(
+    select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
+        outbox.c.target.in_(bindparam("b_targets", expanding=True)),
+        outbox.c.state.in_((WriteState.IN_DOUBT, WriteState.SENDING)),
+    )
+)
+_DONE = fixed(
+    update(creation)
+    .where(creation.c.reference == bindparam("c_ref"), creation.c.done_at.is_(None))
+    .values(record_id=bindparam("c_id"), done_at=bindparam("c_at"))
+)
+_MADE_AS = fixed(
+    select(creation.c.reference, creation.c.record_id).where(
+        creation.c.reference.in_(_IDS), creation.c.done_at.is_not(None)
+    )
+)
+_APPROVED = fixed(select(approval.c.digest).where(approval.c.digest.in_(_IDS)))
+_WAKE = fixed(
+    update(outbox)
+    .where(outbox.c.state == WriteState.WAITING, outbox.c.due_at > _NOW)
+    .values(due_at=_NOW)
+)
+
+
 def _row(tx: Tx, w: OutboxWrite) -> dict[str, Any]:
     schema = tx.schema[w.entity]
     source = tx.schema[w.source_entity or w.entity]
@@ -169,15 +236,9 @@ def put(tx: Tx, writes: Sequence[OutboxWrite]) -> None:
         targets = {(w.link_id, w.target) for w in writes if w.link_id in part}
         for target in {t for _, t in targets}:
             ids = [link_id for link_id, t in targets if t is target]
-            tx.conn.execute(
-                delete(outbox).where(
-                    outbox.c.link_id.in_(ids),
-                    outbox.c.target == target,
-                    outbox.c.state != WriteState.SENDING,
-                )
-            )
+            tx.conn.execute(_REPLACED, {"b_links": ids, "b_target": target})
     if writes:
-        tx.conn.execute(outbox.insert(), [_row(tx, w) for w in writes])
+        tx.conn.execute(_PUT, [_row(tx, w) for w in writes])
 
 
 def remove(tx: Tx, ids: Sequence[str]) -> None:
@@ -192,33 +253,20 @@ def of_links(tx: Tx, links: Sequence[int]) -> dict[tuple[int, Side], OutboxWrite
     """Undelivered writes by link and target."""
     found = {}
     for part in chunks(list(links)):
-        for row in tx.conn.execute(select(outbox).where(outbox.c.link_id.in_(part))):
+        for row in tx.conn.execute(_OF_LINKS, {"b_links": part}):
             found[row.link_id, Side(row.target)] = _write(tx, row)
     return found
 
 
 def pending(tx: Tx, *states: WriteState) -> list[OutboxWrite]:
     """All undelivered writes, or those in the given states, in the order of delivery."""
-    query = select(outbox).order_by(outbox.c.priority, outbox.c.created_at, outbox.c.link_id)
-    if states:
-        query = query.where(outbox.c.state.in_(states))
+    query = _PENDING.where(outbox.c.state.in_(states)) if states else _PENDING
     return [_write(tx, row) for row in tx.conn.execute(query)]
-
-
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(
-        or_(outbox.c.lease.is_(None), outbox.c.lease_until <= now),
-        outbox.c.due_at <= now,
-        outbox.c.needs_approval.is_(False),
-        outbox.c.state.in_(
-            (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
-        ),
-    )
 
 
 def claimable(tx: Tx, now: datetime) -> set[tuple[Side, str]]:
     """Targets and entities that have writes to be claimed now."""
-    rows = tx.conn.execute(select(outbox.c.target, outbox.c.entity).distinct().where(_is_due(now)))
+    rows = tx.conn.execute(_CLAIMABLE, {"b_now": now})
     return {(Side(row.target), row.entity) for row in rows}
 
 
@@ -237,25 +285,11 @@ def claim(
     Ready and waiting ones that are due, those in doubt whose time has come, and those left in
     ``sending`` by a process that died, once their lease has run out.
     """
-    query = (
-        select(outbox)
-        .where(
-            outbox.c.target == target,
-            outbox.c.entity == entity,
-            _is_due(now),
-        )
-        .order_by(outbox.c.priority, outbox.c.created_at, outbox.c.link_id)
-        .limit(limit)
-    )
-    if tx.conn.dialect.name == "postgresql":
-        query = query.with_for_update(skip_locked=True)
-    rows = tx.conn.execute(query).all()
+    wanted = {"b_target": target, "b_entity": entity, "b_now": now, "b_limit": limit}
+    rows = tx.conn.execute(_CLAIM, wanted).all()
     for part in chunks([row.id for row in rows]):
-        tx.conn.execute(
-            update(outbox)
-            .where(outbox.c.id.in_(part))
-            .values(lease=lease, lease_until=now + lease_for)
-        )
+        claimed = {"b_ids": part, "b_lease": lease, "b_until": now + lease_for}
+        tx.conn.execute(_CLAIMED, claimed)
     return [
         msgspec.structs.replace(_write(tx, row), lease=lease, lease_until=now + lease_for)
         for row in rows
@@ -273,14 +307,8 @@ def mark_sending(
     lease = writes[0].lease
     held: set[str] = set()
     for part in chunks(ids):
-        held |= set(
-            tx.conn.execute(
-                select(outbox.c.id)
-                .where(outbox.c.id.in_(part), outbox.c.lease == lease)
-                # or another worker could take over a lease that runs out between look and mark
-                .with_for_update()
-            ).scalars()
-        )
+        mine = {"b_ids": part, "b_leases": [lease]}
+        held |= set(tx.conn.execute(_HELD_FOR_UPDATE, mine).scalars())
     sending = [
         msgspec.structs.replace(
             w, state=WriteState.SENDING, sent_at=now, waits_for=None, lease_until=until
@@ -290,7 +318,7 @@ def mark_sending(
     ]
     if sending:
         tx.conn.execute(
-            update(outbox).where(outbox.c.id == bindparam("w_id")),
+            _SENDING,
             [
                 {
                     "w_id": w.id,
@@ -333,12 +361,9 @@ def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
     """Delete delivered writes; returns the ids of those whose lease was still ours."""
     held: set[str] = set()
     for part in chunks(list(writes)):
-        ids = [w.id for w in part]
-        mine = outbox.c.lease.in_({w.lease for w in part})
-        held |= set(
-            tx.conn.execute(select(outbox.c.id).where(outbox.c.id.in_(ids), mine)).scalars()
-        )
-        tx.conn.execute(delete(outbox).where(outbox.c.id.in_(ids), mine))
+        mine = _leased(part)
+        held |= set(tx.conn.execute(_HELD, mine).scalars())
+        tx.conn.execute(_FINISH, mine)
     return held
 
 
@@ -367,12 +392,7 @@ def revive(tx: Tx, link_id: int, target: Side, now: datetime) -> bool:
 
 def earliest_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
     """When the next write to one of these sides whose outcome is not known may be looked up."""
-    return tx.conn.execute(
-        select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
-            outbox.c.target.in_(sides),
-            outbox.c.state.in_((WriteState.IN_DOUBT, WriteState.SENDING)),
-        )
-    ).scalar_one_or_none()
+    return tx.conn.execute(_EARLIEST, {"b_targets": list(sides)}).scalar_one_or_none()
 
 
 def issue_references(tx: Tx, writes: Sequence[OutboxWrite], now: datetime) -> None:
@@ -399,13 +419,8 @@ def creations_done(tx: Tx, made: Sequence[tuple[str, str]], now: datetime) -> No
     """Record that creates succeeded, as (reference, record id); they are never done again."""
     if made:
         tx.conn.execute(
-            update(creation)
-            .where(
-                creation.c.reference == bindparam("c_ref"),
-                creation.c.done_at.is_(None),
-            )
-            .values(record_id=bindparam("c_id"), done_at=now),
-            [{"c_ref": reference, "c_id": record_id} for reference, record_id in made],
+            _DONE,
+            [{"c_ref": ref, "c_id": record_id, "c_at": now} for ref, record_id in made],
         )
 
 
@@ -453,9 +468,7 @@ def approved(tx: Tx, digests: Sequence[str]) -> set[str]:
     """Those of the digests that a person approved."""
     found: set[str] = set()
     for part in chunks(list(digests)):
-        found |= set(
-            tx.conn.execute(select(approval.c.digest).where(approval.c.digest.in_(part))).scalars()
-        )
+        found |= set(tx.conn.execute(_APPROVED, {"b_ids": part}).scalars())
     return found
 
 
@@ -463,22 +476,14 @@ def made_as(tx: Tx, references: Sequence[str]) -> dict[str, str]:
     """Reference -> record it made, of those whose create succeeded once."""
     found = {}
     for part in chunks(list(references)):
-        for row in tx.conn.execute(
-            select(creation.c.reference, creation.c.record_id).where(
-                creation.c.reference.in_(part), creation.c.done_at.is_not(None)
-            )
-        ):
+        for row in tx.conn.execute(_MADE_AS, {"b_ids": part}):
             found[row.reference] = row.record_id
     return found
 
 
 def wake(tx: Tx, now: datetime) -> None:
     """Look again at once at what waits for another record, because one was linked."""
-    tx.conn.execute(
-        update(outbox)
-        .where(outbox.c.state == WriteState.WAITING, outbox.c.due_at > now)
-        .values(due_at=now)
-    )
+    tx.conn.execute(_WAKE, {"b_now": now})
 
 
 def release_if(tx: Tx, w: OutboxWrite, **changes: Any) -> None:
@@ -498,17 +503,13 @@ def held(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
     """Ids of the claimed writes whose lease is still ours."""
     found: set[str] = set()
     for part in chunks(list(writes)):
-        found |= set(
-            tx.conn.execute(
-                select(outbox.c.id)
-                .where(
-                    outbox.c.id.in_([w.id for w in part]),
-                    outbox.c.lease.in_({w.lease for w in part}),
-                )
-                .with_for_update()
-            ).scalars()
-        )
+        found |= set(tx.conn.execute(_HELD_FOR_UPDATE, _leased(part)).scalars())
     return found
+
+
+def _leased(writes: Sequence[OutboxWrite]) -> dict[str, Any]:
+    leases = sorted({w.lease for w in writes if w.lease is not None})
+    return {"b_ids": [w.id for w in writes], "b_leases": leases}
 
 
 def waiting_blanks(tx: Tx, target: Side, entity: str, field: str, *, but: set[int]) -> int:

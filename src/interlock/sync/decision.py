@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities
-from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
+from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge, respelled
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.history import Event
@@ -104,6 +104,7 @@ def decide(
         decision, rebased = _merge_bundle(pair, bundle, rules, translate)
         result.bases += [(link.id, m) for m in rebased]
         kept = _note(pair, run, bundle, decision, opened, result)
+        _note_silent(pair, bundle, rules, decision, opened, kept)
         for side in Side:
             changes[side] = {o.field: o for o in decision.writes(side)}
     if not missing:
@@ -191,6 +192,23 @@ def _note(
     # a field at rest that was flagged or not taken stays open until both sides agree again
     settled = {o.field for o in decision.outcomes}
     return frozenset(_differing(pair, bundle, known) - settled)
+
+
+def _note_silent(
+    pair: Pair,
+    bundle: Bundle,
+    rules: EntityRules,
+    decision: Decision,
+    opened: dict[str, tuple[str, str]],
+    kept: frozenset[str],
+) -> None:
+    """Note fields that differ at rest: somebody went back to what had been flagged before."""
+    decided = {o.field for o in decision.outcomes} | kept
+    resting = {r.field for r in rules.merged()} - decided
+    for field in sorted(_differing(pair, bundle, resting)):
+        crm, erp = (_shown(pair, bundle, side)[field] for side in Side)
+        if not isinstance(crm, Ref) and not respelled(crm, erp):
+            opened[field] = ("different", "the sides differ, and neither has changed since")
 
 
 def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:

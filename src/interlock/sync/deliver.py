@@ -34,6 +34,9 @@ __all__ = ["deliver"]
 LEASE_MARGIN = timedelta(seconds=30)
 WAIT = timedelta(seconds=30)
 """Until a write that waits for a record is looked at again, unless one is linked before."""
+TARDY = timedelta(seconds=1)
+"""A call begins so soon after ``sending`` was committed, or within a tenth of the settle time; the
+settle time counts from that commit, so others may take a later one for never made."""
 RIGHT_WAIT = timedelta(minutes=5)
 """Until writes that the credentials lack a right for are tried again."""
 
@@ -298,6 +301,8 @@ class _Batch(Recovery):
         sending = await self.pair.store.call(self._mark_sending, writes)
         if not sending:
             return
+        if await self._give_back_if_late(sending):
+            return
         requests = [request_of(w) for w in sending]
         try:
             receipts = await self._keep(
@@ -315,6 +320,20 @@ class _Batch(Recovery):
         except UnknownOutcomeError:
             receipts = _all(sending, Outcome.UNKNOWN)
         await self._settle(receipts, self._tried(sending, receipts))
+
+    async def _give_back_if_late(self, sending: Sequence[OutboxWrite]) -> bool:
+        """Send nothing once this process stood still since it committed that it would."""
+        now = self.pair.clock()
+        since = max(now - w.sent_at for w in sending if w.sent_at is not None)
+        if since <= max(TARDY, self.caps.settle_time / 10):
+            return False
+
+        def _return(tx: Tx) -> None:
+            for w in sending:
+                outbox.release(tx, w, state=WriteState.READY, due_at=now)
+
+        await self.pair.store.call(_return)
+        return True
 
     def _tried(
         self, writes: Sequence[OutboxWrite], receipts: Sequence[Receipt]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 
 from interlock.governance.rules import CreatePolicy, Side
 from interlock.matching.exact import (
@@ -21,6 +21,7 @@ from interlock.store import feeds, history, links, observations, outbox
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
 from interlock.store.observations import Observation
+from interlock.store.sqlite import fixed
 from interlock.store.tables import record
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
@@ -36,6 +37,28 @@ def matched_at(tx: Tx, entity: str) -> str | None:
     return feeds.get_meta(tx, f"matched:{entity}")
 
 
+_FREE = fixed(
+    select(record.c.entity)
+    .distinct()
+    .where(
+        record.c.link_id.is_(None),
+        record.c.presence == "present",
+        record.c.unlinked.is_distinct_from("parked"),
+    )
+)
+_MARK = fixed(
+    update(record)
+    .where(
+        record.c.side == bindparam("b_side"),
+        record.c.entity == bindparam("b_entity"),
+        record.c.id.in_(bindparam("b_ids", expanding=True)),
+        record.c.link_id.is_(None),
+        record.c.unlinked.is_distinct_from("parked"),
+    )
+    .values(unlinked=bindparam("b_state"))
+)
+
+
 async def link_records(pair: Pair, run: Run) -> None:
     """Match the free records of every entity whose two lists have been read in full."""
     merged = pair.merged()
@@ -47,15 +70,7 @@ async def link_records(pair: Pair, run: Run) -> None:
 
 def _unsettled(tx: Tx) -> set[str]:
     """Entities with free records, or whose lists were never matched."""
-    rows = tx.conn.execute(
-        select(record.c.entity)
-        .distinct()
-        .where(
-            record.c.link_id.is_(None),
-            record.c.presence == "present",
-            record.c.unlinked.is_distinct_from("parked"),
-        )
-    )
+    rows = tx.conn.execute(_FREE)
     matched = feeds.all_meta(tx)
     return set(rows.scalars()) | {e for e in MATCHED if f"matched:{e}" not in matched}
 
@@ -88,16 +103,7 @@ def _candidates(
 
     A record whose link still lacks the other side is free.
     """
-    rows = tx.conn.execute(
-        select(record)
-        .where(
-            record.c.side == side,
-            record.c.entity == entity,
-            record.c.presence == "present",
-        )
-        .order_by(record.c.id)
-    )
-    seen = [observations.from_row(tx, row) for row in rows]
+    seen = observations.present(tx, side, entity)
     signs = _signs_of(tx, entity, side, seen)
     return [
         Candidate(
@@ -192,14 +198,5 @@ def _apply(
 
 def _mark(tx: Tx, side: Side, entity: str, ids: list[str], state: str) -> None:
     for part in chunks(ids):
-        tx.conn.execute(
-            update(record)
-            .where(
-                record.c.side == side,
-                record.c.entity == entity,
-                record.c.id.in_(part),
-                record.c.link_id.is_(None),
-                record.c.unlinked.is_distinct_from("parked"),
-            )
-            .values(unlinked=state)
-        )
+        marked = {"b_side": side, "b_entity": entity, "b_ids": part, "b_state": state}
+        tx.conn.execute(_MARK, marked)

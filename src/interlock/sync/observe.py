@@ -114,7 +114,7 @@ async def _sweep(
     pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
 ) -> None:
     """Read everything; what is missing afterwards is asked for by id, never taken as deleted."""
-    side, entity = feed.side, feed.entity
+    entity = feed.entity
     if feed.sweep_cursor is None:
         if caps.changes and feed.cursor is None:
             # the feed's start is taken before the sweep, so that no change falls between the two;
@@ -130,12 +130,9 @@ async def _sweep(
     for attempt in (1, 2):
         feed = await _sweep_once(pair, connection, caps, feed, run)
         assert feed.sweep_started is not None
-        missing = await pair.store.call(
-            observations.absent, side, entity, feed.sweep_no, feed.sweep_started
-        )
-        known = await pair.store.call(observations.count, side, entity)
-        if len(missing) <= max(pair.patience.believe_shortfall, known // 20):
-            break
+        missing, known = await pair.store.call(_end_if_believed, pair, feed)
+        if missing is None:
+            return
         if attempt == 1:
             feed = msgspec.structs.replace(
                 feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock()
@@ -155,9 +152,18 @@ async def _sweep(
             pair.clock(),
         )
         return
-    now = pair.clock()
-    feed = msgspec.structs.replace(feed, complete_at=now, shortfall=0)
-    await pair.store.call(_end_sweep, feed, missing, now)
+
+
+def _end_if_believed(tx: Tx, pair: Pair, feed: Feed) -> tuple[list[str] | None, int]:
+    """End a sweep that missed few records; else give those it missed, and how many are known."""
+    assert feed.sweep_started is not None
+    side, entity, now = feed.side, feed.entity, pair.clock()
+    missing = observations.absent(tx, side, entity, feed.sweep_no, feed.sweep_started)
+    known = observations.count(tx, side, entity) if missing else 0
+    if len(missing) > max(pair.patience.believe_shortfall, known // 20):
+        return missing, known
+    _end_sweep(tx, msgspec.structs.replace(feed, complete_at=now, shortfall=0), missing, now)
+    return None, known
 
 
 def _end_sweep(tx: Tx, feed: Feed, missing: Sequence[str], now: datetime) -> None:

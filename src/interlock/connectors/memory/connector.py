@@ -114,11 +114,11 @@ class MemoryConnector(Connector):
         if not declared.changes:
             raise NotImplementedError(f"{entity} has no changes feed")
         reader, size, name = self._readers[entity], self._settings.page_size, f"changes {entity}"
-        delay, now = declared.commit_delay, self._clock()
+        # a sweep may not show yet what changed within the read lag before it
+        delay, now = max(declared.commit_delay, declared.read_lag), self._clock()
         if cursor is None or Window.load(cursor, now=now, delay=delay).started is None:
             now = self._client.call(name, MemoryApi.server_time)
-        # what a full read begun now may not show yet has to come with the first round
-        window = Window.load(cursor, now=now, delay=delay + declared.read_lag).begin(now)
+        window = Window.load(cursor, now=now, delay=delay).begin(now)
         after = None
         if window.at_modified is not None and window.at_id is not None:
             after = (window.at_modified, window.at_id)

@@ -58,6 +58,8 @@ def _many(seeds: range, jobs: int, *, keep_going: bool) -> int:
         struck.update(result.struck)
         if result.failures:
             failed.append(result)
+            first = result.failures[0]
+            print(f"seed {result.seed} fails {first.check}: {first.message}", flush=True)
             if len(failed) >= 10 and not keep_going:
                 break
     for result in failed[:10]:

@@ -416,6 +416,35 @@ def values_have_a_source(e: Evidence) -> Iterator[str]:
                     )
 
 
+def never_goes_back(e: Evidence) -> Iterator[str]:
+    """Rule 7: once a newer value went across, an older one of the same record does not follow."""
+    for key, changes in e.by_record.items():
+        side, entity, record_id = key
+        rules = e.world.project.ownership.entities.get(entity)
+        other = e.partner.get(key)
+        if rules is None or other is None or entity not in ("customer", "contact", "product"):
+            continue
+        if sum(c.by_program for c in changes) < 2:
+            continue
+        for rule in rules.merged():
+            facts = e.facts(side, entity, rule.field)
+            given = [(c.number, v) for c, _, v in e.edits(other, rule.field) if not c.by_program]
+            newest = -1
+            for change, _, after in e.edits(key, rule.field):
+                if not change.by_program or change.late or change.bent or isinstance(after, Ref):
+                    continue
+                e.made += 1
+                stood = [n for n, v in given if n < change.number and agree(after, v, facts)]
+                if not stood:
+                    continue
+                if stood[-1] < newest:
+                    yield (
+                        f"{side} {entity} {record_id} {rule.field}: {after!r} was written after "
+                        "a newer value had been"
+                    )
+                newest = max(newest, stood[-1])
+
+
 # ── the boundary ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -741,6 +770,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         no_invented_blanks,
         owners_are_obeyed,
         values_have_a_source,
+        never_goes_back,
         boundary_kept,
         created_once,
         created_at_all,

@@ -18,8 +18,6 @@ NOT_YET: dict[str, str] = {
     "holds": "episodes of credit holds (rule 26): the process is not there yet",
     "blast limits": "limits and breaker (rule 14) are not there yet",
     "map change": "a changed ownership map (rule 15) needs `plan --against`",
-    "late sending": "a worker that stands still between its last commit and the call for longer "
-    "than the settle time: no client can rule out a second create there",
 }
 """Faults of the contract that are generated but left out of histories, or not there, and why."""
 
@@ -103,6 +101,9 @@ _FAULTS = {
     "crash": 6,
     "lost_token": 1,
     "die_sending": 5,
+    "stand_still": 4,
+    "edit_meanwhile": 6,
+    "resize": 2,
 }
 _POPULATION = (
     "add_product",
@@ -132,7 +133,7 @@ _THEMES: dict[str, dict[str, int]] = {
         ),
         5,
     ),
-    "reads": {"lag": 6, "edit_late": 5, "edit_again": 3, "hide_column": 2},
+    "reads": {"lag": 6, "edit_late": 5, "edit_again": 3, "hide_column": 2, "edit_meanwhile": 3},
     "writes": dict.fromkeys(
         (
             "finish_late",
@@ -162,7 +163,7 @@ def make_history(seed: int) -> History:
     for _ in range(rng.randint(8, 26)):
         roll = rng.random()
         if roll < 0.22:
-            steps.append(_step(rng, "workers" if rng.random() < 0.2 else "sync", ""))
+            steps.append(_step(rng, "workers" if rng.random() < 0.25 else "sync", ""))
         elif roll < 0.30:
             steps.append(_step(rng, "wait", ""))
         elif roll < 0.48 and faulty:

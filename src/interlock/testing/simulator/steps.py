@@ -41,9 +41,10 @@ def take(world: World, step: Step) -> None:
             world.sync(full=rng.random() < 0.1)
             world.pass_time(rng.choice((1.0, 60.0)))
         case "workers":
-            world.say("two workers sync at once")
-            world.struck["two workers"] += 1
-            world.sync(workers=2, turns=step.seed)
+            number = rng.choice((2, 2, 3))
+            world.say(f"{number} workers sync at once")
+            world.struck[f"{number} workers"] += 1
+            world.sync(workers=number, turns=step.seed)
         case "rest":
             world.first_plan = world.first_plan or len(world.journal.changes)
             world.approve()
@@ -194,6 +195,40 @@ def _crash(world: World, rng: Random) -> str:
     return f"the process dies {when} the commit of its transaction {world.store.crash_in}"
 
 
+def _stand_still(world: World, rng: Random) -> str:
+    """The process stands still behind a commit: what it then sends, it sends late."""
+    after, seconds = rng.randint(1, 60), rng.choice((0.5, 3.0, 20.0, 90.0))
+
+    def stand() -> None:
+        world.struck["process stands still"] += 1
+        world.pass_time(seconds)
+
+    world.store.meanwhile[after] = stand
+    return f"the process stands still for {seconds} s after its transaction {after}"
+
+
+def _edit_meanwhile(world: World, rng: Random) -> str:
+    """Somebody works while the engine is between a read and what follows from it."""
+    after, kind, seed = rng.randint(1, 60), rng.choice(_MEANWHILE), rng.getrandbits(32)
+
+    def act() -> None:
+        world.struck["edit during a sync"] += 1
+        world.people.act(kind, seed)
+        world.say(f"  meanwhile: {world.people.said}")
+
+    world.store.meanwhile[after] = act
+    return f"somebody works while the engine syncs, after its transaction {after}"
+
+
+_MEANWHILE = ("edit", "edit_again", "edit_again", "edit_same_field", "tear", "reopen", "add_twins")
+
+
+def _resize(world: World, rng: Random) -> str:
+    world.resize(rng)
+    world.struck["other page and batch sizes"] += 1
+    return "the process starts anew with other page and batch sizes"
+
+
 def _die_sending(world: World, rng: Random) -> str:
     """The process dies while a write is on its way: before the system did it, or after."""
     system, arrived = _system(world, rng), rng.random() < 0.6
@@ -255,5 +290,8 @@ FAULTS: Mapping[str, Callable[[World, Random], str]] = {
     "conceal": _conceal,
     "crash": _crash,
     "die_sending": _die_sending,
+    "stand_still": _stand_still,
+    "edit_meanwhile": _edit_meanwhile,
+    "resize": _resize,
 }
 """Faults by name; each arms itself and says what it will do."""

@@ -28,7 +28,8 @@ T = TypeVar("T")
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One saved state of one record.
 
-    ``by_program``: the engine wrote it.  ``bent``: a fault changed what was written.
+    ``by_program``: the engine wrote it.  ``bent``: a fault changed what was written.  ``late``:
+    the program had given up waiting for it.
     """
 
     number: int
@@ -40,6 +41,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: Row
     by_program: bool
     bent: bool = False
+    late: bool = False
 
 
 @dataclass
@@ -102,6 +104,7 @@ class WatchedSystem(MemorySystem):
                 after=kept,
                 by_program=self.journal.by_program,
                 bent=self.journal.bent and self.journal.by_program,
+                late="late" in self.journal.actors,
             )
         )
         self.mischief.changed(before, kept)
@@ -222,7 +225,9 @@ class Mischief(Faults):
         due = [late for late in self._late if late[0] <= now]
         self._late = [late for late in self._late if late[0] > now]
         for _, carry_out in due:
-            self.system.journal.as_actor("program", carry_out)
+            self.system.journal.as_actor(
+                "late", lambda c=carry_out: self.system.journal.as_actor("program", c)
+            )
 
     def due(self) -> list[datetime]:
         """When calls that were broken off will be carried out."""

@@ -30,6 +30,7 @@ from interlock.service.session import Session, make_session
 from interlock.store import dead_letters, outbox
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import WriteState
+from interlock.store.sqlite import fixed
 from interlock.store.tables import outbox as outbox_table
 from interlock.store.tables import record as record_table
 from interlock.sync.progress import Run
@@ -43,6 +44,13 @@ __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
 T = TypeVar("T")
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 REST_ROUNDS = 14
+_STEPS = (*(0, 1, 2) * 12, 25)
+_GONE = fixed(
+    select(record_table.c.side, record_table.c.entity, record_table.c.id).where(
+        record_table.c.presence == "gone"
+    )
+)
+_UNAPPROVED = fixed(select(func.count()).where(outbox_table.c.needs_approval.is_(True)))
 
 
 class Crash(BaseException):
@@ -64,7 +72,9 @@ class SimStore(Store):
     dead = False
     transactions = 0
     turns: Random | None = None
-    """Set while two workers take turns: at each transaction the other may go on."""
+    """Set while several workers take turns: at each transaction another may go on."""
+    meanwhile: dict[int, Callable[[], None]]
+    """What happens once so many more transactions were committed; the process stands still."""
 
     def run(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run a transaction, unless the process dies before or after it."""
@@ -85,15 +95,22 @@ class SimStore(Store):
         return result
 
     async def call(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
-        """Run a transaction; with two workers the other one may come first."""
-        if self.turns is None:
-            return self.run(work, *args, **kw)
-        for _ in range(self.turns.randrange(3)):
-            await asyncio.sleep(0)
+        """Run a transaction; with several workers others may come first."""
+        await self._let_others()
         result = self.run(work, *args, **kw)
-        for _ in range(self.turns.randrange(3)):
-            await asyncio.sleep(0)
+        if self.meanwhile and self.syncing:
+            self.meanwhile = {n - 1: act for n, act in self.meanwhile.items()}
+            if act := self.meanwhile.pop(0, None):
+                act()
+                await self._let_others(80)
+        await self._let_others()
         return result
+
+    async def _let_others(self, least: int = 0) -> None:
+        """Let other workers go on: a step or two, or long enough to overtake this one."""
+        if self.turns is not None:
+            for _ in range(least or self.turns.choice(_STEPS)):
+                await asyncio.sleep(0)
 
 
 @cache
@@ -114,6 +131,7 @@ def fresh_store() -> SimStore:
     raw = _raw(store)
     raw.deserialize(image)
     store.crash_in, store.dead, store.turns, store.transactions = 0, False, None, 0
+    store.meanwhile = {}
     return store
 
 
@@ -215,6 +233,15 @@ class World:
             new_id=lambda: f"{self._ids.getrandbits(128):032x}",
         )
 
+    def resize(self, rng: Random) -> None:
+        """Start the process anew with other sizes of pages and batches."""
+        for system in self.systems.values():
+            system.settings = system.settings.model_copy(
+                update={"page_size": rng.choice((2, 3, 200)), "batch_size": rng.choice((1, 2, 200))}
+            )
+        self.project = self._project()
+        self.session = self.start()
+
     # ── moving on ────────────────────────────────────────────────────────────────────────────
 
     def say(self, text: str) -> None:
@@ -284,13 +311,7 @@ class World:
         """Note records held to be gone too soon: not deleted, and hidden for less than an hour."""
 
         def gone(tx: Tx) -> list[Any]:
-            return list(
-                tx.conn.execute(
-                    select(record_table.c.side, record_table.c.entity, record_table.c.id).where(
-                        record_table.c.presence == "gone"
-                    )
-                )
-            )
+            return list(tx.conn.execute(_GONE))
 
         for side, entity, record_id in self.store.run(gone):
             system = self.systems[Side(side)]
@@ -326,11 +347,7 @@ class World:
 
     def approve(self) -> int:
         """Look at the plan and approve it, where something waits for that."""
-        waiting = self.store.run(
-            lambda tx: tx.conn.execute(
-                select(func.count()).where(outbox_table.c.needs_approval.is_(True))
-            ).scalar_one()
-        )
+        waiting = self.store.run(lambda tx: tx.conn.execute(_UNAPPROVED).scalar_one())
         if not waiting:
             return 0
         plan = _loop().run_until_complete(make_plan(self.session, Run(id="plan"), observe=False))
@@ -355,7 +372,7 @@ class World:
         self.say("faults stop; the engine comes to rest")
         for system in self.systems.values():
             system.mischief.stop()
-        self.store.crash_in = 0
+        self.store.crash_in, self.store.meanwhile = 0, {}
         self.people.finish_due(everything=True)
         self.pass_time(150)
         for number in range(REST_ROUNDS):
