@@ -13,6 +13,7 @@ from interlock.governance.merge import Decision, MemberView
 from interlock.governance.rules import Side
 from interlock.store import history, links, stops
 from interlock.store.database import Tx
+from interlock.store.history import Event
 from interlock.store.links import Bundle
 from interlock.store.stops import Stop
 from interlock.sync.limits import PARKED
@@ -106,7 +107,7 @@ def save(tx: Tx, pair: Pair, run: Run, brakes: Brakes) -> None:
                                count=count, most=LINKS - 1))  # fmt: skip
 
 
-def release(tx: Tx, link_id: int, field: str) -> bool:
+def release(tx: Tx, link_id: int, field: str, *, why: str, now: datetime) -> bool:
     """Let a parked field of a link be merged again, from what both sides show now.
 
     False when it is not parked.
@@ -117,4 +118,7 @@ def release(tx: Tx, link_id: int, field: str) -> bool:
     links.close_field(tx, link_id, field)
     stops.forget_rounds(tx, link_id, field)
     links.raise_revision(tx, [link_id])
+    entity = links.bundles(tx, [link_id])[link_id].link.entity
+    told = Event(at=now, event="released", entity=entity, link_id=link_id, field=field, why=why)
+    history.add(tx, [told])
     return True
