@@ -139,7 +139,7 @@ def test_a_parked_field_is_shown_and_released(shop: Shop) -> None:
     assert released.code == 0
     assert shop.do("sync", "--once").code == 0
     assert "acme.example" in shop.erp_customer("Acme Inc.")[1]["web"]
-    events = shop.do("explain", "erp", "customer", erp_id, "--json").out
+    events = shop.do("explain", "customer", erp_id, "website", "--json").out
     assert "released by" in events
 
 

@@ -145,10 +145,7 @@ async def test_it_stays_parked_until_a_person_releases_it(pair: Linked) -> None:
 
 async def test_many_links_that_park_one_field_park_it_for_all(found: Founding) -> None:
     company = found()
-    company.write(
-        "interlock.yaml",
-        {"orders:": "limits:\n  customer: {change: 1000}\norders:"},
-    )
+    company.allow(change=1000)
     accounts = await staff(company, 24)
     partners = company.linked("customer")
 

@@ -9,6 +9,7 @@ from interlock.governance.rules import Side
 from interlock.service.syncing import SyncReport
 from interlock.store import stops
 from interlock.store.stops import Stop
+from tests.simulation.mutants import broken
 
 from .company import Company
 from .conftest import Founding
@@ -212,6 +213,15 @@ async def test_workers_that_decided_apart_are_held_when_they_send(company: Compa
     await company.sync()
     assert shown(company, "tel").count("0") == 20
     assert stopped(company) == [("erp", "customer", "change", "", 25)]
+
+
+async def test_an_engine_without_limits_is_caught(company: Company) -> None:
+    accounts = await staff(company, 40)
+    for account in accounts:
+        company.crm.edit("customer", account, {"Phone": "0"})
+    with broken("ignore_blast_limit"):
+        await company.sync()
+    assert shown(company, "tel").count("0") == 40
 
 
 async def test_a_cross_reference_follows_from_its_create(company: Company) -> None:

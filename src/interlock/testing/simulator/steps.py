@@ -15,6 +15,7 @@ from interlock.governance.rules import Side
 from interlock.testing import faults
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.rivals import appear
 from interlock.testing.simulator.systems import WatchedSystem, respell
 from interlock.testing.simulator.world import Crash, World
 
@@ -255,5 +256,6 @@ FAULTS: Mapping[str, Callable[[World, Random], str]] = {
     "conceal": _conceal,
     "crash": _crash,
     "die_sending": _die_sending,
+    "rival": appear,
 }
 """Faults by name; each arms itself and says what it will do."""
