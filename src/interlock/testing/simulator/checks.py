@@ -719,14 +719,14 @@ def fights_bounded(e: Evidence) -> Iterator[str]:
             key = (rival.side, "customer", record_id)
             written: list[datetime] = []
             stays = True
-            for change, _, _ in e.edits(key, rival.field):
+            for change, _, _ in e.edits(key, rival.name):
                 e.made += 1
                 if change.by_program and not stays:
                     written = [at for at in written if change.at - at < WINDOW]
                     written.append(change.at)
                     if len(written) > ROUNDS + 1:
                         yield (
-                            f"{rival.side} customer {record_id} {rival.field} was written "
+                            f"{rival.side} customer {record_id} {rival.name} was written "
                             f"{len(written)} times within a day, each time over another program"
                         )
                         break

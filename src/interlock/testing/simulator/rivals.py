@@ -34,7 +34,7 @@ class Rival:
     """
 
     side: Side
-    field: str
+    name: str
     capitals: bool
     read_to: int = 0
     own: dict[str, Value | None] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class Rival:
     def act(self, world: World) -> None:
         """Rewrite what the engine has written since the last time."""
         system, item = world.systems[self.side], MAPS[self.side]["customer"]
-        column = next(f.path for f in item.fields if f.field == self.field).partition(".")[0]
+        column = next(f.path for f in item.fields if f.field == self.name).partition(".")[0]
         fresh = world.journal.changes[self.read_to :]
         self.read_to = len(world.journal.changes)
         touched = {
@@ -57,7 +57,7 @@ class Rival:
             row = system.shelf("customer").row(record_id)
             if row is None or row.state is not State.LIVE:
                 continue
-            cells = item.encode({self.field: self._value(world, record_id, row.cells[column])})
+            cells = item.encode({self.name: self._value(world, record_id, row.cells[column])})
             if cells != {column: row.cells[column]}:
                 try:
                     system.edit("customer", record_id, cells)
@@ -71,7 +71,7 @@ class Rival:
         if self.capitals and isinstance(shown, str):
             return f"{shown.upper().removesuffix('!')}!"
         if record_id not in self.own:
-            self.own[record_id] = world.people.value("customer", self.field, self.side)
+            self.own[record_id] = world.people.value("customer", self.name, self.side)
         return self.own[record_id]
 
 
