@@ -9,7 +9,7 @@ import msgspec
 
 from interlock.governance import breaker
 from interlock.governance.breaker import LINKS, WINDOW, Memory, Round
-from interlock.governance.merge import Decision, MemberView
+from interlock.governance.merge import Decision, MemberView, Outcome
 from interlock.governance.rules import Side
 from interlock.store import history, links, stops
 from interlock.store.database import Tx
@@ -50,6 +50,13 @@ class Brakes:
         self.parking += [(link.entity, link.id, r) for r in parking]
         return decision
 
+    def brake_one(self, bundle: Bundle, side: Side, outcome: Outcome) -> Outcome:
+        """The same for a field that is not merged: the cross-reference of one member."""
+        shown, member = bundle.seen[side], bundle.members[side]
+        view = MemberView(fields=shown.fields, base=member.base)
+        decision = self.brake(bundle, Decision((outcome,)), {side: view})
+        return next((o for o in decision.outcomes if o.field == outcome.field), outcome)
+
 
 def load(
     tx: Tx,
@@ -63,7 +70,7 @@ def load(
         if stop.field:
             fields = stopped.get(stop.entity, frozenset())
             stopped[stop.entity] = fields | {stop.field}
-    moved = [b.link.id for b in due if len(b.members) == 2 and _moved(b)]
+    moved = [b.link.id for b in due if _moved(b)]
     written = history.last_written(tx, moved, now - WINDOW)
     rounds = stops.rounds(tx, list(written), now - WINDOW)
     memories = {

@@ -12,7 +12,7 @@ import msgspec
 
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.limits import Kind, follows, kind_of
-from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
+from interlock.governance.merge import Action, Decision, MemberView, OpenKind, Outcome, merge
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.history import Event
@@ -116,8 +116,13 @@ def decide(
     if not missing:
         for side in bundle.members:
             outcome = _cross_reference(pair, bundle, side)
-            if outcome is not None:
+            if outcome is None:
+                continue
+            outcome = result.brakes.brake_one(bundle, side, outcome)
+            if outcome.action is Action.WRITE:
                 changes[side][CROSS_REFERENCE] = outcome
+            else:
+                opened[CROSS_REFERENCE] = (OpenKind.PARKED.value, outcome.why)
         result.writes += _updates(pair, bundle, changes)
         result.writes += _create(pair, bundle, rules, translate, first_matched)
         result.writes += _intended(pair, bundle, intents)

@@ -17,7 +17,7 @@ from interlock.store import dead_letters, history, links, outbox
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
-from interlock.sync import breaker, limits
+from interlock.sync import breaker, copies, limits
 from interlock.sync.decision import Decided, Intent, Translator, decide
 from interlock.sync.identity import digest_of
 from interlock.sync.linking import matched_at
@@ -150,6 +150,9 @@ def _store(
     breaker.save(tx, pair, run, result.brakes)
     history.add(tx, result.events)
     links.set_reconciled(tx, [(b.link.id, b.link.rev) for b in due])
+    wanted = {w.link_id for w in writes}
+    done = [b.link.id for b in due if b.link.origin == copies.COPY and b.link.id not in wanted]
+    copies.dissolve(tx, done, now)
     run.counts["reconciled"] += len(due)
 
 
