@@ -97,6 +97,12 @@ class Company:
             out.append(line if key is None else lines[key])
         file.write_text("\n".join(out) + "\n")
 
+    def allow(self, **most: int) -> None:
+        """State a limit for records of each kind: ``create=100``."""
+        kinds = ", ".join(f"{kind}: {number}" for kind, number in most.items())
+        lines = [f"  {e}: {{{kinds}}}" for e in ("customer", "contact", "order", "deal")]
+        self.write("interlock.yaml", {"orders:": "\n".join(["limits:", *lines, "orders:"])})
+
     def own(self, entity: str, rules: Mapping[str, str]) -> None:
         """Replace rules of an entity in the ownership file; ``create`` is its policy."""
         file = self.root / "ownership.yaml"

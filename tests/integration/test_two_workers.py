@@ -28,6 +28,7 @@ async def together(company: Company, workers: int = 2) -> None:
 
 async def test_they_create_everything_once(found: Founding) -> None:
     company = found(erp_settings={"batch_size": 3}, crm_settings={"batch_size": 3})
+    company.allow(create=100)
     await company.go()
     company.advance(minutes=1)
     names = [f"Customer {n}" for n in range(25)]

@@ -20,6 +20,7 @@ from interlock.connectors.base import Found, Outcome, Receipt
 from interlock.connectors.kit.windows import Window
 from interlock.connectors.memory import connector as memory_connector
 from interlock.connectors.memory.objects import CRM_MAPS
+from interlock.governance import breaker as breaking
 from interlock.governance import merge as merging
 from interlock.governance.rules import EntityRules, Ownership, Side
 from interlock.mapping.codecs import Text
@@ -31,6 +32,7 @@ from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
 from interlock.sync import decision, deliver, linking, outcomes
+from interlock.sync import limits as limiting
 from interlock.sync.decision import Intent
 from interlock.testing.simulator.run import simulate
 
@@ -430,6 +432,17 @@ def drafts_never_confirmed(patch: Patch) -> None:
     patch(quote_to_order.QuoteToOrder, "_intent", _intent)
 
 
+def ignore_breaker(patch: Patch) -> None:
+    """Write again and again what does not stay."""
+    patch(breaking, "brake", lambda decision, _views, _memory: (decision, [], []))
+
+
+def ignore_blast_limit(patch: Patch) -> None:
+    """Let any number of records go out unasked.  Histories are too small for it."""
+    patch(limiting, "review", lambda *_: None)
+    patch(deliver, "admitted", lambda _tx, _pair, _run, _side, _entity, writes: list(writes))
+
+
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     f.__name__: f
     for f in (
@@ -465,6 +478,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         torn_deals_ordered,
         cancelled_ordered_again,
         drafts_never_confirmed,
+        ignore_breaker,
+        ignore_blast_limit,
     )
 }
 
@@ -500,9 +515,11 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "torn_deals_ordered": (40, "ordered_once"),
     "cancelled_ordered_again": (3, "created_once"),
     "drafts_never_confirmed": (0, "orders_finished"),
+    "ignore_breaker": (144, "comes_to_rest"),
 }
 """Mutant -> the first seed that catches it, and the check.  After a change of the histories, hunt
-again.  Not caught in 300 histories: ``older_replaces_newer``, since what replaced a newer look is
+again.  ``ignore_blast_limit`` is caught by ``tests/integration/test_limits.py``.  Not caught in
+300 histories: ``older_replaces_newer``, since what replaced a newer look is
 itself replaced at the next one, and seldom anybody acts on it in between."""
 
 

@@ -18,9 +18,10 @@ from interlock.cli.values import field_name, show_value
 
 if TYPE_CHECKING:
     from interlock.service.plan import Plan, PlannedWrite, Waiting
+    from interlock.service.stops import StopView
     from interlock.sync.progress import Problem
 
-__all__ = ["plan", "say_problems", "say_waiting"]
+__all__ = ["plan", "say_problems", "say_stops", "say_waiting", "say_write"]
 
 _SHOWN: Final = 10
 """Records of one group that are shown before the list is cut short."""
@@ -81,8 +82,9 @@ def _show(result: Plan, links: Mapping[int, str], *, everything: bool) -> None:
         done = "to create" if kind == "create" else "to change"
         heading(f"{system}: {amount(len(writes), entity)} {done}")
         for write in writes if everything else writes[:_SHOWN]:
-            _show_write(write, links, full=everything)
+            say_write(write, links, full=everything)
         _say_rest(len(writes), everything=everything)
+    say_stops(result.stops)
     say_waiting(result.waiting)
     say_problems(result.problems)
     say()
@@ -95,7 +97,7 @@ def _show(result: Plan, links: Mapping[int, str], *, everything: bool) -> None:
     if result.to_approve:
         say(
             f"{result.to_approve:,} of them wait for an approval, because they are the first "
-            "writes to these records. To let them go: interlock approve"
+            "writes to these records, or too many at once. To let them go: interlock approve"
         )
     else:
         say("The next `interlock sync --once` writes them.")
@@ -106,9 +108,10 @@ def _say_rest(count: int, *, everything: bool) -> None:
         say(f"… and {count - _SHOWN:,} more (interlock plan --all)", style="dim", lead="  ")
 
 
-def _show_write(write: PlannedWrite, links: Mapping[int, str], *, full: bool) -> None:
+def say_write(write: PlannedWrite, links: Mapping[int, str], *, full: bool) -> None:
+    """Show one record with its old and new values."""
     mark = "+" if write.kind.value == "create" else "~"
-    state = ""
+    state = f"   stopped: {write.limit_kind}" if write.limit_kind else ""
     if write.waits_for:
         state = f"   {write.waits_for}"
     elif not write.needs_approval and write.state.value != "ready":
@@ -123,6 +126,17 @@ def _show_write(write: PlannedWrite, links: Mapping[int, str], *, full: bool) ->
             old = show_value(change.old, links, full=full)
             rows.append((field_name(change.field), f"{old} -> {new}   ({change.why})"))
     columns(rows, lead="      ")
+
+
+def say_stops(stops: Sequence[StopView]) -> None:
+    """List what was too much at once, and what was parked for all records."""
+    if not stops:
+        return
+    heading("Stopped")
+    for stop in stops:
+        what = f"{stop.system} {stop.entity} {stop.field or stop.kind}"
+        say(f"#{stop.id} {what}, since {moment(stop.since)}: {stop.why}", lead="  ")
+        say(f"-> {stop.fix}", lead="     ", style="dim")
 
 
 def say_waiting(waiting: Sequence[Waiting]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from interlock.cli.options import Everything, JsonOutput, ProjectFolder, with_store
+from interlock.cli.planning import say_stops
 from interlock.cli.screen import amount, columns, heading, moment, print_json, say
 from interlock.cli.values import field_name, show_value
 
@@ -50,6 +51,7 @@ def _show(result: Status, *, everything: bool) -> None:
         heading("Records")
         columns(_records(result.entities))
     _show_deals(result)
+    say_stops(result.stops)
     _show_waiting(result)
     _show_open(result.open_fields, everything=everything)
     if not result.needs_person:
@@ -112,6 +114,8 @@ def _show_open(fields: Sequence[OpenField], *, everything: bool) -> None:
         what = "" if one.field.startswith("(") else f": {field_name(one.field)}"
         say(f"{one.entity} {one.label} [{ids}]{what}", lead="  ")
         say(one.why, lead="      ", style="dim")
+        if one.kind == "parked":
+            say(f"-> interlock approve --link {one.link} --field {one.field}", lead="      ")
         if what:
             columns([(system, show_value(value)) for system, value in one.values.items()],
                     lead="      ")  # fmt: skip

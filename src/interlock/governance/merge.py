@@ -75,6 +75,8 @@ class OpenKind(StrEnum):
     FLAGGED = "flagged"
     NOT_TAKEN = "not taken"
     READ_ONLY = "read-only"
+    PARKED = "parked"
+    """Written again and again and never kept; the merge itself does not say so."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -92,6 +92,7 @@ def intent_of(
         record_id=order.id,
         fields={"status": OrderStatus.OPEN.value},
         why=f"the ERP's net total {total} is the deal's",
+        completes=True,
     )
 
 

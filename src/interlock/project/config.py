@@ -15,7 +15,11 @@ from pydantic import (
     ConfigDict,
     Field,
     WithJsonSchema,
+    field_validator,
 )
+
+from interlock.governance.limits import Kind, Limit, Limits
+from interlock.model import ENTITIES
 
 __all__ = [
     "SCHEMA_VERSION", "ConnectionDocument", "Duration", "OrderSettings", "ProjectDocument",
@@ -96,6 +100,33 @@ class OrderSettings(_Part):
     )
 
 
+_Count = Annotated[int, Field(ge=0)]
+
+
+class WindowLimits(_Part):
+    """One limit for the hour and another one for the day."""
+
+    hour: _Count
+    day: _Count
+
+
+class EntityLimits(_Part):
+    """How many records of one entity may be written unasked, by what is done to them.
+
+    A single number holds for an hour and for a day.
+    """
+
+    create: _Count | WindowLimits | None = None
+    change: _Count | WindowLimits | None = None
+    blank: _Count | WindowLimits | None = Field(
+        default=None, description="Values replaced by nothing."
+    )
+    deactivate: _Count | WindowLimits | None = None
+    stage: _Count | WindowLimits | None = Field(
+        default=None, description="Deals moved to another stage."
+    )
+
+
 class ProjectDocument(_Part):
     """All of ``interlock.yaml``."""
 
@@ -117,3 +148,27 @@ class ProjectDocument(_Part):
     crm: ConnectionDocument
     erp: ConnectionDocument
     orders: OrderSettings = Field(default_factory=OrderSettings)
+    limits: dict[str, EntityLimits] = Field(
+        default_factory=dict,
+        description="Entity: how many records may be written unasked. Without one, creates and "
+        "changes stop at 5 % of the records there (20 to 500), all else at 20.",
+    )
+
+    @field_validator("limits")
+    @classmethod
+    def _known(cls, stated: dict[str, EntityLimits]) -> dict[str, EntityLimits]:
+        for entity in stated:
+            if entity not in ENTITIES:
+                raise ValueError(f"{entity} is no entity; there are {', '.join(ENTITIES)}")
+        return stated
+
+    def stated_limits(self) -> Limits:
+        """The limits as the engine takes them."""
+        stated = {}
+        for entity, kinds in self.limits.items():
+            numbers = {Kind(name): value for name, value in kinds if value is not None}
+            stated[entity] = {
+                kind: Limit(n, n) if isinstance(n, int) else Limit(n.hour, n.day)
+                for kind, n in numbers.items()
+            }
+        return Limits(stated)

@@ -20,6 +20,7 @@ from interlock.errors import ConfigurationError
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
 from interlock.governance.document import Document, Place, suggest
+from interlock.governance.limits import Limits
 from interlock.governance.rules import Ownership, OwnershipMap, Side
 from interlock.mapping.compile import SCHEMA_VERSION as MAPPING_VERSION
 from interlock.mapping.compile import compile_mapping
@@ -68,6 +69,7 @@ class Project:
     schema: Schema
     orders: OrderSettings
     map_version: str
+    limits: Limits = field(default_factory=Limits)
 
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
@@ -141,6 +143,7 @@ class _Loader:
             schema=schema,
             orders=document.orders,
             map_version=_map_version(rules, overrides),
+            limits=document.stated_limits(),
         )
 
     def _attempt(self, step: Callable[[], _T]) -> _T | None:

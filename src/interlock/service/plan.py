@@ -14,14 +14,37 @@ from interlock.model import WriteKind
 from interlock.runtime.cycle import run_cycle
 from interlock.service.labels import label_of
 from interlock.service.session import Session
-from interlock.store import cases, dead_letters, history, links, observations, outbox, plans
+from interlock.service.stops import (
+    Chosen,
+    StopView,
+    choose,
+    end_stops,
+    held,
+    read_stops,
+    release_stop,
+)
+from interlock.store import cases, dead_letters, history, links, observations, outbox, plans, stops
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Problem, Run
 
-__all__ = ["Approval", "FieldChange", "Plan", "PlannedWrite", "Waiting", "approve", "make_plan"]
+__all__ = [
+    "Approval",
+    "ApprovedGroup",
+    "Chosen",
+    "FieldChange",
+    "Plan",
+    "PlannedWrite",
+    "Waiting",
+    "approve",
+    "make_plan",
+]
 
+
+EVERYTHING = Chosen()
+SAMPLES = 3
+"""Writes of a group that are shown when it is approved."""
 
 _MAKE_ALIKE = {
     "customer": "make tax id, or name, domain and postal code the same on both sides",
@@ -51,6 +74,8 @@ class PlannedWrite(msgspec.Struct, frozen=True, kw_only=True):
     needs_approval: bool
     waits_for: str | None
     state: WriteState
+    limit_kind: str | None = None
+    """Which blast limit holds it, where one does."""
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +88,10 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next sync would do.  ``calls``: system -> estimated API calls for the writes."""
+    """What the next sync would do.
+
+    ``calls``: system -> estimated API calls for the writes.  ``stops``: what was too much at once.
+    """
 
     id: str
     at: datetime
@@ -72,6 +100,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     linked: Mapping[str, int]
     waiting: Sequence[Waiting]
     problems: Sequence[Problem]
+    stops: Sequence[StopView] = ()
 
     @property
     def to_approve(self) -> int:
@@ -79,12 +108,31 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return sum(w.needs_approval for w in self.writes)
 
 
+class ApprovedGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """What was let go of one system, entity and kind; ``limit``: the one it was held by."""
+
+    system: str
+    entity: str
+    kind: str
+    count: int
+    limit: int | None
+    calls: int
+    samples: Sequence[PlannedWrite]
+
+
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
-    """What approving a plan let go."""
+    """What approving a plan, or a part of it, let go.
+
+    ``stale``: writes of the plan that have changed or gone since it was shown.  ``beyond``: writes
+    that wait but were not part of it.  ``field``: the field that was released instead of writes.
+    """
 
     plan_id: str
     released: int
     stale: int
+    beyond: int = 0
+    field: str | None = None
+    groups: Sequence[ApprovedGroup] = ()
 
 
 async def make_plan(session: Session, run: Run, *, observe: bool = True) -> Plan:
@@ -107,7 +155,9 @@ def _make(tx: Tx, pair: Pair, run: Run) -> Plan:
         calls=_calls(pair, pending),
         linked={e: c["linked"] for e, c in counts.items() if c.get("linked")},
         waiting=_waiting(tx, pair, counts),
-        problems=tuple(run.problems),
+        # what is stopped stands below, with how to let it go
+        problems=tuple(p for p in run.problems if p.code != "limit"),
+        stops=read_stops(tx, {side: pair.side(side).name for side in Side}),
     )
 
 
@@ -134,6 +184,7 @@ def _shown(tx: Tx, pair: Pair, pending: Sequence[OutboxWrite]) -> list[PlannedWr
                 needs_approval=w.needs_approval,
                 waits_for=w.waits_for,
                 state=w.state,
+                limit_kind=w.limit_kind if w.needs_approval else None,
                 fields=[
                     FieldChange(
                         field=f,
@@ -253,19 +304,68 @@ def _deals(tx: Tx) -> list[Waiting]:
     ]
 
 
-def approve(store: Store, plan_id: str | None, *, by: str, now: datetime) -> Approval:
-    """Let the writes of a plan go that have not changed since it was shown."""
+def approve(
+    store: Store,
+    plan_id: str | None,
+    *,
+    by: str,
+    now: datetime,
+    chosen: Chosen = EVERYTHING,
+    pair: Pair | None = None,
+) -> Approval:
+    """Let the writes of a plan go, or a part of them, that have not changed since it was shown.
+
+    ``pair``: to show what is let go, and what it costs.
+    """
 
     def _approve(tx: Tx) -> Approval:
+        if chosen.stop is not None:
+            stop = release_stop(tx, chosen.stop, by=by, now=now)
+            if stop is not None:
+                return Approval(plan_id="", released=0, stale=0, field=stop.field)
         row = plans.get_plan(tx, plan_id)
         if row is None:
             raise ConfigurationError(
                 f"there is no plan {plan_id}" if plan_id else "there is no plan yet",
                 fix="run `interlock plan` and look at it first",
             )
-        new = set(row.digests) - outbox.approved(tx, row.digests)
-        released = outbox.approve(tx, row.digests, plan_id=row.id, by=by, now=now)
-        plans.mark_approved(tx, row.id, now)
-        return Approval(plan_id=row.id, released=released, stale=max(len(new) - released, 0))
+        shown = set(row.digests)
+        waiting = held(tx)
+        meant = choose(tx, chosen, waiting)
+        mine = [w for w in meant if w.digest in shown]
+        digests = [w.digest for w in mine] if chosen else list(row.digests)
+        new = shown - outbox.approved(tx, row.digests)
+        groups = [] if pair is None else _groups(tx, pair, mine)
+        released = outbox.approve(tx, digests, plan_id=row.id, by=by, now=now)
+        if not chosen:
+            plans.mark_approved(tx, row.id, now)
+        end_stops(tx, held(tx))
+        return Approval(
+            plan_id=row.id,
+            released=released,
+            stale=0 if chosen else max(len(new) - released, 0),
+            beyond=len(meant) - len(mine),
+            groups=groups,
+        )
 
     return store.run(_approve)
+
+
+def _groups(tx: Tx, pair: Pair, writes: Sequence[OutboxWrite]) -> list[ApprovedGroup]:
+    most = {(s.side, s.entity, s.kind): s.most for s in stops.active(tx)}
+    groups: dict[tuple[Side, str, str], list[OutboxWrite]] = {}
+    for w in writes:
+        kind = w.limit_kind or ("create" if w.kind is WriteKind.CREATE else "change")
+        groups.setdefault((w.target, w.entity, kind), []).append(w)
+    return [
+        ApprovedGroup(
+            system=pair.side(side).name,
+            entity=entity,
+            kind=kind,
+            count=len(mine),
+            limit=most.get((side, entity, kind)) if mine[0].limit_kind else None,
+            calls=sum(_calls(pair, mine).values()),
+            samples=_shown(tx, pair, mine[:SAMPLES]),
+        )
+        for (side, entity, kind), mine in groups.items()
+    ]

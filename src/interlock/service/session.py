@@ -77,6 +77,7 @@ def _make_pair(
         installation=project.installation,
         clock=clock,
         new_id=new_id,
+        limits=project.limits,
         views={("deal", "order"): order_as_deal},
         counterpart={("deal", Side.ERP): "order"},
     )

@@ -13,6 +13,7 @@ from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.labels import label_of_link
+from interlock.service.stops import StopView, read_stops
 from interlock.store import cases, dead_letters, feeds, history, links, observations, outbox, plans
 from interlock.store.database import Store, Tx
 from interlock.store.links import Bundle
@@ -89,11 +90,14 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int
     open_fields: Sequence[OpenField]
     deals: Sequence[DealsWaiting]
+    stops: Sequence[StopView] = ()
 
     @property
     def needs_person(self) -> bool:
         """Say whether something waits for a person."""
-        return bool(self.to_approve or self.uncertain or self.dead_letters or self.open_fields)
+        return bool(
+            self.to_approve or self.uncertain or self.dead_letters or self.open_fields or self.stops
+        )
 
 
 def read_status(project: Project, store: Store) -> Status:
@@ -134,6 +138,7 @@ def _status(tx: Tx, project: Project) -> Status:
         dead_letters=dead_letters.count_open(tx),
         open_fields=_open_fields(tx, names),
         deals=_deals(tx),
+        stops=read_stops(tx, names),
     )
 
 

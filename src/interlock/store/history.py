@@ -11,11 +11,11 @@ from sqlalchemy import Select, and_, func, or_, select
 
 from interlock.governance.rules import Side
 from interlock.model import Value
-from interlock.store.database import Tx
+from interlock.store.database import Tx, chunks
 from interlock.store.sqlite import fixed
 from interlock.store.tables import history
 
-__all__ = ["Event", "about", "add", "blanked", "of_link", "of_record", "plain"]
+__all__ = ["Event", "about", "add", "last_written", "of_link", "of_record", "plain"]
 
 _ADD = fixed(history.insert())
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
@@ -138,21 +138,22 @@ def _read(tx: Tx, query: Select[Any]) -> list[Event]:
     ]
 
 
-def blanked(tx: Tx, side: Side, entity: str, field: str, *, since: datetime) -> int:
-    """How many values of one field were erased on one side since an instant."""
-    blank = _encode(None)
-    return int(
-        tx.conn.execute(
-            select(func.count())
-            .select_from(history)
+def last_written(
+    tx: Tx, links: Sequence[int], since: datetime
+) -> dict[int, dict[tuple[Side, str], datetime]]:
+    """Link id -> (side, field) -> when we last wrote it, or tried to, since an instant."""
+    found: dict[int, dict[tuple[Side, str], datetime]] = {}
+    for part in chunks(list(links)):
+        rows = tx.conn.execute(
+            select(history.c.link_id, history.c.side, history.c.field, func.max(history.c.at))
             .where(
-                history.c.side == side,
-                history.c.entity == entity,
-                history.c.field == field,
+                history.c.link_id.in_(part),
+                history.c.field.is_not(None),
+                history.c.event.in_(("written", "overruled", "sent")),
                 history.c.at >= since,
-                history.c.event.in_(("written", "overruled")),
-                history.c.new == blank,
-                history.c.old != blank,
             )
-        ).scalar_one()
-    )
+            .group_by(history.c.link_id, history.c.side, history.c.field)
+        )
+        for link_id, side, field, at in rows:
+            found.setdefault(link_id, {})[Side(side), field] = at
+    return found

@@ -33,6 +33,7 @@ __all__ = [
     "alone",
     "attach",
     "bundles",
+    "close_field",
     "count_open",
     "counts",
     "create",
@@ -45,6 +46,7 @@ __all__ = [
     "members_of",
     "open_fields",
     "partners",
+    "raise_entity",
     "raise_revision",
     "refuse",
     "refused",
@@ -421,6 +423,13 @@ def open_fields(
     return found
 
 
+def close_field(tx: Tx, link_id: int, field: str) -> None:
+    """Forget that a field is open."""
+    tx.conn.execute(
+        delete(open_field).where(open_field.c.link_id == link_id, open_field.c.field == field)
+    )
+
+
 def count_open(tx: Tx, kind: str | None = None) -> int:
     """How many fields are open, for one reason or for any."""
     query = select(func.count()).select_from(open_field)
@@ -462,6 +471,11 @@ def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
 def raise_all(tx: Tx) -> None:
     """Mark every link to be reconciled again."""
     tx.conn.execute(update(link).values(rev=link.c.rev + 1))
+
+
+def raise_entity(tx: Tx, entity: str) -> None:
+    """Mark every link of an entity to be reconciled again."""
+    tx.conn.execute(update(link).where(link.c.entity == entity).values(rev=link.c.rev + 1))
 
 
 def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:

@@ -31,6 +31,7 @@ __all__ = [
     "refetch_due",
     "save_page",
     "some_present",
+    "unknown",
     "unlinked",
 ]
 
@@ -130,6 +131,8 @@ class PageResult(msgspec.Struct, frozen=True, kw_only=True):
     changed: tuple[str, ...] = ()
     same: int = 0
     dropped: tuple[str, ...] = ()
+    lost: Mapping[str, Sequence[str]] = {}
+    """Field -> ids of linked records of which it could be read before, and cannot be now."""
 
 
 _ASSUMED = b""
@@ -178,6 +181,7 @@ def save_page(
     same: list[str] = []
     dropped: list[str] = []
     links: set[int] = set()
+    lost: dict[str, list[str]] = {}
     for item in by_id.values():
         old = known.get(item.id)
         values = _values(schema, item, old, own_write=own_write)
@@ -208,6 +212,9 @@ def save_page(
             noticed = not unchanged or old.problems != values["problems"]
             if noticed and old.link_id is not None:
                 links.add(old.link_id)
+            if old.problems != values["problems"] and old.link_id is not None and not own_write:
+                for field in _problems(values["problems"]) - _problems(old.problems):
+                    lost.setdefault(field, []).append(item.id)
     _write(tx, side, entity, inserts, updates)
     _touch(tx, side, entity, same, read_from, sweep)
     if dropped:
@@ -221,7 +228,12 @@ def save_page(
         changed=changed,
         same=len(same) + len(updates) - len(changed),
         dropped=tuple(dropped),
+        lost=lost,
     )
+
+
+def _problems(packed: bytes | None) -> set[str]:
+    return set(msgspec.msgpack.decode(packed)) if packed else set()
 
 
 def _values(schema: EntitySchema, item: Record, old: Any, *, own_write: bool) -> dict[str, Any]:
@@ -397,6 +409,20 @@ def count(tx: Tx, side: Side, entity: str) -> int:
 
 def _named(side: Side, entity: str, ids: Sequence[str]) -> dict[str, Any]:
     return {"b_side": side, "b_entity": entity, "b_ids": ids}
+
+
+def unknown(tx: Tx, side: Side, entity: str, field: str) -> int:
+    """Of how many linked records a field can not be read now."""
+    packed = tx.conn.execute(
+        select(record.c.problems).where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.problems.is_not(None),
+            record.c.link_id.is_not(None),
+            record.c.presence == Presence.PRESENT,
+        )
+    ).scalars()
+    return sum(field in _problems(problems) for problems in packed)
 
 
 def from_row(tx: Tx, row: Any) -> Observation:

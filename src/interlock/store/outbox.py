@@ -8,7 +8,18 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, WriteKind
@@ -23,11 +34,14 @@ __all__ = [
     "approved",
     "claim",
     "claimable",
+    "counted",
+    "counted_links",
     "created",
     "creations_done",
     "earliest_due",
     "finish",
     "held",
+    "hold",
     "issue_references",
     "made_as",
     "of_links",
@@ -39,7 +53,6 @@ __all__ = [
     "remove",
     "renew",
     "revive",
-    "waiting_blanks",
     "wake",
 ]
 
@@ -92,6 +105,8 @@ class OutboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None = None
     lease: str | None = None
     lease_until: datetime | None = None
+    limit_kind: str | None = None
+    """What it is counted as under the blast limits; ``None``: not counted, or approved."""
 
 
 _NOW: BindParameter[Any] = bindparam("b_now")
@@ -184,6 +199,7 @@ def _row(tx: Tx, w: OutboxWrite) -> dict[str, Any]:
         "priority": w.priority,
         "state": w.state,
         "needs_approval": w.needs_approval,
+        "limit_kind": w.limit_kind,
         "digest": w.digest,
         "waits_for": w.waits_for,
         "attempts": w.attempts,
@@ -219,6 +235,7 @@ def _write(tx: Tx, row: Any) -> OutboxWrite:
         priority=row.priority,
         state=WriteState(row.state),
         needs_approval=row.needs_approval,
+        limit_kind=row.limit_kind,
         digest=row.digest,
         waits_for=row.waits_for,
         attempts=row.attempts,
@@ -459,7 +476,7 @@ def approve(tx: Tx, digests: Sequence[str], *, plan_id: str, by: str, now: datet
                 outbox.c.digest.in_(part),
                 outbox.c.needs_approval.is_(True),
             )
-            .values(needs_approval=False)
+            .values(needs_approval=False, limit_kind=None)
         ).rowcount
     return released
 
@@ -512,18 +529,42 @@ def _leased(writes: Sequence[OutboxWrite]) -> dict[str, Any]:
     return {"b_ids": [w.id for w in writes], "b_leases": leases}
 
 
-def waiting_blanks(tx: Tx, target: Side, entity: str, field: str, *, but: set[int]) -> int:
-    """How many undelivered updates would erase a value of one field; ``but`` these links'."""
+def counted(tx: Tx) -> dict[tuple[Side, str, str], tuple[int, int]]:
+    """(target, entity, limit kind) -> writes not sent yet that count, and of these those held."""
+    held = func.sum(case((outbox.c.needs_approval.is_(True), 1), else_=0))
     rows = tx.conn.execute(
-        select(outbox).where(
+        select(outbox.c.target, outbox.c.entity, outbox.c.limit_kind, func.count(), held)
+        .where(_countable())
+        .group_by(outbox.c.target, outbox.c.entity, outbox.c.limit_kind)
+    )
+    return {(Side(row[0]), row[1], row[2]): (row[3], int(row[4])) for row in rows}
+
+
+def counted_links(tx: Tx, target: Side, entity: str, kind: str) -> set[int]:
+    """Links with a write not sent yet that counts as this kind."""
+    return set(tx.conn.execute(select(outbox.c.link_id).where(
+        _countable(), outbox.c.target == target, outbox.c.entity == entity,
+        outbox.c.limit_kind == kind,
+    )).scalars())  # fmt: skip
+
+
+def hold(tx: Tx, target: Side, entity: str, kind: str) -> None:
+    """Let no write of a kind go before it is approved."""
+    tx.conn.execute(
+        update(outbox)
+        .where(
+            _countable(),
             outbox.c.target == target,
             outbox.c.entity == entity,
-            outbox.c.kind == WriteKind.UPDATE,
-            outbox.c.state != WriteState.DEAD,
+            outbox.c.limit_kind == kind,
+            outbox.c.needs_approval.is_(False),
         )
+        .values(needs_approval=True)
     )
-    return sum(
-        w.fields.get(field, "") is None and w.expected.get(field) is not None
-        for w in (_write(tx, row) for row in rows)
-        if w.link_id not in but
+
+
+def _countable() -> ColumnElement[bool]:
+    return and_(
+        outbox.c.limit_kind.is_not(None),
+        outbox.c.state.in_((WriteState.READY, WriteState.WAITING)),
     )

@@ -148,6 +148,8 @@ outbox = Table(
     Column("priority", Integer, nullable=False),
     Column("state", String(16), nullable=False),
     Column("needs_approval", Boolean, nullable=False),
+    # what it is counted as under the blast limits; empty: not counted
+    Column("limit_kind", String(12)),
     Column("digest", String(64), nullable=False),
     Column("waits_for", Text),
     Column("attempts", Integer, nullable=False, server_default="0"),
@@ -159,6 +161,53 @@ outbox = Table(
     Index(None, "target", "state", "priority", "due_at"),
     # at most one undelivered write per link and target (rule 16)
     Index("uq_outbox_link_target", "link_id", "target", unique=True),
+)
+Index(
+    "ix_outbox_limit_kind",
+    outbox.c.target,
+    outbox.c.entity,
+    outbox.c.limit_kind,
+    sqlite_where=outbox.c.limit_kind.is_not(None),
+    postgresql_where=outbox.c.limit_kind.is_not(None),
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    # what is counted over a rolling hour and day: the latest instant per record is enough
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), primary_key=True),
+    Column("kind", String(12), primary_key=True),
+    Column("field", String(255), primary_key=True),
+    Column("subject", String(255), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Index(None, "at"),
+)
+
+stop = Table(
+    "stop",
+    metadata,
+    # what went beyond a limit and waits for a person
+    Column("id", Integer, primary_key=True),
+    Column("side", String(3), nullable=False),
+    Column("entity", String(32), nullable=False),
+    Column("kind", String(12), nullable=False),
+    Column("field", String(255), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("most", Integer, nullable=False),
+    UniqueConstraint("side", "entity", "kind", "field"),
+    sqlite_autoincrement=True,
+)
+
+away = Table(
+    "away",
+    metadata,
+    # writes of ours that did not stay (the breaker's rounds)
+    Column("link_id", Integer, primary_key=True),
+    Column("side", String(3), primary_key=True),
+    Column("field", String(255), primary_key=True),
+    Column("written_at", Instant, primary_key=True),
 )
 
 creation = Table(

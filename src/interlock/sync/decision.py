@@ -11,12 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities
-from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge, respelled
+from interlock.governance.limits import Kind, follows, kind_of
+from interlock.governance.merge import (
+    Action,
+    Decision,
+    MemberView,
+    OpenKind,
+    Outcome,
+    merge,
+    respelled,
+)
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.history import Event
 from interlock.store.links import Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.breaker import Brakes
 from interlock.sync.identity import digest_of, reference_of
 from interlock.sync.pair import PRIORITY, Pair
 from interlock.sync.progress import Run
@@ -34,13 +44,18 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     revision: int = 1
     record_id: str | None = None
+    completes: bool = False
+    """Whether it is a later step of a create of ours, and was counted with that."""
 
 
 class Decided:
     """What a batch decided, collected for batched statements."""
 
-    def __init__(self, known_open: Mapping[int, Mapping[str, tuple[str, str]]]) -> None:
+    def __init__(
+        self, known_open: Mapping[int, Mapping[str, tuple[str, str]]], brakes: Brakes
+    ) -> None:
         self.known_open = known_open
+        self.brakes = brakes
         self.bases: list[tuple[int, Member]] = []
         self.writes: list[OutboxWrite] = []
         self.events: list[Event] = []
@@ -101,7 +116,7 @@ def decide(
         # what was open before is no less so while a record is away
         kept = frozenset(f for f in result.known_open.get(link.id, ()) if not f.startswith("("))
     elif len(bundle.members) == 2:
-        decision, rebased = _merge_bundle(pair, bundle, rules, translate)
+        decision, rebased = _merge_bundle(pair, bundle, rules, translate, result.brakes)
         result.bases += [(link.id, m) for m in rebased]
         kept = _note(pair, run, bundle, decision, opened, result)
         _note_silent(pair, bundle, rules, decision, opened, kept)
@@ -110,8 +125,13 @@ def decide(
     if not missing:
         for side in bundle.members:
             outcome = _cross_reference(pair, bundle, side)
-            if outcome is not None:
+            if outcome is None:
+                continue
+            outcome = result.brakes.brake_one(bundle, side, outcome)
+            if outcome.action is Action.WRITE:
                 changes[side][CROSS_REFERENCE] = outcome
+            else:
+                opened[CROSS_REFERENCE] = (OpenKind.PARKED.value, outcome.why)
         result.writes += _updates(pair, bundle, changes)
         result.writes += _create(pair, bundle, rules, translate, first_matched)
         result.writes += _intended(pair, bundle, intents)
@@ -119,7 +139,7 @@ def decide(
 
 
 def _merge_bundle(
-    pair: Pair, bundle: Bundle, rules: EntityRules, translate: Translator
+    pair: Pair, bundle: Bundle, rules: EntityRules, translate: Translator, brakes: Brakes
 ) -> tuple[Decision, list[Member]]:
     """Merge both members, seen as the link's entity; returns the members with new bases."""
     views, shown = {}, {}
@@ -133,7 +153,7 @@ def _merge_bundle(
             facts=_facts(pair, side, member.entity, bundle.link.entity),
             unconfirmed=member.unconfirmed if confirmed else frozenset(),
         )
-    decision = merge(rules, views[Side.CRM], views[Side.ERP])
+    decision = brakes.brake(bundle, merge(rules, views[Side.CRM], views[Side.ERP]), views)
     rebased = []
     for side, member in bundle.members.items():
         fields = {o.field: shown[side][o.field] for o in decision.outcomes if side in o.rebase}
@@ -261,6 +281,7 @@ def _updates(
         if not outcomes or member is None:
             continue
         fields: Fields = {f: o.value for f, o in outcomes.items()}
+        expected = {f: o.expected for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
         # a record paired by matching is touched for the first time only from an approved plan
         needs = link.origin in ("match", "manual") and any(
@@ -276,14 +297,32 @@ def _updates(
                 WriteKind.UPDATE,
                 fields,
                 record_id=member.id,
-                expected={f: o.expected for f, o in outcomes.items()},
+                expected=expected,
                 bases=_source_values(pair, bundle, side.other, fields),
                 reasons={f: o.why for f, o in outcomes.items()},
                 source=source,
                 needs_approval=needs,
+                limit_kind=None
+                if needs
+                else kind_of(
+                    member.entity,
+                    WriteKind.UPDATE,
+                    fields,
+                    expected,
+                    _counted(bundle, pair, outcomes),
+                ),
             )
         )
     return writes
+
+
+def _counted(bundle: Bundle, pair: Pair, outcomes: Mapping[str, Outcome]) -> list[str]:
+    """Fields that count under the blast limits: none that follow from what was counted."""
+    # after a change of the map a field without base is a change like any other
+    young = all(m.base_map_version in ("", pair.map_version) for m in bundle.members.values())
+    return [
+        f for f, o in outcomes.items() if not follows(f, o.value, first_link=o.first_link and young)
+    ]
 
 
 def _source_values(
@@ -336,6 +375,7 @@ def _create(
             reasons=dict.fromkeys(fields, "created from the other side"),
             source=member,
             needs_approval=initial,
+            limit_kind=None if initial else Kind.CREATE,
         )
     ]
 
@@ -364,7 +404,8 @@ def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[Out
     writes = []
     for intent in intents:
         source = bundle.members.get(intent.target.other)
-        member = bundle.members.get(intent.target)
+        shown = bundle.seen[intent.target].fields if intent.target in bundle.members else {}
+        expected = {f: v for f, v in shown.items() if f in intent.fields}
         writes.append(
             _write(
                 pair,
@@ -377,11 +418,10 @@ def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[Out
                 bases={},
                 source=source,
                 needs_approval=False,
-                expected={
-                    f: v for f, v in bundle.seen[intent.target].fields.items() if f in intent.fields
-                }
-                if member is not None
-                else {},
+                expected=expected,
+                limit_kind=None
+                if intent.completes
+                else kind_of(intent.entity, intent.kind, intent.fields, expected, intent.fields),
                 reasons=dict.fromkeys(intent.fields, intent.why),
                 revision=intent.revision,
             )
@@ -403,6 +443,7 @@ def _write(
     reasons: Mapping[str, str],
     source: Member | None,
     needs_approval: bool,
+    limit_kind: Kind | None,
     revision: int = 1,
 ) -> OutboxWrite:
     now = pair.clock()
@@ -435,6 +476,7 @@ def _write(
         priority=PRIORITY.get(entity, 90),
         state=WriteState.READY,
         needs_approval=needs_approval,
+        limit_kind=limit_kind,
         digest=digest_of(schema, target, entity, kind, subject, fields, expected),
         waits_for=None,
         attempts=0,

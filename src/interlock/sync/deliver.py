@@ -23,6 +23,7 @@ from interlock.model import ANYTHING, Fields, Line, Presence, Record, Ref, Value
 from interlock.store import links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.limits import admitted
 from interlock.sync.observe import fetch_now, note_failure
 from interlock.sync.outcomes import bury, settle
 from interlock.sync.pair import ENTITY_ORDER, PRIORITY, Connection, Pair
@@ -351,6 +352,9 @@ class _Batch(Recovery):
     def _mark_sending(self, tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
         """Reference and ``sending`` are committed before the call (rule 19)."""
         now = self.pair.clock()
+        writes = admitted(tx, self.pair, self.run, self.side, self.entity, writes)
+        if not writes:
+            return []
         sending = outbox.mark_sending(tx, writes, now=now, until=now + self.caps.settle_time)
         outbox.issue_references(tx, sending, now)
         return sending

@@ -23,6 +23,7 @@ from interlock.store.history import Event
 from interlock.store.observations import Observation
 from interlock.store.sqlite import fixed
 from interlock.store.tables import record
+from interlock.sync import copies
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
@@ -92,6 +93,8 @@ def _link_entity(tx: Tx, pair: Pair, entity: str, run: Run) -> None:
             links.refused(tx, entity),
         )
         _apply(tx, pair, entity, matches, half, run)
+        for side in Side:
+            copies.mark(tx, pair, side, free[side], run)
     if first:
         feeds.set_meta(tx, f"matched:{entity}", now.isoformat())
 

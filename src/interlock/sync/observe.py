@@ -20,6 +20,7 @@ from interlock.model import Record
 from interlock.store import feeds, observations
 from interlock.store.database import Tx
 from interlock.store.feeds import Feed
+from interlock.sync.limits import note_unknown
 from interlock.sync.pair import Connection, Pair
 from interlock.sync.progress import Run
 
@@ -212,6 +213,7 @@ async def _store_page(
             comparable_versions=caps.newest_version_comparable,
         )
         feeds.put(tx, feed)
+        note_unknown(tx, pair, run, feed.side, feed.entity, result.lost)
         return result
 
     result = await pair.store.call(_save)
@@ -264,7 +266,7 @@ async def fetch_now(
     )
 
     def _save(tx: Tx) -> list[str]:
-        observations.save_page(
+        result = observations.save_page(
             tx,
             side,
             entity,
@@ -273,6 +275,7 @@ async def fetch_now(
             map_version=pair.map_version,
             read_lag=caps.read_lag,
         )
+        note_unknown(tx, pair, run, side, entity, result.lost)
         return observations.note_absent(
             tx,
             side,

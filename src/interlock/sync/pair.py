@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from interlock.connectors.base import Capabilities, Connector, EntityCapabilities
+from interlock.governance.limits import Limits
 from interlock.governance.rules import EntityRules, OwnershipMap, Side
 from interlock.model import Fields
 from interlock.store.database import Store
@@ -90,6 +91,7 @@ class Pair:
     jitter: Callable[[], float] = lambda: 0.5
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience: Patience = field(default_factory=Patience)
+    limits: Limits = field(default_factory=Limits)
     views: Mapping[tuple[str, str], View] = field(default_factory=dict)
     counterpart: Mapping[tuple[str, Side], str] = field(default_factory=dict)
 

@@ -6,9 +6,7 @@ open fields, the outbox and the reconciled revision (rules 11, 16).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -19,6 +17,7 @@ from interlock.store import dead_letters, history, links, outbox
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync import breaker, copies, limits
 from interlock.sync.decision import Decided, Intent, Translator, decide
 from interlock.sync.identity import digest_of
 from interlock.sync.linking import matched_at
@@ -28,9 +27,6 @@ from interlock.sync.progress import Run
 __all__ = ["Intents", "reconcile"]
 
 BATCH = 500
-BLANK_LIMIT = 20
-"""Values of one field that may be erased on one side within ``BLANK_WINDOW`` unasked."""
-BLANK_WINDOW = timedelta(hours=1)
 
 
 class Intents(Protocol):
@@ -51,6 +47,7 @@ async def reconcile(pair: Pair, run: Run, processes: Sequence[Intents] = ()) -> 
         done += size
         run.tick("reconcile", None, "", size)
         if size < BATCH:
+            await pair.store.call(limits.review, pair, run)
             return done
 
 
@@ -76,7 +73,8 @@ def _reconcile_links(
             for link_id, intents in process.intents(tx, mine).items():
                 wanted.setdefault(link_id, []).extend(intents)
     first_matched = {e: matched_at(tx, e) for e in {b.link.entity for b in due}}
-    result = Decided(links.open_fields(tx, [b.link.id for b in due]))
+    known_open = links.open_fields(tx, [b.link.id for b in due])
+    result = Decided(known_open, breaker.load(tx, due, known_open, pair.clock()))
     for bundle in due:
         rules = pair.rules(bundle.link.entity)
         if rules is not None:
@@ -122,7 +120,6 @@ def _store(
     # what was approved stays so when a person then mends a refused value
     decided_on = _approved(tx, result.writes)
     writes = _approved(tx, _with_overrides(tx, decided_on))
-    writes = _hold_blanks(tx, run, writes, now)
     decided = {(w.link_id, w.target) for w in writes}
     put, closed = [], []
     for w in writes:
@@ -150,49 +147,13 @@ def _store(
     outbox.put(tx, put)
     links.save_bases(tx, result.bases)
     _save_open(tx, pair, result)
+    breaker.save(tx, pair, run, result.brakes)
     history.add(tx, result.events)
     links.set_reconciled(tx, [(b.link.id, b.link.rev) for b in due])
+    wanted = {w.link_id for w in writes}
+    done = [b.link.id for b in due if b.link.origin == copies.COPY and b.link.id not in wanted]
+    copies.dissolve(tx, done, now)
     run.counts["reconciled"] += len(due)
-
-
-def _hold_blanks(
-    tx: Tx, run: Run, writes: Sequence[OutboxWrite], now: datetime
-) -> list[OutboxWrite]:
-    """Hold blanks that would replace values once there are too many of one field (rule 1).
-
-    A column emptied by an import, or hidden by a permission, looks like many people erasing one
-    value each.  Counted are the blanks decided now, those waiting, and those of the last hour.
-    """
-    blanks = Counter((w.target, w.entity, f) for w in writes for f in _blanks(w))
-    if not blanks:
-        return list(writes)
-    mine = {w.link_id for w in writes}
-    for (target, entity, field), count in blanks.items():
-        waiting = outbox.waiting_blanks(tx, target, entity, field, but=mine)
-        sent = history.blanked(tx, target, entity, field, since=now - BLANK_WINDOW)
-        blanks[target, entity, field] = count + waiting + sent
-    too_many = {key for key, count in blanks.items() if count > BLANK_LIMIT}
-    for target, entity, field in sorted(too_many):
-        run.problem(
-            f"{entity} {field}",
-            f"more than {BLANK_LIMIT} values would be erased in the {target.value.upper()}",
-            "look at `interlock plan`; if they are meant to be empty, approve it",
-            "blanks",
-        )
-    return [
-        msgspec.structs.replace(w, needs_approval=True)
-        if any((w.target, w.entity, f) in too_many for f in _blanks(w))
-        and not outbox.approved(tx, [w.digest])
-        else w
-        for w in writes
-    ]
-
-
-def _blanks(w: OutboxWrite) -> list[str]:
-    """Fields of an update that would erase a value."""
-    if w.kind is WriteKind.CREATE:
-        return []
-    return [f for f, v in w.fields.items() if v is None and w.expected.get(f) is not None]
 
 
 def _subject(w: OutboxWrite) -> str:
@@ -201,9 +162,12 @@ def _subject(w: OutboxWrite) -> str:
 
 def _approved(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
     """Let writes go whose digest a person approved."""
-    digests = outbox.approved(tx, [w.digest for w in writes if w.needs_approval])
+    asked = [w.digest for w in writes if w.needs_approval or w.limit_kind is not None]
+    digests = outbox.approved(tx, asked)
     return [
-        msgspec.structs.replace(w, needs_approval=False) if w.digest in digests else w
+        msgspec.structs.replace(w, needs_approval=False, limit_kind=None)
+        if w.digest in digests
+        else w
         for w in writes
     ]
 

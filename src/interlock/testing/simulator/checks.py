@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ import msgspec
 from sqlalchemy import select
 
 from interlock.connectors.memory.storage import Row, State
+from interlock.governance.breaker import ROUNDS, WINDOW
 from interlock.governance.merge import respelled
 from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, Ownership, Side
 from interlock.model import (
@@ -748,6 +749,27 @@ def writes_bounded(e: Evidence) -> Iterator[str]:
         yield f"{by_engine} writes for {by_people} changes by people and {faults} faults"
 
 
+def fights_bounded(e: Evidence) -> Iterator[str]:
+    """Rule 14: a field that is rewritten after each write of ours is soon left alone."""
+    for rival in e.world.rivals:
+        for record_id in sorted({c.id for c in e.world.journal.changes if c.side is rival.side}):
+            key = (rival.side, "customer", record_id)
+            written: list[datetime] = []
+            stays = True
+            for change, _, _ in e.edits(key, rival.name):
+                e.made += 1
+                if change.by_program and not stays:
+                    written = [at for at in written if change.at - at < WINDOW]
+                    written.append(change.at)
+                    if len(written) > ROUNDS + 1:
+                        yield (
+                            f"{rival.side} customer {record_id} {rival.name} was written "
+                            f"{len(written)} times within a day, each time over another program"
+                        )
+                        break
+                stays = change.by_program
+
+
 def nothing_before_approval(e: Evidence) -> Iterator[str]:
     """Rule 2: before a plan is approved nothing is written to what was matched."""
     for change in e.world.journal.changes[: e.world.first_plan]:
@@ -783,6 +805,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         deal_shows_order,
         outbox_at_rest,
         writes_bounded,
+        fights_bounded,
         nothing_before_approval,
     )
 }

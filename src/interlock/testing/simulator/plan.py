@@ -16,7 +16,7 @@ NOT_YET: dict[str, str] = {
     "two stores": "two stores on one pair of systems: needs epochs (rule 28) to be told apart",
     "webhooks": "events doubled, reordered or dropped: no connector receives webhooks yet (rule 6)",
     "holds": "episodes of credit holds (rule 26): the process is not there yet",
-    "blast limits": "limits and breaker (rule 14) are not there yet",
+    "blast limits": "histories have too few records to reach a limit (rule 14)",
     "map change": "a changed ownership map (rule 15) needs `plan --against`",
 }
 """Faults of the contract that are generated but left out of histories, or not there, and why."""
@@ -105,6 +105,8 @@ _FAULTS = {
     "edit_meanwhile": 6,
     "resize": 2,
 }
+_RIVALS = 0.06
+"""Histories in which another program fights for a field."""
 _POPULATION = (
     "add_product",
     "add_customer",
@@ -171,6 +173,7 @@ def make_history(seed: int) -> History:
         else:
             steps.append(_step(rng, "act", _weighted(rng, acts)))
     steps.append(_step(rng, "sync", ""))
+    _add_rival(seed, steps)
     return History(
         seed=seed,
         variant=rng.choice(("default", "default", "strict", "erp-born")),
@@ -180,6 +183,14 @@ def make_history(seed: int) -> History:
         confirm=rng.random() < 0.8,
         steps=tuple(steps),
     )
+
+
+def _add_rival(seed: int, steps: list[Step]) -> None:
+    """Let a rival appear in some histories; a draw of its own leaves the others as they are."""
+    rng = Random(f"rival {seed}")
+    if rng.random() < _RIVALS:
+        start = next(i for i, s in enumerate(steps) if s.kind == "rest") + 1
+        steps.insert(rng.randint(start, len(steps) - 1), _step(rng, "fault", "rival"))
 
 
 def _step(rng: Random, kind: str, name: str) -> Step:

@@ -15,6 +15,7 @@ from interlock.governance.rules import Side
 from interlock.testing import faults
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.rivals import appear
 from interlock.testing.simulator.systems import WatchedSystem, respell
 from interlock.testing.simulator.world import Crash, World
 
@@ -293,5 +294,6 @@ FAULTS: Mapping[str, Callable[[World, Random], str]] = {
     "stand_still": _stand_still,
     "edit_meanwhile": _edit_meanwhile,
     "resize": _resize,
+    "rival": appear,
 }
 """Faults by name; each arms itself and says what it will do."""

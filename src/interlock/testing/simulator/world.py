@@ -37,6 +37,7 @@ from interlock.sync.progress import Run
 from interlock.testing.clock import VirtualClock
 from interlock.testing.simulator.people import People
 from interlock.testing.simulator.plan import History
+from interlock.testing.simulator.rivals import Rival, let_act
 from interlock.testing.simulator.systems import Journal, Mischief, WatchedSystem
 
 __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
@@ -196,6 +197,7 @@ class World:
         self.session = self.start()
         self.syncs = 0
         self.struck: Counter[str] = Counter()
+        self.rivals: list[Rival] = []
         self.wrongly_gone: set[str] = set()
         self.first_plan = 0
         """Length of the journal when the first plan was about to be approved."""
@@ -304,6 +306,7 @@ class World:
         finally:
             self.store.turns, self.store.syncing = None, False
         self._tell_writes(before, run)
+        let_act(self)
         self._look_for_gone()
         return run
 

@@ -19,6 +19,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_approval")),
     )
     op.create_table(
+        "away",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("field", sa.String(length=255), nullable=False),
+        sa.Column("written_at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", "side", "field", "written_at", name=op.f("pk_away")),
+    )
+    op.create_table(
         "creation",
         sa.Column("reference", sa.String(length=64), nullable=False),
         sa.Column("target", sa.String(length=3), nullable=False),
@@ -181,6 +189,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
     )
     op.create_table(
+        "stop",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("field", sa.String(length=255), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("most", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stop")),
+        sa.UniqueConstraint(
+            "side", "entity", "kind", "field", name=op.f("uq_stop_side_entity_kind_field")
+        ),
+        sqlite_autoincrement=True,
+    )
+    op.create_table(
         "suggestion",
         sa.Column("entity", sa.String(length=32), nullable=False),
         sa.Column("crm_id", sa.String(length=255), nullable=False),
@@ -189,6 +213,21 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("entity", "crm_id", "erp_id", name=op.f("pk_suggestion")),
     )
+    op.create_table(
+        "tally",
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("field", sa.String(length=255), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint(
+            "side", "entity", "kind", "field", "subject", name=op.f("pk_tally")
+        ),
+    )
+    with op.batch_alter_table("tally", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_tally_at"), ["at"], unique=False)
+
     op.create_table(
         "member",
         sa.Column("link_id", sa.Integer(), nullable=False),
@@ -235,6 +274,7 @@ def upgrade() -> None:
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
         sa.Column("needs_approval", sa.Boolean(), nullable=False),
+        sa.Column("limit_kind", sa.String(length=12), nullable=True),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("waits_for", sa.Text(), nullable=True),
         sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
@@ -247,6 +287,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_outbox_limit_kind",
+            ["target", "entity", "limit_kind"],
+            unique=False,
+            sqlite_where=sa.text("limit_kind IS NOT NULL"),
+            postgresql_where=sa.text("limit_kind IS NOT NULL"),
+        )
         batch_op.create_index(
             batch_op.f("ix_outbox_target_state_priority_due_at"),
             ["target", "state", "priority", "due_at"],
