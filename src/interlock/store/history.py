@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Value
 from interlock.store.database import Tx
 from interlock.store.tables import history
 
-__all__ = ["Event", "about", "add", "blanked", "of_link", "of_record", "plain"]
+__all__ = ["Event", "about", "add", "blanked", "erase_values", "of_link", "of_record", "plain"]
 
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 
@@ -134,6 +134,15 @@ def _read(tx: Tx, query: Select[Any]) -> list[Event]:
         )
         for row in tx.conn.execute(query)
     ]
+
+
+def erase_values(tx: Tx, entity: str, field: str) -> None:
+    """Take the values of a field out of all events; that something happened stays."""
+    tx.conn.execute(
+        update(history)
+        .where(history.c.entity == entity, history.c.field == field)
+        .values(old=None, new=None)
+    )
 
 
 def blanked(tx: Tx, side: Side, entity: str, field: str, *, since: datetime) -> int:

@@ -60,6 +60,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a link.
 
     ``unconfirmed``: fields written without values in the answer; ``unconfirmed_since``: when.
+    ``older``: fields that were not agreed on under ``base_map_version`` but, if at all, under an
+    earlier map: field -> its version.  Their base does not count (rule 15).
     """
 
     side: Side
@@ -69,6 +71,24 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     base_map_version: str
     unconfirmed: frozenset[str]
     unconfirmed_since: datetime | None
+    older: Mapping[str, str] = {}
+
+    @property
+    def agreed(self) -> Fields:
+        """The base as far as it counts under the present map."""
+        return {f: v for f, v in self.base.items() if f not in self.older}
+
+    def rebased(self, fields: Fields, map_version: str) -> Member:
+        """Take values as agreed on under a map."""
+        older = {f: v for f, v in self.older.items() if f not in fields}
+        if self.base_map_version and map_version != self.base_map_version:
+            older |= dict.fromkeys(fields, map_version)
+        return msgspec.structs.replace(
+            self,
+            base={**self.base, **fields},
+            base_map_version=self.base_map_version or map_version,
+            older=older,
+        )
 
 
 class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +134,7 @@ def _member(tx: Tx, row: Any) -> Member:
         if row.unconfirmed
         else frozenset(),
         unconfirmed_since=row.unconfirmed_since,
+        older=msgspec.msgpack.decode(row.older) if row.older else {},
     )
 
 
@@ -318,6 +339,7 @@ def save_bases(tx: Tx, rows: Sequence[tuple[int, Member]]) -> None:
                     "m_side": m.side,
                     "base": tx.schema[m.entity].encode(m.base),
                     "base_map_version": m.base_map_version,
+                    "older": msgspec.msgpack.encode(m.older, order="sorted") if m.older else None,
                     "unconfirmed": msgspec.msgpack.encode(sorted(m.unconfirmed))
                     if m.unconfirmed
                     else None,
@@ -425,9 +447,12 @@ def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
     return {(Side(row.side), row.id): row.link_id for row in rows}
 
 
-def raise_all(tx: Tx) -> None:
-    """Mark every link to be reconciled again."""
-    tx.conn.execute(update(link).values(rev=link.c.rev + 1))
+def raise_all(tx: Tx, entities: Iterable[str] | None = None) -> None:
+    """Mark every link, or every link of some entities, to be reconciled again."""
+    query = update(link).values(rev=link.c.rev + 1)
+    if entities is not None:
+        query = query.where(link.c.entity.in_(sorted(entities)))
+    tx.conn.execute(query)
 
 
 def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:

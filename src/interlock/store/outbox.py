@@ -26,6 +26,7 @@ __all__ = [
     "creations_done",
     "earliest_due",
     "finish",
+    "forget_approvals",
     "held",
     "issue_references",
     "made_as",
@@ -457,6 +458,11 @@ def approved(tx: Tx, digests: Sequence[str]) -> set[str]:
             tx.conn.execute(select(approval.c.digest).where(approval.c.digest.in_(part))).scalars()
         )
     return found
+
+
+def forget_approvals(tx: Tx) -> None:
+    """Let no approval of before count for what is decided from now on."""
+    tx.conn.execute(delete(approval))
 
 
 def made_as(tx: Tx, references: Sequence[str]) -> dict[str, str]:

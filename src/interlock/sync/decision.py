@@ -128,7 +128,7 @@ def _merge_bundle(
         confirmed = member.unconfirmed_since is not None and seen.instant > member.unconfirmed_since
         views[side] = MemberView(
             fields=translate.fields(side, raw),
-            base=translate.fields(side, member.base),
+            base=translate.fields(side, member.agreed),
             facts=_facts(pair, side, member.entity, bundle.link.entity),
             unconfirmed=member.unconfirmed if confirmed else frozenset(),
         )
@@ -140,9 +140,7 @@ def _merge_bundle(
         if fields or looked:
             rebased.append(
                 msgspec.structs.replace(
-                    member,
-                    base={**member.base, **fields},
-                    base_map_version=pair.map_version,
+                    member.rebased(fields, pair.map_version),
                     unconfirmed=member.unconfirmed - looked,
                     unconfirmed_since=None if looked else member.unconfirmed_since,
                 )
@@ -242,6 +240,12 @@ def _updates(
         member = bundle.members.get(side)
         if not outcomes or member is None:
             continue
+        anew = {f for f in outcomes if any(f in m.older for m in bundle.members.values())}
+        held = {f for f in anew if outcomes[f].first_link}
+        if held and len(held) < len(outcomes):
+            # what the map's change does not concern goes out now; the rest once that is done
+            outcomes = {f: o for f, o in outcomes.items() if f not in held}  # noqa: PLW2901
+            held = set()
         fields: Fields = {f: o.value for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
         # a record paired by matching is touched for the first time only from an approved plan
@@ -249,6 +253,7 @@ def _updates(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
             for f, o in outcomes.items()
         )
+        needs = needs or bool(held)
         writes.append(
             _write(
                 pair,
