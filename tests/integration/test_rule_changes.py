@@ -148,8 +148,13 @@ class TestWhatIsNotConcerned:
 
 
 class TestValueMaps:
-    GOOD = 'customer:\n  fields:\n    payment_terms:\n      path: PaymentTerms\n' \
-        '      values: {"Net 30": "net 30", "Net 60": "net 60"}'  # fmt: skip
+    GOOD = """
+customer:
+  fields:
+    payment_terms:
+      path: PaymentTerms
+      values: {"Net 30": "net 30", "Net 60": "net 60"}
+"""
     BAD = GOOD.replace('"Net 30": "net 30", "Net 60": "net 60"',
                        '"Net 30": "net 60", "Net 60": "net 30"')  # fmt: skip
 

@@ -12,6 +12,7 @@ from interlock.governance.rules import Side
 from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
+from interlock.service.drift import LastDrift, last_drift
 from interlock.service.labels import label_of_link
 from interlock.store import cases, dead_letters, feeds, history, links, observations, outbox, plans
 from interlock.store.database import Store, Tx
@@ -89,6 +90,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int
     open_fields: Sequence[OpenField]
     deals: Sequence[DealsWaiting]
+    drift: LastDrift | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -134,6 +136,7 @@ def _status(tx: Tx, project: Project) -> Status:
         dead_letters=dead_letters.count_open(tx),
         open_fields=_open_fields(tx, names),
         deals=_deals(tx),
+        drift=last_drift(tx),
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
-from interlock.model import Fields
+from interlock.model import Fields, Ref
 from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
 from interlock.store.tables import (
@@ -29,6 +29,7 @@ __all__ = [
     "Bundle",
     "LinkInfo",
     "Member",
+    "after",
     "alone",
     "attach",
     "bundles",
@@ -37,11 +38,13 @@ __all__ = [
     "create",
     "create_many",
     "dissolve",
+    "distrust",
     "due",
     "forget_link",
     "half",
     "live_members",
     "members_of",
+    "of_references",
     "open_fields",
     "partners",
     "raise_revision",
@@ -269,6 +272,32 @@ def _bundle(tx: Tx, infos: list[LinkInfo]) -> list[Bundle]:
     return [Bundle(link=i, members=members[i.id], seen=seen[i.id]) for i in infos]
 
 
+def after(tx: Tx, entity: str, link_id: int, limit: int) -> list[Bundle]:
+    """Load the links of an entity that follow a link, in order."""
+    rows = tx.conn.execute(
+        select(link)
+        .where(link.c.entity == entity, link.c.id > link_id)
+        .order_by(link.c.id)
+        .limit(limit)
+    )
+    return _bundle(tx, [_info(row) for row in rows])
+
+
+def distrust(tx: Tx, fields: Iterable[tuple[int, str]], mark: str) -> None:
+    """Let the bases of fields, given as (link id, field), not count any more."""
+    by_link: dict[int, set[str]] = {}
+    for link_id, field in fields:
+        by_link.setdefault(link_id, set()).add(field)
+    rows = [
+        (b.link.id, msgspec.structs.replace(m, older={**m.older, **dict.fromkeys(names, mark)}))
+        for b in bundles(tx, sorted(by_link)).values()
+        for names in [by_link[b.link.id]]
+        for m in b.members.values()
+    ]
+    save_bases(tx, rows)
+    raise_revision(tx, by_link)
+
+
 def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """(entity, record id) -> link id, for the records that are linked."""
     wanted: dict[str, list[str]] = {}
@@ -284,6 +313,17 @@ def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tupl
             ):
                 found[entity, row.id] = row.link_id
     return found
+
+
+def of_references(tx: Tx, side: Side, shown: Iterable[Fields]) -> dict[tuple[Side, str, str], int]:
+    """(side, entity, record id) -> link id, of all records that fields of one side refer to."""
+    refs = {
+        (value.entity, value.id)
+        for fields in shown
+        for value in fields.values()
+        if isinstance(value, Ref) and not value.is_link
+    }
+    return {(side, entity, i): found for (entity, i), found in members_of(tx, side, refs).items()}
 
 
 def live_members(tx: Tx, side: Side, links: Iterable[int]) -> dict[int, tuple[str, str]]:
