@@ -69,17 +69,14 @@ def _show(result: Against, *, everything: bool) -> None:
     if result.total > len(shown):
         say(f"… and {result.total - len(shown):,} more (--all)", style="dim", lead="  ")
     say()
-    say(f"{amount(result.compared, 'pair')} compared; {amount(result.total, 'write')} more or other "
-        "than before. They wait for an approval: interlock plan, then interlock approve")  # fmt: skip
+    say(f"{amount(result.compared, 'pair')} compared; {amount(result.total, 'write')} more, or other "
+        "ones. They wait for an approval: interlock plan, then interlock approve")  # fmt: skip
 
 
 def _show_write(write: ChangedWrite) -> None:
     ids = ", ".join(f"{system} {record}" for system, record in write.records.items())
     say(f"~ {shorten(write.label, 60) or '(no name)'}  [{ids}]", lead="  ")
     was = f"; before: {show_value(write.before)} to {write.before_system}"
-    columns(
-        [(field_name(write.field), write.system,
-          f"{show_value(write.now)} -> {show_value(write.new)}   ({write.why}"
-          f"{was if write.before_system else ''})")],
-        lead="      ",
-    )  # fmt: skip
+    what = f"{show_value(write.now)} -> {show_value(write.new)}   ({write.why}"
+    what += f"{was if write.before_system else ''})"
+    columns([(field_name(write.field), write.system, what)], lead="      ")

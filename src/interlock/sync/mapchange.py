@@ -13,7 +13,7 @@ import msgspec
 
 from interlock.governance.rules import CROSS_REFERENCE, Side
 from interlock.governance.versions import MapVersion, barred
-from interlock.model import agree
+from interlock.model import Fields, agree
 from interlock.store import feeds, links, maps, outbox, purging
 from interlock.store.database import Tx
 from interlock.store.links import Bundle, Member
@@ -87,6 +87,15 @@ class Maps:
         seen = {s: self._observation(o) for s, o in bundle.seen.items()}
         members = {s: self._member(bundle, m) for s, m in bundle.members.items()}
         return self._resumed(msgspec.structs.replace(bundle, seen=seen, members=members))
+
+    def agreed(self, bundle: Bundle, side: Side) -> Fields:
+        """What a member's base says of the fields that meant then what they mean in this map."""
+        member = bundle.members[side]
+        return {
+            f: v
+            for f, v in member.base.items()
+            if self.holds(member.older.get(f, member.base_map_version), f"{bundle.link.entity}.{f}")
+        }
 
     def _observation(self, seen: Observation) -> Observation:
         if seen.map_version == self._pair.map_version:
