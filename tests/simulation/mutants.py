@@ -30,7 +30,7 @@ from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
-from interlock.sync import decision, deliver, linking, outcomes
+from interlock.sync import decision, deliver, linking, mapchange, outcomes
 from interlock.sync.decision import Intent
 from interlock.testing.simulator.run import simulate
 
@@ -428,6 +428,16 @@ def drafts_never_confirmed(patch: Patch) -> None:
     patch(quote_to_order.QuoteToOrder, "_intent", _intent)
 
 
+def map_change_keeps_base(patch: Patch) -> None:
+    """Go on with what was agreed on under the former map."""
+    patch(mapchange.Maps, "holds", lambda _self, _version, _name: True)
+
+
+def map_change_asks_nobody(patch: Patch) -> None:
+    """Write what a changed map asks for without an approved plan."""
+    patch(decision, "_held", lambda _bundle, _outcomes: set())
+
+
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     f.__name__: f
     for f in (
@@ -463,6 +473,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         torn_deals_ordered,
         cancelled_ordered_again,
         drafts_never_confirmed,
+        map_change_keeps_base,
+        map_change_asks_nobody,
     )
 }
 

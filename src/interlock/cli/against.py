@@ -69,8 +69,8 @@ def _show(result: Against, *, everything: bool) -> None:
     if result.total > len(shown):
         say(f"… and {result.total - len(shown):,} more (--all)", style="dim", lead="  ")
     say()
-    say(f"{amount(result.compared, 'pair')} compared; {amount(result.total, 'write')} more, or other "
-        "ones. They wait for an approval: interlock plan, then interlock approve")  # fmt: skip
+    say(f"{amount(result.compared, 'pair')} compared, {amount(result.total, 'write')} more.")
+    say("They wait for an approval: interlock plan, then interlock approve")
 
 
 def _show_write(write: ChangedWrite) -> None:

@@ -242,8 +242,9 @@ class _Comparison:
             both = []
             for pair, known, live in sides:
                 rules = pair.rules(entity)
-                held = known.bring_up(bundle)
-                views = {s: _view(tx, pair, held, s, live[s]) for s in Side}
+                views = {
+                    s: _view(tx, pair, bundle, s, live[s], known.agreed(bundle, s)) for s in Side
+                }
                 both.append(
                     Decision(())
                     if rules is None
@@ -305,7 +306,9 @@ class _Comparison:
         )
 
 
-def _view(tx: Tx, pair: Pair, bundle: Bundle, side: Side, live: Mapping[str, Record]) -> MemberView:
+def _view(
+    tx: Tx, pair: Pair, bundle: Bundle, side: Side, live: Mapping[str, Record], base: Fields
+) -> MemberView:
     """See one member as a map has it now; one that is not shown has no known field."""
     member, entity = bundle.members[side], bundle.link.entity
     record = live.get(member.id)
@@ -313,10 +316,10 @@ def _view(tx: Tx, pair: Pair, bundle: Bundle, side: Side, live: Mapping[str, Rec
     view = pair.views.get((entity, member.entity))
     if view is not None:
         shown = view(shown)
-    translate = Translator(links.of_references(tx, side, (shown, member.base)))
+    translate = Translator(links.of_references(tx, side, (shown, base)))
     caps = pair.side(side).entity(member.entity)
     return MemberView(
         fields=translate.fields(side, shown),
-        base=translate.fields(side, member.agreed),
+        base=translate.fields(side, base),
         facts=caps.fields if caps is not None and member.entity == entity else {},
     )

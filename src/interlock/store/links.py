@@ -64,7 +64,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
 
     ``unconfirmed``: fields written without values in the answer; ``unconfirmed_since``: when.
     ``older``: fields that were not agreed on under ``base_map_version`` but, if at all, under an
-    earlier map: field -> its version.  Their base does not count (rule 15).
+    earlier map: field -> its version.  Their base does not count (rule 15), but for those in
+    ``counting``, whose map is the active one again; writes to either wait for an approved plan.
     """
 
     side: Side
@@ -75,11 +76,12 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     unconfirmed: frozenset[str]
     unconfirmed_since: datetime | None
     older: Mapping[str, str] = {}
+    counting: frozenset[str] = frozenset()
 
     @property
     def agreed(self) -> Fields:
         """The base as far as it counts under the present map."""
-        return {f: v for f, v in self.base.items() if f not in self.older}
+        return {f: v for f, v in self.base.items() if f not in self.older or f in self.counting}
 
     def rebased(self, fields: Fields, map_version: str) -> Member:
         """Take values as agreed on under a map."""

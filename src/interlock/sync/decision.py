@@ -240,8 +240,7 @@ def _updates(
         member = bundle.members.get(side)
         if not outcomes or member is None:
             continue
-        anew = {f for f in outcomes if any(f in m.older for m in bundle.members.values())}
-        held = {f for f in anew if outcomes[f].first_link}
+        held = _held(bundle, outcomes)
         if held and len(held) < len(outcomes):
             # what the map's change does not concern goes out now; the rest once that is done
             outcomes = {f: o for f, o in outcomes.items() if f not in held}  # noqa: PLW2901
@@ -271,6 +270,11 @@ def _updates(
             )
         )
     return writes
+
+
+def _held(bundle: Bundle, outcomes: Iterable[str]) -> set[str]:
+    """Fields that a changed map concerns: written only from an approved plan (rule 15)."""
+    return {f for f in outcomes if any(f in m.older for m in bundle.members.values())}
 
 
 def _source_values(

@@ -2,7 +2,7 @@
 
 Each field has a version of its own.  Under a changed one the last observation says nothing and
 there is no base, so the merge decides as at a first link, and only an approved plan lets that go.
-Going back to the former map brings its base back where neither side has moved since.
+Going back to the former map brings its base back; what has moved since still waits for a plan.
 """
 
 from __future__ import annotations
@@ -120,25 +120,33 @@ class Maps:
         return msgspec.structs.replace(member, base_map_version=self._pair.map_version, older=older)
 
     def _resumed(self, bundle: Bundle) -> Bundle:
-        """Let an earlier base count again that means the same, where both sides still show it."""
+        """Let a base count again that was taken under the very map that is active.
+
+        Where both sides still show it nothing has happened; else what comes of it is held.
+        """
         if len(bundle.members) != len(Side) or not any(m.older for m in bundle.members.values()):
             return bundle
         fields = {f for m in bundle.members.values() for f in m.older}
-        back = {f for f in fields if all(self._rests(bundle, s, f) for s in Side)}
+        known = {f for f in fields if all(self._taken(bundle, s, f) for s in Side)}
+        back = {f for f in known if all(self._rests(bundle, s, f) for s in Side)}
+        if not known:
+            return bundle
         members = {
             side: msgspec.structs.replace(
-                member, older={f: v for f, v in member.older.items() if f not in back}
+                member,
+                older={f: v for f, v in member.older.items() if f not in back},
+                counting=frozenset(known - back),
             )
             for side, member in bundle.members.items()
         }
-        return msgspec.structs.replace(bundle, members=members) if back else bundle
+        return msgspec.structs.replace(bundle, members=members)
+
+    def _taken(self, bundle: Bundle, side: Side, field: str) -> bool:
+        return field in self.agreed(bundle, side)
 
     def _rests(self, bundle: Bundle, side: Side, field: str) -> bool:
         member, seen = bundle.members[side], bundle.seen.get(side)
-        version = member.older.get(field, member.base_map_version)
-        if seen is None or field not in member.base or version == DISTRUSTED:
-            return False
-        if not self.holds(version, f"{bundle.link.entity}.{field}"):
+        if seen is None:
             return False
         view = self._pair.views.get((bundle.link.entity, member.entity))
         shown = seen.known if view is None else view(seen.known)

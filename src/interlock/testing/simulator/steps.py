@@ -15,6 +15,7 @@ from interlock.governance.rules import Side
 from interlock.testing import faults
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.remap import change_and_back
 from interlock.testing.simulator.systems import WatchedSystem, respell
 from interlock.testing.simulator.world import Crash, World
 
@@ -44,6 +45,8 @@ def take(world: World, step: Step) -> None:
             world.say("two workers sync at once")
             world.struck["two workers"] += 1
             world.sync(workers=2, turns=step.seed)
+        case "map":
+            change_and_back(world, rng)
         case "rest":
             world.first_plan = world.first_plan or len(world.journal.changes)
             world.approve()
