@@ -510,6 +510,8 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "torn_deals_ordered": (40, "ordered_once"),
     "cancelled_ordered_again": (3, "created_once"),
     "drafts_never_confirmed": (0, "orders_finished"),
+    "map_change_keeps_base": (123, "map_change_waits"),
+    "map_change_asks_nobody": (144, "map_change_waits"),
 }
 """Mutant -> the first seed that catches it, and the check.  After a change of the histories, hunt
 again.  Not caught in 300 histories: ``older_replaces_newer``, since what replaced a newer look is
