@@ -31,7 +31,7 @@ from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
-from interlock.sync import decision, deliver, linking, outcomes
+from interlock.sync import decision, deliver, linking, mapchange, outcomes
 from interlock.sync import limits as limiting
 from interlock.sync.decision import Intent
 from interlock.testing.simulator.run import simulate
@@ -443,6 +443,16 @@ def ignore_blast_limit(patch: Patch) -> None:
     patch(deliver, "admitted", lambda _tx, _pair, _run, _side, _entity, writes: list(writes))
 
 
+def map_change_keeps_base(patch: Patch) -> None:
+    """Go on with what was agreed on under the former map."""
+    patch(mapchange.Maps, "holds", lambda _self, _version, _name: True)
+
+
+def map_change_asks_nobody(patch: Patch) -> None:
+    """Write what a changed map asks for without an approved plan."""
+    patch(decision, "_held", lambda _bundle, _outcomes: set())
+
+
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     f.__name__: f
     for f in (
@@ -480,6 +490,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         drafts_never_confirmed,
         ignore_breaker,
         ignore_blast_limit,
+        map_change_keeps_base,
+        map_change_asks_nobody,
     )
 }
 
@@ -516,6 +528,8 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "cancelled_ordered_again": (3, "created_once"),
     "drafts_never_confirmed": (0, "orders_finished"),
     "ignore_breaker": (144, "comes_to_rest"),
+    "map_change_keeps_base": (123, "map_change_waits"),
+    "map_change_asks_nobody": (144, "map_change_waits"),
 }
 """Mutant -> the first seed that catches it, and the check.  After a change of the histories, hunt
 again.  ``ignore_blast_limit`` is caught by ``tests/integration/test_limits.py``.  Not caught in

@@ -13,6 +13,8 @@ import typer
 from interlock.cli.approving import approve
 from interlock.cli.checking import check
 from interlock.cli.demo import demo
+from interlock.cli.drifting import app as drift
+from interlock.cli.drifting import report_app as report
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
 from interlock.cli.init import init
@@ -50,6 +52,8 @@ app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
+app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
+app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
 
 

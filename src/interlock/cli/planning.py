@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from interlock.cli.against import show_against
 from interlock.cli.failures import CHANGES, DONE, FAILED, finish
 from interlock.cli.options import Everything, JsonOutput, ProjectFolder, load
 from interlock.cli.progress import Progress
@@ -36,8 +37,19 @@ def plan(
         bool,
         typer.Option("--exit-code", metavar="", help="End with 4 when something would be written."),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="OLD",
+            help="Show what the map changes instead, against an older one: `previous`, the "
+            "beginning of a version, or another project's folder.",
+        ),
+    ] = None,
 ) -> None:
     """Read both systems and show what would be written where; writes nothing."""
+    if against is not None:
+        show_against(project, against, as_json=as_json, everything=everything, exit_code=exit_code)
     result, links = asyncio.run(_make(project, quiet=as_json))
     if as_json:
         print_json(result)

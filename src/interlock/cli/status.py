@@ -12,6 +12,7 @@ from interlock.cli.screen import amount, columns, heading, moment, print_json, s
 from interlock.cli.values import field_name, show_value
 
 if TYPE_CHECKING:
+    from interlock.service.drift import LastDrift
     from interlock.service.status import EntityStatus, OpenField, Status
 
 __all__ = ["status"]
@@ -47,6 +48,7 @@ def _show(result: Status, *, everything: bool) -> None:
         say("Orders: off, go_live is not set.")
     else:
         say(f"Orders: for deals won since {moment(result.go_live)}.")
+    say(_drift(result.drift))
     if result.entities:
         heading("Records")
         columns(_records(result.entities))
@@ -57,6 +59,14 @@ def _show(result: Status, *, everything: bool) -> None:
     if not result.needs_person:
         say()
         say("Nothing waits for a person.", style="green")
+
+
+def _drift(last: LastDrift | None) -> str:
+    if last is None:
+        return "Full comparison of both systems: never (interlock drift run)."
+    found = amount(last.total, "difference") if last.total else "no difference"
+    alarm = f", {last.alarming:,} of them unexplained" if last.alarming else ""
+    return f"Full comparison: {moment(last.at)}, {found}{alarm}."
 
 
 def _records(entities: Sequence[EntityStatus]) -> list[tuple[str, ...]]:

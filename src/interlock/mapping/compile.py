@@ -109,7 +109,18 @@ def compile_mapping(
             if field.startswith("custom.") and item.kind is not None:
                 custom.setdefault(entity, {})[field.removeprefix("custom.")] = item.kind
     document.finish()
-    return MappingOverrides(fields=fields, custom=custom, version=_version(stated, fields))
+    return MappingOverrides(
+        fields=fields,
+        custom=custom,
+        version=_version(stated, fields),
+        versions={
+            f"{entity}.{field}": _version(
+                {entity: {field: stated[entity][field]}}, {entity: {field: override}}
+            )
+            for entity, listed in fields.items()
+            for field, override in listed.items()
+        },
+    )
 
 
 def _field(document: Document, root: Path, entity: str, field: str, options: Any) -> _Field | None:

@@ -39,3 +39,5 @@ class MappingOverrides:
     """Custom fields declared here: entity -> name -> type name of ``CUSTOM_TYPES``."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str = "0"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """``entity.field`` -> hash of that field's mapping alone."""

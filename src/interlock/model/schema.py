@@ -73,7 +73,21 @@ class EntitySchema:
 
     def decode(self, data: bytes) -> Fields:
         """Unpack what ``encode`` made; fields the schema no longer has are dropped."""
-        return cast("Fields", self._decoder.decode(data))
+        try:
+            return cast("Fields", self._decoder.decode(data))
+        except msgspec.ValidationError:
+            return self._fitting(data)
+
+    def _fitting(self, data: bytes) -> Fields:
+        """Keep what still fits: a custom field may have been given another type since."""
+        fields: Fields = {}
+        for name, value in msgspec.msgpack.decode(data).items():
+            if name in self.types:
+                try:
+                    fields[name] = msgspec.convert(value, self.types[name] | None)
+                except msgspec.ValidationError:
+                    continue
+        return fields
 
     def convert(self, field: str, raw: object) -> Value | None:
         """Make a typed value from JSON-like input; raises ``msgspec.ValidationError``."""

@@ -22,6 +22,7 @@ from interlock.governance.compile import compile_boundary, compile_ownership
 from interlock.governance.document import Document, Place, suggest
 from interlock.governance.limits import Limits
 from interlock.governance.rules import Ownership, OwnershipMap, Side
+from interlock.governance.versions import MapVersion
 from interlock.mapping.compile import SCHEMA_VERSION as MAPPING_VERSION
 from interlock.mapping.compile import compile_mapping
 from interlock.mapping.overrides import MappingOverrides
@@ -55,7 +56,8 @@ class Project:
     """A valid project.
 
     ``store_url`` may hold a password.  ``overrides``: connection name -> its mapping file.
-    ``map_version``: hash of ownership and mappings, stamped on observations and bases.
+    ``map_version``: hash of ownership and mappings, stamped on observations and bases;
+    ``active_map``: the same field by field, with the files' texts.
     """
 
     root: Path
@@ -70,6 +72,7 @@ class Project:
     orders: OrderSettings
     map_version: str
     limits: Limits = field(default_factory=Limits)
+    active_map: MapVersion = field(default_factory=MapVersion)
 
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
@@ -142,9 +145,19 @@ class _Loader:
             overrides={c.name: overrides.get(c.name, MappingOverrides()) for c in (crm, erp)},
             schema=schema,
             orders=document.orders,
-            map_version=_map_version(rules, overrides),
             limits=document.stated_limits(),
+            map_version=(version := _map_version(rules, overrides)),
+            active_map=_active_map(
+                version,
+                rules,
+                {s: overrides.get(n) for n, s in sides.items()},
+                self._texts(mappings),
+            ),
         )
+
+    def _texts(self, mappings: Mapping[str, Document]) -> dict[str, str]:
+        names = [OWNERSHIP_FILE, *(document.file for document in mappings.values())]
+        return {name: (self.root / name).read_text(encoding="utf-8") for name in names}
 
     def _attempt(self, step: Callable[[], _T]) -> _T | None:
         try:
@@ -319,6 +332,30 @@ def _absolute_store(url: str, root: Path) -> str:
     if not url.startswith(prefix):
         return url
     return prefix + str(root / url.removeprefix(prefix))
+
+
+def _active_map(
+    version: str,
+    rules: OwnershipMap,
+    overrides: Mapping[Side, MappingOverrides | None],
+    texts: Mapping[str, str],
+) -> MapVersion:
+    paths = {
+        side.value: {
+            f"{entity}.{name}": tuple(filter(None, (change.path, *change.inputs.values())))
+            for entity, fields in override.fields.items()
+            for name, change in fields.items()
+        }
+        for side, override in overrides.items()
+        if override is not None
+    }
+    return MapVersion.of(
+        version,
+        rules,
+        mapped={s.value: o.versions for s, o in overrides.items() if o is not None},
+        paths=paths,
+        texts=texts,
+    )
 
 
 def _map_version(rules: OwnershipMap, overrides: Mapping[str, MappingOverrides]) -> str:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from interlock.governance.rules import Side
-from interlock.store import feeds, links, outbox
-from interlock.store.database import Tx
+from interlock.store import outbox
 from interlock.sync.deliver import deliver
 from interlock.sync.linking import link_records
+from interlock.sync.mapchange import activate
 from interlock.sync.observe import observe_side
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
@@ -47,7 +47,7 @@ async def run_cycle(
     for writes whose outcome is not known yet; they can be looked up only after their settle time.
     """
     deadline = pair.clock() + wait
-    await pair.store.call(_note_map, pair)
+    await pair.store.call(activate, pair)
     await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
     while True:
         await link_records(pair, run)
@@ -76,13 +76,6 @@ async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: 
             continue
         if not handled and not (reconciled and run.counts["moved"] > before["moved"]):
             return
-
-
-def _note_map(tx: Tx, pair: Pair) -> None:
-    """After a change of the map every link is decided anew: nothing decided before goes out."""
-    if feeds.get_meta(tx, "map_version") != pair.map_version:
-        links.raise_all(tx)
-        feeds.set_meta(tx, "map_version", pair.map_version)
 
 
 def _seconds(now: datetime, until: datetime) -> float:

@@ -23,7 +23,7 @@ from interlock.governance.rules import (
 from interlock.service.session import Session
 from interlock.sync.pair import Connection
 
-__all__ = ["CheckResult", "SystemCheck", "check"]
+__all__ = ["CheckResult", "SystemCheck", "check", "rights_findings"]
 
 _SKEW = timedelta(minutes=2)
 _SHORTEST_LIKE = 4
@@ -63,6 +63,14 @@ async def check(session: Session) -> CheckResult:
     project = [*_map_findings(session, reached), *_never_findings(session), *_notes(session)]
     sound = all(s.ok for s in systems) and all(f.severity is not Severity.ERROR for f in project)
     return CheckResult(ok=sound, systems=systems, project=project)
+
+
+async def rights_findings(session: Session) -> tuple[bool, list[Finding]]:
+    """Hold the map against what the credentials may do; also whether both systems answered."""
+    reports = {side: await _report(session.pair.side(side)) for side in Side}
+    reached = {s: r for s, r in reports.items() if r.unreadable or r.unwritable}
+    found = [f for f in _map_findings(session, reached) if f.severity is Severity.ERROR]
+    return all(r.ok or r.unreadable or r.unwritable for r in reports.values()), found
 
 
 async def _report(connection: Connection) -> CheckReport:

@@ -74,6 +74,7 @@ def _make_pair(
         store=store,
         ownership=project.ownership,
         map_version=project.map_version,
+        active_map=project.active_map,
         installation=project.installation,
         clock=clock,
         new_id=new_id,

@@ -12,6 +12,7 @@ from interlock.governance.rules import Side
 from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
+from interlock.service.drift import LastDrift, last_drift
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
 from interlock.store import cases, dead_letters, feeds, history, links, observations, outbox, plans
@@ -91,6 +92,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     open_fields: Sequence[OpenField]
     deals: Sequence[DealsWaiting]
     stops: Sequence[StopView] = ()
+    drift: LastDrift | None = None
 
     @property
     def needs_person(self) -> bool:
@@ -139,6 +141,7 @@ def _status(tx: Tx, project: Project) -> Status:
         open_fields=_open_fields(tx, names),
         deals=_deals(tx),
         stops=read_stops(tx, names),
+        drift=last_drift(tx),
     )
 
 

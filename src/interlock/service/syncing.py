@@ -9,6 +9,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
+from interlock.service.rights import watch_rights
 from interlock.service.session import Session
 from interlock.store import dead_letters, links, outbox, plans
 from interlock.store.database import Tx
@@ -63,6 +64,7 @@ async def sync_once(
     await pair.store.call(
         plans.save_run, RunRow(id=run.id, started_at=started, ended_at=None, counts={})
     )
+    await watch_rights(session, run)
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
 
     def _finish(tx: Tx) -> SyncReport:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Value
@@ -15,7 +15,7 @@ from interlock.store.database import Tx, chunks
 from interlock.store.sqlite import fixed
 from interlock.store.tables import history
 
-__all__ = ["Event", "about", "add", "last_written", "of_link", "of_record", "plain"]
+__all__ = ["Event", "about", "add", "erase_values", "last_written", "of_link", "of_record", "plain"]
 
 _ADD = fixed(history.insert())
 _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
@@ -136,6 +136,15 @@ def _read(tx: Tx, query: Select[Any]) -> list[Event]:
         )
         for row in tx.conn.execute(query)
     ]
+
+
+def erase_values(tx: Tx, entity: str, field: str) -> None:
+    """Take the values of a field out of all events; that something happened stays."""
+    tx.conn.execute(
+        update(history)
+        .where(history.c.entity == entity, history.c.field == field)
+        .values(old=None, new=None)
+    )
 
 
 def last_written(

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
-from interlock.model import Fields
+from interlock.model import Fields, Ref
 from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
 from interlock.store.sqlite import fixed
@@ -30,6 +30,7 @@ __all__ = [
     "Bundle",
     "LinkInfo",
     "Member",
+    "after",
     "alone",
     "attach",
     "bundles",
@@ -39,11 +40,13 @@ __all__ = [
     "create",
     "create_many",
     "dissolve",
+    "distrust",
     "due",
     "forget_link",
     "half",
     "live_members",
     "members_of",
+    "of_references",
     "open_fields",
     "partners",
     "raise_entity",
@@ -143,6 +146,9 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """One side of a link.
 
     ``unconfirmed``: fields written without values in the answer; ``unconfirmed_since``: when.
+    ``older``: fields that were not agreed on under ``base_map_version`` but, if at all, under an
+    earlier map: field -> its version.  Their base does not count (rule 15), but for those in
+    ``counting``, whose map is the active one again; writes to either wait for an approved plan.
     """
 
     side: Side
@@ -152,6 +158,25 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     base_map_version: str
     unconfirmed: frozenset[str]
     unconfirmed_since: datetime | None
+    older: Mapping[str, str] = {}
+    counting: frozenset[str] = frozenset()
+
+    @property
+    def agreed(self) -> Fields:
+        """The base as far as it counts under the present map."""
+        return {f: v for f, v in self.base.items() if f not in self.older or f in self.counting}
+
+    def rebased(self, fields: Fields, map_version: str) -> Member:
+        """Take values as agreed on under a map."""
+        older = {f: v for f, v in self.older.items() if f not in fields}
+        if self.base_map_version and map_version != self.base_map_version:
+            older |= dict.fromkeys(fields, map_version)
+        return msgspec.structs.replace(
+            self,
+            base={**self.base, **fields},
+            base_map_version=self.base_map_version or map_version,
+            older=older,
+        )
 
 
 class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +222,7 @@ def _member(tx: Tx, row: Any) -> Member:
         if row.unconfirmed
         else frozenset(),
         unconfirmed_since=row.unconfirmed_since,
+        older=msgspec.msgpack.decode(row.older) if row.older else {},
     )
 
 
@@ -308,6 +334,32 @@ def _bundle(tx: Tx, infos: list[LinkInfo]) -> list[Bundle]:
     return [Bundle(link=i, members=members[i.id], seen=seen[i.id]) for i in infos]
 
 
+def after(tx: Tx, entity: str, link_id: int, limit: int) -> list[Bundle]:
+    """Load the links of an entity that follow a link, in order."""
+    rows = tx.conn.execute(
+        select(link)
+        .where(link.c.entity == entity, link.c.id > link_id)
+        .order_by(link.c.id)
+        .limit(limit)
+    )
+    return _bundle(tx, [_info(row) for row in rows])
+
+
+def distrust(tx: Tx, fields: Iterable[tuple[int, str]], mark: str) -> None:
+    """Let the bases of fields, given as (link id, field), not count any more."""
+    by_link: dict[int, set[str]] = {}
+    for link_id, field in fields:
+        by_link.setdefault(link_id, set()).add(field)
+    rows = [
+        (b.link.id, msgspec.structs.replace(m, older={**m.older, **dict.fromkeys(names, mark)}))
+        for b in bundles(tx, sorted(by_link)).values()
+        for names in [by_link[b.link.id]]
+        for m in b.members.values()
+    ]
+    save_bases(tx, rows)
+    raise_revision(tx, by_link)
+
+
 def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
     """(entity, record id) -> link id, for the records that are linked."""
     named: dict[str, list[str]] = {}
@@ -320,6 +372,17 @@ def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tupl
             for row in tx.conn.execute(_MEMBERS_OF, wanted):
                 found[entity, row.id] = row.link_id
     return found
+
+
+def of_references(tx: Tx, side: Side, shown: Iterable[Fields]) -> dict[tuple[Side, str, str], int]:
+    """(side, entity, record id) -> link id, of all records that fields of one side refer to."""
+    refs = {
+        (value.entity, value.id)
+        for fields in shown
+        for value in fields.values()
+        if isinstance(value, Ref) and not value.is_link
+    }
+    return {(side, entity, i): found for (entity, i), found in members_of(tx, side, refs).items()}
 
 
 def live_members(tx: Tx, side: Side, links: Iterable[int]) -> dict[int, tuple[str, str]]:
@@ -372,6 +435,7 @@ def save_bases(tx: Tx, rows: Sequence[tuple[int, Member]]) -> None:
                     "m_side": m.side,
                     "base": tx.schema[m.entity].encode(m.base),
                     "base_map_version": m.base_map_version,
+                    "older": msgspec.msgpack.encode(m.older, order="sorted") if m.older else None,
                     "unconfirmed": msgspec.msgpack.encode(sorted(m.unconfirmed))
                     if m.unconfirmed
                     else None,
@@ -468,9 +532,12 @@ def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
     return {(Side(row.side), row.id): row.link_id for row in rows}
 
 
-def raise_all(tx: Tx) -> None:
-    """Mark every link to be reconciled again."""
-    tx.conn.execute(update(link).values(rev=link.c.rev + 1))
+def raise_all(tx: Tx, entities: Iterable[str] | None = None) -> None:
+    """Mark every link, or every link of some entities, to be reconciled again."""
+    query = update(link).values(rev=link.c.rev + 1)
+    if entities is not None:
+        query = query.where(link.c.entity.in_(sorted(entities)))
+    tx.conn.execute(query)
 
 
 def raise_entity(tx: Tx, entity: str) -> None:

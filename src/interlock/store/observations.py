@@ -186,6 +186,9 @@ def save_page(
         old = known.get(item.id)
         values = _values(schema, item, old, own_write=own_write)
         values |= {"instant": read_from, "map_version": map_version}
+        if own_write and old is not None:
+            # what the answer leaves out is as an earlier look, under an earlier map, showed it
+            values["map_version"] = old.map_version
         if item.id in assumed:
             values["hash"] = _ASSUMED
         if old is None:
@@ -217,6 +220,12 @@ def save_page(
                     lost.setdefault(field, []).append(item.id)
     _write(tx, side, entity, inserts, updates)
     _touch(tx, side, entity, same, read_from, sweep)
+    for part in chunks([i for i in same if known[i].map_version != map_version]):
+        tx.conn.execute(
+            update(record)
+            .where(record.c.side == side, record.c.entity == entity, record.c.id.in_(part))
+            .values(map_version=map_version)
+        )
     if dropped:
         if sweep:
             _touch(tx, side, entity, dropped, None, sweep)

@@ -40,6 +40,7 @@ __all__ = [
     "creations_done",
     "earliest_due",
     "finish",
+    "forget_approvals",
     "held",
     "hold",
     "issue_references",
@@ -487,6 +488,11 @@ def approved(tx: Tx, digests: Sequence[str]) -> set[str]:
     for part in chunks(list(digests)):
         found |= set(tx.conn.execute(_APPROVED, {"b_ids": part}).scalars())
     return found
+
+
+def forget_approvals(tx: Tx) -> None:
+    """Let no approval of before count for what is decided from now on."""
+    tx.conn.execute(delete(approval))
 
 
 def made_as(tx: Tx, references: Sequence[str]) -> dict[str, str]:

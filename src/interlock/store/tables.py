@@ -100,6 +100,8 @@ member = Table(
     Column("id", String(255), nullable=False),
     Column("base", LargeBinary, nullable=False),
     Column("base_map_version", String(64), nullable=False),
+    # fields whose base is of another map version: field -> version
+    Column("older", LargeBinary),
     Column("unconfirmed", LargeBinary),
     Column("unconfirmed_since", Instant),
     UniqueConstraint("side", "entity", "id"),
@@ -312,6 +314,15 @@ feed = Table(
     Column("complete_at", Instant),
     Column("map_version", String(64), nullable=False, server_default=""),
     Column("shortfall", Integer, nullable=False, server_default="0"),
+)
+
+map_version = Table(
+    "map_version",
+    metadata,
+    # every map that ever was active (rule 15), and when it last became so
+    Column("version", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("content", LargeBinary, nullable=False),
 )
 
 history = Table(

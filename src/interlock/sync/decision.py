@@ -149,7 +149,7 @@ def _merge_bundle(
         confirmed = member.unconfirmed_since is not None and seen.instant > member.unconfirmed_since
         views[side] = MemberView(
             fields=translate.fields(side, raw),
-            base=translate.fields(side, member.base),
+            base=translate.fields(side, member.agreed),
             facts=_facts(pair, side, member.entity, bundle.link.entity),
             unconfirmed=member.unconfirmed if confirmed else frozenset(),
         )
@@ -161,9 +161,7 @@ def _merge_bundle(
         if fields or looked:
             rebased.append(
                 msgspec.structs.replace(
-                    member,
-                    base={**member.base, **fields},
-                    base_map_version=pair.map_version,
+                    member.rebased(fields, pair.map_version),
                     unconfirmed=member.unconfirmed - looked,
                     unconfirmed_since=None if looked else member.unconfirmed_since,
                 )
@@ -280,6 +278,11 @@ def _updates(
         member = bundle.members.get(side)
         if not outcomes or member is None:
             continue
+        held = _held(bundle, outcomes)
+        if held and len(held) < len(outcomes):
+            # what the map's change does not concern goes out now; the rest once that is done
+            outcomes = {f: o for f, o in outcomes.items() if f not in held}  # noqa: PLW2901
+            held = set()
         fields: Fields = {f: o.value for f, o in outcomes.items()}
         expected = {f: o.expected for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
@@ -288,6 +291,7 @@ def _updates(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
             for f, o in outcomes.items()
         )
+        needs = needs or bool(held)
         writes.append(
             _write(
                 pair,
@@ -309,20 +313,21 @@ def _updates(
                     WriteKind.UPDATE,
                     fields,
                     expected,
-                    _counted(bundle, pair, outcomes),
+                    _counted(outcomes),
                 ),
             )
         )
     return writes
 
 
-def _counted(bundle: Bundle, pair: Pair, outcomes: Mapping[str, Outcome]) -> list[str]:
+def _counted(outcomes: Mapping[str, Outcome]) -> list[str]:
     """Fields that count under the blast limits: none that follow from what was counted."""
-    # after a change of the map a field without base is a change like any other
-    young = all(m.base_map_version in ("", pair.map_version) for m in bundle.members.values())
-    return [
-        f for f, o in outcomes.items() if not follows(f, o.value, first_link=o.first_link and young)
-    ]
+    return [f for f, o in outcomes.items() if not follows(f, o.value, first_link=o.first_link)]
+
+
+def _held(bundle: Bundle, outcomes: Iterable[str]) -> set[str]:
+    """Fields that a changed map concerns: written only from an approved plan (rule 15)."""
+    return {f for f in outcomes if any(f in m.older for m in bundle.members.values())}
 
 
 def _source_values(

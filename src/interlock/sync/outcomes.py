@@ -186,16 +186,14 @@ def _store_success(
         )
     # what the map keeps from a create was left blank on purpose: no first link fills it
     omitted: Fields = dict.fromkeys(_omitted(s, w))
-    base = {**omitted, **member.base, **w.fields, **{f: shown[f] for f in confirmed}}
+    base = {**_unless_based(omitted, member), **w.fields, **{f: shown[f] for f in confirmed}}
     # a value shown differently is judged at the next merge: base keeps what was written
     since = s.at if receipt.record is None else s.at - timedelta(microseconds=1)
     stored.bases.append(
         (
             w.link_id,
             msgspec.structs.replace(
-                member,
-                base=base,
-                base_map_version=w.map_version,
+                member.rebased(base, w.map_version),
                 unconfirmed=(member.unconfirmed - confirmed) | unsure,
                 unconfirmed_since=since if unsure else member.unconfirmed_since,
             ),
@@ -206,13 +204,12 @@ def _store_success(
         stored.bases.append(
             (
                 w.link_id,
-                msgspec.structs.replace(
-                    source,
-                    base={**omitted, **source.base, **w.bases},
-                    base_map_version=w.map_version,
-                ),
+                source.rebased({**_unless_based(omitted, source), **w.bases}, w.map_version),
             )
         )
+    if member.older or (source is not None and source.older):
+        # fields of a changed map were left out of this write: they are decided now
+        stored.unsure.add(w.link_id)
     stored.events += _events(s, w, receipt, record_id, member.base)
     stored.subjects.append(_subject(w))
     name = (
@@ -222,6 +219,10 @@ def _store_success(
     )
     s.run.counts[name] += 1
     s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
+
+
+def _unless_based(fields: Fields, member: Member) -> Fields:
+    return {f: v for f, v in fields.items() if f not in member.base}
 
 
 def _omitted(s: Settlement, w: OutboxWrite) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from interlock.connectors.base import Capabilities, Connector, EntityCapabilities
 from interlock.governance.limits import Limits
 from interlock.governance.rules import EntityRules, OwnershipMap, Side
+from interlock.governance.versions import MapVersion
 from interlock.model import Fields
 from interlock.store.database import Store
 
@@ -92,6 +93,7 @@ class Pair:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     patience: Patience = field(default_factory=Patience)
     limits: Limits = field(default_factory=Limits)
+    active_map: MapVersion = field(default_factory=MapVersion)
     views: Mapping[tuple[str, str], View] = field(default_factory=dict)
     counterpart: Mapping[tuple[str, Side], str] = field(default_factory=dict)
 

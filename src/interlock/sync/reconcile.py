@@ -21,6 +21,7 @@ from interlock.sync import breaker, copies, limits
 from interlock.sync.decision import Decided, Intent, Translator, decide
 from interlock.sync.identity import digest_of
 from interlock.sync.linking import matched_at
+from interlock.sync.mapchange import creates_since, maps_of
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
@@ -65,6 +66,7 @@ def _reconcile_links(
     tx: Tx, pair: Pair, run: Run, processes: Sequence[Intents], due: Sequence[Bundle]
 ) -> None:
     translate = Translator(_links_of_refs(tx, due))
+    maps = maps_of(tx, pair, due)
     existing = outbox.of_links(tx, [b.link.id for b in due])
     wanted: dict[int, list[Intent]] = {}
     for process in processes:
@@ -72,10 +74,15 @@ def _reconcile_links(
         if mine:
             for link_id, intents in process.intents(tx, mine).items():
                 wanted.setdefault(link_id, []).extend(intents)
-    first_matched = {e: matched_at(tx, e) for e in {b.link.entity for b in due}}
+    entities = {b.link.entity for b in due}
+    first_matched = {e: creates_since(tx, e, matched_at(tx, e)) for e in entities}
     known_open = links.open_fields(tx, [b.link.id for b in due])
     result = Decided(known_open, breaker.load(tx, due, known_open, pair.clock()))
-    for bundle in due:
+    for found in due:
+        bundle = maps.bring_up(found)
+        result.bases += [
+            (found.link.id, m) for s, m in bundle.members.items() if m is not found.members[s]
+        ]
         rules = pair.rules(bundle.link.entity)
         if rules is not None:
             intents_of_link = wanted.get(bundle.link.id, [])

@@ -781,6 +781,12 @@ def nothing_before_approval(e: Evidence) -> Iterator[str]:
             )
 
 
+def map_change_waits(e: Evidence) -> Iterator[str]:
+    """What a changed map concerns is not written before a plan is approved (rule 15)."""
+    e.made += e.world.struck["map change"]
+    yield from e.world.map_writes
+
+
 CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
     f.__name__: f
     for f in (
@@ -807,6 +813,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         writes_bounded,
         fights_bounded,
         nothing_before_approval,
+        map_change_waits,
     )
 }
 """All checks by name; each yields what is wrong."""

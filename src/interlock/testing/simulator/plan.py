@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from random import Random
 
@@ -17,7 +18,6 @@ NOT_YET: dict[str, str] = {
     "webhooks": "events doubled, reordered or dropped: no connector receives webhooks yet (rule 6)",
     "holds": "episodes of credit holds (rule 26): the process is not there yet",
     "blast limits": "histories have too few records to reach a limit (rule 14)",
-    "map change": "a changed ownership map (rule 15) needs `plan --against`",
 }
 """Faults of the contract that are generated but left out of histories, or not there, and why."""
 
@@ -33,7 +33,7 @@ class Step(msgspec.Struct, frozen=True):
     """One thing that happens: ``kind`` and ``name``, the rest drawn from ``seed``."""
 
     kind: str
-    """"act", "fault", "sync", "workers", "crash", "wait" or "rest"."""
+    """"act", "fault", "sync", "workers", "crash", "wait", "map" or "rest"."""
     name: str
     seed: int
 
@@ -181,7 +181,7 @@ def make_history(seed: int) -> History:
         erp=_setup(rng, theme),
         go_live=rng.random() < 0.9,
         confirm=rng.random() < 0.8,
-        steps=tuple(steps),
+        steps=_with_map_change(seed, steps),
     )
 
 
@@ -191,6 +191,16 @@ def _add_rival(seed: int, steps: list[Step]) -> None:
     if rng.random() < _RIVALS:
         start = next(i for i, s in enumerate(steps) if s.kind == "rest") + 1
         steps.insert(rng.randint(start, len(steps) - 1), _step(rng, "fault", "rival"))
+
+
+def _with_map_change(seed: int, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Put a change of the map into some histories, drawn apart so that the others stay as is."""
+    rng = Random(seed ^ 0x3A97)
+    if rng.random() >= 0.2:
+        return tuple(steps)
+    begin = next(n for n, s in enumerate(steps) if s.kind == "rest") + 1
+    at = rng.randint(begin, len(steps))
+    return (*steps[:at], Step("map", "change and back", rng.getrandbits(32)), *steps[at:])
 
 
 def _step(rng: Random, kind: str, name: str) -> Step:

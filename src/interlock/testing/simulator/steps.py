@@ -15,6 +15,7 @@ from interlock.governance.rules import Side
 from interlock.testing import faults
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.remap import change_and_back
 from interlock.testing.simulator.rivals import appear
 from interlock.testing.simulator.systems import WatchedSystem, respell
 from interlock.testing.simulator.world import Crash, World
@@ -46,6 +47,8 @@ def take(world: World, step: Step) -> None:
             world.say(f"{number} workers sync at once")
             world.struck[f"{number} workers"] += 1
             world.sync(workers=number, turns=step.seed)
+        case "map":
+            change_and_back(world, rng)
         case "rest":
             world.first_plan = world.first_plan or len(world.journal.changes)
             world.approve()

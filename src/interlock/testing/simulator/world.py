@@ -203,6 +203,8 @@ class World:
         """Length of the journal when the first plan was about to be approved."""
         self.agreed_at = 0
         """Length of the journal when both sides last were at rest without a fault."""
+        self.map_writes: list[str] = []
+        """What was written to fields of a changed map nobody had approved."""
         self.rights_changed = False
         """Whether rights came and went, so that only a sweep sees everything again."""
 

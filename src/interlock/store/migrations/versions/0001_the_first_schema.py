@@ -143,6 +143,13 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "map_version",
+        sa.Column("version", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_map_version")),
+    )
+    op.create_table(
         "meta",
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
@@ -236,6 +243,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=255), nullable=False),
         sa.Column("base", sa.LargeBinary(), nullable=False),
         sa.Column("base_map_version", sa.String(length=64), nullable=False),
+        sa.Column("older", sa.LargeBinary(), nullable=True),
         sa.Column("unconfirmed", sa.LargeBinary(), nullable=True),
         sa.Column("unconfirmed_since", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_member_link_id_link")),

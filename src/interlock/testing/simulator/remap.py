@@ -1,0 +1,103 @@
+"""The map changed in the middle of a history, and changed back before anybody approved it.
+
+While it is changed nothing may be written to the field it concerns; afterwards the history goes
+on under the former map, and everything the checks ask of it must hold as if nothing had been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import msgspec
+
+from interlock.governance.rules import OnCreate, Ownership, OwnershipMap, Side
+from interlock.governance.versions import MapVersion
+from interlock.project.load import Project
+from interlock.testing.simulator.people import MAPS
+from interlock.testing.simulator.world import World
+
+__all__ = ["change_and_back"]
+
+_FIELDS = (
+    ("customer", "website"),
+    ("customer", "email"),
+    ("customer", "phone"),
+    ("customer", "payment_terms"),
+    ("contact", "email"),
+)
+_SETTLED = 100.0
+"""Seconds after which nothing sent before still takes effect."""
+
+
+def change_and_back(world: World, rng: Random) -> None:
+    """Change one field's rule, sync, and change it back; note what was written meanwhile."""
+    entity, field = rng.choice(_FIELDS)
+    former = world.project
+    changed = _changed(former, entity, field, rng)
+    if changed is None:
+        return
+    world.pass_time(_SETTLED)
+    before = len(world.journal.changes)
+    world.struck["map change"] += 1
+    world.say(f"the map changes: {entity} {field}")
+    _go_on_with(world, changed)
+    for _ in range(rng.randint(1, 3)):
+        world.sync(full=rng.random() < 0.3)
+        world.pass_time(rng.choice((1.0, 60.0)))
+    world.say("the map changes back")
+    _go_on_with(world, former)
+    for system in world.systems.values():
+        system.mischief.on = False
+    for _ in range(3):
+        world.sync()
+        world.pass_time(_SETTLED)
+    for system in world.systems.values():
+        system.mischief.on = True
+    world.map_writes += _written(world, before, entity, field)
+
+
+def _go_on_with(world: World, project: Project) -> None:
+    world.project = project
+    world.session = world.start()
+
+
+def _changed(project: Project, entity: str, field: str, rng: Random) -> Project | None:
+    rules = project.ownership.entities.get(entity)
+    rule = rules.fields.get(field) if rules is not None else None
+    if rules is None or rule is None or rule.ownership is Ownership.LOCAL:
+        return None
+    others = [o for o in (Ownership.CRM, Ownership.ERP, Ownership.SHARED) if o != rule.ownership]
+    other = msgspec.structs.replace(
+        rule, ownership=rng.choice(others), on_create=OnCreate.SEED, default=None
+    )
+    fields = {**rules.fields, field: other}
+    entities = {
+        **project.ownership.entities,
+        entity: msgspec.structs.replace(rules, fields=fields),
+    }
+    version = f"{project.map_version[:6]}{rng.getrandbits(24):06x}"
+    ownership = OwnershipMap(entities=entities, never=project.ownership.never, version=version)
+    return replace(
+        project,
+        ownership=ownership,
+        map_version=version,
+        active_map=MapVersion.of(version, ownership, mapped={}, paths={}, texts={}),
+    )
+
+
+def _written(world: World, since: int, entity: str, field: str) -> list[str]:
+    """Updates of ours to the field, made since."""
+    column = {
+        side: next((f.path for f in MAPS[side][entity].fields if f.field == field), None)
+        for side in Side
+    }
+    return [
+        f"{change.side} {entity} {change.id} {field} was written under a map nobody approved"
+        for change in world.journal.changes[since:]
+        if change.by_program
+        and change.entity == entity
+        and change.before is not None
+        and (name := column[change.side]) is not None
+        and change.before.cells.get(name) != change.after.cells.get(name)
+    ]
