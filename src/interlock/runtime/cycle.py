@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from interlock.governance.rules import Side
-from interlock.store import feeds, links, outbox
+from interlock.store import epochs, feeds, links, outbox
 from interlock.store.database import Tx
 from interlock.sync.deliver import deliver
 from interlock.sync.linking import link_records
 from interlock.sync.observe import observe_side
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
+from interlock.sync.rebuild import find_links, guard, longest_settle_time
 from interlock.sync.reconcile import Intents, reconcile
 
 __all__ = ["Process", "run_cycle"]
@@ -47,8 +48,12 @@ async def run_cycle(
     for writes whose outcome is not known yet; they can be looked up only after their settle time.
     """
     deadline = pair.clock() + wait
+    await guard(pair)
     await pair.store.call(_note_map, pair)
     await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
+    if not await find_links(pair, run):
+        return
+    write = write and await pair.store.call(_may_write, pair)
     while True:
         await link_records(pair, run)
         for process in processes:
@@ -76,6 +81,13 @@ async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: 
             continue
         if not handled and not (reconciled and run.counts["moved"] > before["moved"]):
             return
+
+
+def _may_write(tx: Tx, pair: Pair) -> bool:
+    """Nothing is written after the store went back until a person has released it (rule 28)."""
+    if epochs.held(tx):
+        return False
+    return not epochs.is_silent(tx, pair.clock(), longest_settle_time(pair))
 
 
 def _note_map(tx: Tx, pair: Pair) -> None:

@@ -14,7 +14,7 @@ from interlock.model import WriteKind
 from interlock.runtime.cycle import run_cycle
 from interlock.service.labels import label_of
 from interlock.service.session import Session
-from interlock.store import cases, dead_letters, history, links, observations, outbox, plans
+from interlock.store import cases, dead_letters, epochs, history, links, observations, outbox, plans
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.pair import Pair
@@ -263,6 +263,14 @@ def approve(store: Store, plan_id: str | None, *, by: str, now: datetime) -> App
                 f"there is no plan {plan_id}" if plan_id else "there is no plan yet",
                 fix="run `interlock plan` and look at it first",
             )
+        hold = epochs.hold_of(tx)
+        if hold is not None and hold.stage is epochs.Stage.REBUILD:
+            raise ConfigurationError(
+                f"{hold.why}: both systems are to be read in full first",
+                fix="run `interlock plan` to its end, look at it, then approve it",
+            )
+        if hold is not None:
+            epochs.release(tx, by=by, now=now)
         new = set(row.digests) - outbox.approved(tx, row.digests)
         released = outbox.approve(tx, row.digests, plan_id=row.id, by=by, now=now)
         plans.mark_approved(tx, row.id, now)

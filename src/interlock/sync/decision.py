@@ -14,6 +14,7 @@ from interlock.connectors.base import EntityCapabilities
 from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
+from interlock.store.epochs import REBUILT
 from interlock.store.history import Event
 from interlock.store.links import Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -34,6 +35,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     why: str
     revision: int = 1
     record_id: str | None = None
+    needs_approval: bool = False
 
 
 class Decided:
@@ -245,7 +247,7 @@ def _updates(
         fields: Fields = {f: o.value for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
         # a record paired by matching is touched for the first time only from an approved plan
-        needs = link.origin in ("match", "manual") and any(
+        needs = link.origin in ("match", "manual", REBUILT) and any(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
             for f, o in outcomes.items()
         )
@@ -358,7 +360,7 @@ def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[Out
                 record_id=intent.record_id,
                 bases={},
                 source=source,
-                needs_approval=False,
+                needs_approval=intent.needs_approval,
                 expected={
                     f: v for f, v in bundle.seen[intent.target].fields.items() if f in intent.fields
                 }
