@@ -51,9 +51,12 @@ async def run_cycle(
     await guard(pair)
     await pair.store.call(_note_map, pair)
     await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
-    if not await find_links(pair, run):
-        return
-    write = write and await pair.store.call(_may_write, pair)
+    if not await find_links(pair, run, last=False):
+        # only what was read showed that the store went back: all is read once more
+        await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
+        if not await find_links(pair, run):
+            return
+    write = await pair.store.call(_may_write, pair, run) and write
     while True:
         await link_records(pair, run)
         for process in processes:
@@ -83,11 +86,27 @@ async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: 
             return
 
 
-def _may_write(tx: Tx, pair: Pair) -> bool:
+def _may_write(tx: Tx, pair: Pair, run: Run) -> bool:
     """Nothing is written after the store went back until a person has released it (rule 28)."""
-    if epochs.held(tx):
+    hold = epochs.hold_of(tx)
+    if hold is not None:
+        run.problem(
+            "store",
+            f"{hold.why}: nothing is written until you release it",
+            "look at `interlock plan`, then `interlock approve`",
+            "held",
+        )
         return False
-    return not epochs.is_silent(tx, pair.clock(), longest_settle_time(pair))
+    settle = longest_settle_time(pair)
+    if epochs.is_silent(tx, pair.clock(), settle):
+        run.problem(
+            "store",
+            "a call that was on its way when the store went back may still take effect",
+            f"sync again in {settle.total_seconds():.0f} s",
+            "held",
+        )
+        return False
+    return True
 
 
 def _note_map(tx: Tx, pair: Pair) -> None:

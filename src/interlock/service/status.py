@@ -13,8 +13,19 @@ from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.labels import label_of_link
-from interlock.store import cases, dead_letters, feeds, history, links, observations, outbox, plans
+from interlock.store import (
+    cases,
+    dead_letters,
+    epochs,
+    feeds,
+    history,
+    links,
+    observations,
+    outbox,
+    plans,
+)
 from interlock.store.database import Store, Tx
+from interlock.store.epochs import Hold
 from interlock.store.links import Bundle
 from interlock.store.outbox import WriteState
 from interlock.sync.pair import ENTITY_ORDER
@@ -73,11 +84,12 @@ class DealsWaiting(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand.
 
-    ``to_send``: writes decided and not delivered yet; ``uncertain``: of these, those whose outcome
+    ``hold``: why nothing at all is written.  ``to_send``: writes decided and not delivered yet; ``uncertain``: of these, those whose outcome
     only a person can find out.
     """
 
     installation: str
+    hold: Hold | None
     systems: Mapping[str, str]
     go_live: datetime | None
     last_run: LastRun | None
@@ -93,7 +105,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_person(self) -> bool:
         """Say whether something waits for a person."""
-        return bool(self.to_approve or self.uncertain or self.dead_letters or self.open_fields)
+        return bool(self.hold or self.to_approve or self.uncertain or self.dead_letters or self.open_fields)
 
 
 def read_status(project: Project, store: Store) -> Status:
@@ -121,6 +133,7 @@ def _status(tx: Tx, project: Project) -> Status:
     run = plans.last_run(tx)
     return Status(
         installation=project.installation,
+        hold=epochs.hold_of(tx),
         systems={side.value: names[side] for side in Side},
         go_live=project.go_live,
         last_run=None

@@ -37,12 +37,13 @@ async def guard(pair: Pair) -> Hold | None:
     return await pair.store.call(epochs.check, now=pair.clock(), new_id=pair.new_id())
 
 
-async def find_links(pair: Pair, run: Run) -> bool:
+async def find_links(pair: Pair, run: Run, *, last: bool = True) -> bool:
     """Find links again if the store went back; false while that cannot be done yet.
 
-    To be called after observing.  A reference nobody issued here is a sign of its own.
+    To be called after observing.  A reference nobody issued here is a sign of its own.  ``last``:
+    say in the run's problems what keeps it from being done.
     """
-    return await pair.store.call(_find_links, pair, run)
+    return await pair.store.call(_find_links, pair, run, last=last)
 
 
 def longest_settle_time(pair: Pair) -> timedelta:
@@ -54,7 +55,7 @@ def longest_settle_time(pair: Pair) -> timedelta:
     )  # fmt: skip
 
 
-def _find_links(tx: Tx, pair: Pair, run: Run) -> bool:
+def _find_links(tx: Tx, pair: Pair, run: Run, *, last: bool) -> bool:
     hold = epochs.hold_of(tx)
     if strange := epochs.strangers(tx, prefix_of(pair)):
         if hold is None:
@@ -73,12 +74,13 @@ def _find_links(tx: Tx, pair: Pair, run: Run) -> bool:
         if feeds.get(tx, side, entity).complete_at is None
     ]
     if unread:
-        run.problem(
-            "store",
-            f"{hold.why}; not read in full yet: {', '.join(unread)}",
-            "let `interlock plan` or a sync run to its end; nothing is written until then",
-            "held",
-        )
+        if last:
+            run.problem(
+                "store",
+                f"{hold.why}; not read in full yet: {', '.join(unread)}",
+                "let `interlock plan` run to its end; nothing is written until then",
+                "held",
+            )
         return False
     for entity in pair.merged():
         _Finder(tx, pair, run, entity).find()
@@ -160,8 +162,9 @@ class _Finder:
                     found.append(claim)
         self._link(found)
         self._note_made(made)
-        self._park()
-        if self.members[Side.CRM] != self.members[Side.ERP]:
+        if self.members[Side.CRM] == self.members[Side.ERP]:
+            self._park()
+        else:
             self._note_cases(by_record)
 
     # ── signs ────────────────────────────────────────────────────────────────────────────────
