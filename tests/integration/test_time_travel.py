@@ -39,7 +39,9 @@ class Year:
         year = cls(await Shop.open(company))
         crm = company.crm
         year.accounts = [
-            crm.add("customer", {"Name": f"Firm {n}", "VatNumber": f"AT{n:08}", "Phone": f"+43 {n}"})
+            crm.add(
+                "customer", {"Name": f"Firm {n}", "VatNumber": f"AT{n:08}", "Phone": f"+43 {n}"}
+            )
             for n in range(6)
         ]
         year.shop.deal(Name="Before")
@@ -215,9 +217,7 @@ class TestABackup:
             k: v for k, v in linked.items() if k != year.accounts[3] or k in again
         }
 
-    async def test_an_answer_that_was_on_its_way_is_found_not_sent_again(
-        self, year: Year
-    ) -> None:
+    async def test_an_answer_that_was_on_its_way_is_found_not_sent_again(self, year: Year) -> None:
         year.company.erp_faults.arm(lose_answer, operation="write", entity="order")
         year.shop.deal(Name="On its way")
         await year.company.sync()
@@ -248,9 +248,7 @@ class TestABackup:
         await year.business()
         before = year.company.ask(links.counts)
         year.company.close()
-        result = restore(
-            year.company.project(), year.backup, by="tester", now=year.company.clock()
-        )
+        result = restore(year.company.project(), year.backup, by="tester", now=year.company.clock())
         assert result.replaced is not None
         kept = Path(result.replaced)
         if year.company.project().store_url.startswith("sqlite"):
@@ -472,4 +470,3 @@ def _load(company: Company, rows: dict[str, list[dict[str, Any]]]) -> None:
                 tx.conn.execute(metadata.tables[name].insert(), values)
 
     company.ask(_write)
-

@@ -25,7 +25,8 @@ __all__ = ["backup", "rebuild", "restore"]
 
 def backup(
     file: Annotated[
-        Path | None, typer.Argument(help="Where to. (default: a name with the time, in the project)")
+        Path | None,
+        typer.Argument(help="Where to. (default: a name with the time, in the project)"),
     ] = None,
     project: ProjectFolder = Path(),
     *,

@@ -105,7 +105,9 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_person(self) -> bool:
         """Say whether something waits for a person."""
-        return bool(self.hold or self.to_approve or self.uncertain or self.dead_letters or self.open_fields)
+        return bool(
+            self.hold or self.to_approve or self.uncertain or self.dead_letters or self.open_fields
+        )
 
 
 def read_status(project: Project, store: Store) -> Status:

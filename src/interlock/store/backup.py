@@ -127,7 +127,7 @@ def _facts(conn: Connection) -> dict[str, Any]:
         "position": here or Position(store="", epoch=0, sent=0, history=0),
         "schema": MigrationContext.configure(conn).get_current_revision() or "",
         "rows": {
-            name: conn.execute(select(func.count()).select_from(table)).scalar_one()
+            str(name): conn.execute(select(func.count()).select_from(table)).scalar_one()
             for name, table in metadata.tables.items()
         },
     }
@@ -145,7 +145,8 @@ def _export(store: Store, target: Path) -> None:
                 stream = {"stream_results": True, "max_row_buffer": _ROWS}
                 with conn.execute(select(table), execution_options=stream) as rows:
                     for part in rows.partitions(_ROWS):
-                        _frame(file, [table.name, [dict(row._mapping) for row in part]])
+                        found = [{str(k): v for k, v in row._mapping.items()} for row in part]
+                        _frame(file, [str(table.name), found])
     finally:
         engine.dispose()
 
