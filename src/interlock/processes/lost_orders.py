@@ -43,8 +43,8 @@ def lost_order(tx: Tx, deal: Observation) -> tuple[str, str] | None:
         order = observations.from_row(tx, row)
         if (order.id == named) if named is not None else order.fields.get("number") == number:
             return None
-    return (
-        "waiting",
+    why = (
         f"it shows order {number or named}, which was not found after the store went back: "
-        "link it by hand, or clear the number on the deal to have it ordered again",
+        "clear the order's number and id on the deal to have it ordered again"
     )
+    return "waiting", why

@@ -84,8 +84,8 @@ class DealsWaiting(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand.
 
-    ``hold``: why nothing at all is written.  ``to_send``: writes decided and not delivered yet; ``uncertain``: of these, those whose outcome
-    only a person can find out.
+    ``hold``: why nothing at all is written.  ``to_send``: writes decided and not delivered yet;
+    ``uncertain``: of these, those whose outcome only a person can find out.
     """
 
     installation: str

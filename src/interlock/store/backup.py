@@ -142,10 +142,11 @@ def _export(store: Store, target: Path) -> None:
         with engine.connect() as conn, target.open("wb") as file:
             _frame(file, ["", _facts(conn)])
             for table in metadata.sorted_tables:
+                names = [str(column.name) for column in table.columns]
                 stream = {"stream_results": True, "max_row_buffer": _ROWS}
                 with conn.execute(select(table), execution_options=stream) as rows:
                     for part in rows.partitions(_ROWS):
-                        found = [{str(k): v for k, v in row._mapping.items()} for row in part]
+                        found = [dict(zip(names, row, strict=True)) for row in part]
                         _frame(file, [str(table.name), found])
     finally:
         engine.dispose()
@@ -220,10 +221,13 @@ def _extract(file: Path, manifest: Manifest, target: Path) -> None:
     target.unlink(missing_ok=True)
     target.touch(mode=0o600)
     try:
-        with zipfile.ZipFile(file) as archive, archive.open(manifest.content) as source:
-            with target.open("wb") as out:
-                while part := source.read(_CHUNK):
-                    out.write(part)
+        with (
+            zipfile.ZipFile(file) as archive,
+            archive.open(manifest.content) as source,
+            target.open("wb") as out,
+        ):
+            while part := source.read(_CHUNK):
+                out.write(part)
     except (OSError, KeyError, zipfile.BadZipFile, EOFError):
         raise damaged from None
     if _sha256_of(target) != manifest.sha256:

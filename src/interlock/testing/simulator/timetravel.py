@@ -130,7 +130,7 @@ class _Journey:
 
     def sync(self) -> None:
         """Sync once; what was lost must be noticed, and nothing written then."""
-        self.watched(lambda: self.world.sync())
+        self.watched(self.world.sync)
 
     def watched(self, step: Callable[[], object]) -> None:
         """Take a step that syncs."""
@@ -274,9 +274,9 @@ def main() -> int:
     failed = 0
     for seed in range(int(start), int(end)):
         for failure in (failures := travel(seed).failures):
-            print(f"seed {seed}: {failure.check}: {failure.message}")
+            sys.stdout.write(f"seed {seed}: {failure.check}: {failure.message}\n")
         failed += bool(failures)
-    print(f"{int(end) - int(start)} histories, {failed} failed")
+    sys.stdout.write(f"{int(end) - int(start)} histories, {failed} failed\n")
     return 1 if failed else 0
 
 
