@@ -25,6 +25,7 @@ from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
+from interlock.cli.timetravel import backup, rebuild, restore
 
 __all__ = ["app", "main", "run"]
 
@@ -50,6 +51,9 @@ app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
 app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
+app.command("backup", rich_help_panel=_CLOSER)(backup)
+app.command("restore", rich_help_panel=_CLOSER)(restore)
+links.command("rebuild")(rebuild)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)

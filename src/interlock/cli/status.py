@@ -35,6 +35,10 @@ def status(
 
 def _show(result: Status, *, everything: bool) -> None:
     say(" and ".join(result.systems.values()), style="bold")
+    if result.hold is not None:
+        say(f"Nothing is written: {result.hold.why} ({moment(result.hold.since)}).", style="red")
+        say("-> interlock plan shows what would be written; interlock approve releases it",
+            lead="   ", style="dim")  # fmt: skip
     run = result.last_run
     if run is None:
         say("No sync has run yet.")

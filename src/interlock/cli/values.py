@@ -21,7 +21,8 @@ def show_value(value: Any, links: Mapping[int, str] | None = None, *, full: bool
 
 _ORIGINS: Final = {
     "match": "matched by", "alone": "created from the other side", "process": "made from a",
-    "manual": "linked by a person", "reference": "found by Interlock's key",
+    "manual": "linked by a person", "rebuilt": "found again after the store went back:",
+    "reference": "found by Interlock's key",
 }  # fmt: skip
 
 

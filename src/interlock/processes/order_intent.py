@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from interlock.governance.rules import Side
 from interlock.model import OrderStatus, WriteKind
+from interlock.processes.lost_orders import may_have_been_ordered
 from interlock.processes.sold import Sold, difference, unpack
 from interlock.store import dead_letters
 from interlock.store.cases import Case
@@ -67,6 +68,7 @@ def intent_of(
             fields=fields,
             why="won deal",
             revision=case.revision,
+            needs_approval=may_have_been_ordered(tx, deal),
         )
     order = bundle.seen.get(Side.ERP)
     if order is None or not caps.drafts:

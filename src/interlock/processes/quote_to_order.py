@@ -16,6 +16,7 @@ import msgspec
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
 from interlock.model import Fields, Record, Ref, StageKind, WriteKind
+from interlock.processes.lost_orders import lost_order
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
 from interlock.processes.sold import difference, digest_of, last_change, pack, unpack
@@ -111,7 +112,7 @@ class QuoteToOrder:
                 if case is not None and case.state in _OPEN:
                     noted.append(_lost(tx, case, now))
             else:
-                why = self._not_ours(deal)
+                why = self._not_ours(deal) or lost_order(tx, deal)
                 if why is None:
                     close.append(deal.id)
                 elif case is None or (case.state, case.why) != why:

@@ -73,6 +73,13 @@ class ConnectionDocument(_Part):
         pattern=r"^[a-z][a-z0-9_-]{0,30}$",
         description="What the system is called in commands, messages and mappings/NAME.yaml.",
     )
+    id: str = Field(
+        default="",
+        pattern=r"^([a-z0-9][a-z0-9_-]{0,30})?$",
+        description="What the system is called inside every key written into the other one. Never "
+        "change it, whatever the name; another system in its place gets another id. (default: "
+        "crm or erp)",
+    )
     connector: str = Field(min_length=1, description="The connector that speaks to the system.")
     settings: Annotated[dict[str, Any], BeforeValidator(_none_is_empty), _OBJECT] = Field(
         default_factory=dict,

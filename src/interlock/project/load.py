@@ -43,8 +43,12 @@ OWNERSHIP_FILE = "ownership.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionConfig:
-    """One system of the project, ready to be connected; ``settings`` is the plugin's own model."""
+    """One system of the project, ready to be connected; ``settings`` is the plugin's own model.
 
+    ``id`` is permanent, ``name`` a label.
+    """
+
+    id: str
     name: str
     side: Side
     plugin: Plugin
@@ -269,6 +273,8 @@ class _Loader:
         _check_store_password(document)
         if project is not None and project.crm.name == project.erp.name:
             document.refuse(("erp", "name"), f"both systems are called {project.erp.name!r}")
+        if project is not None and (project.crm.id or "crm") == (project.erp.id or "erp"):
+            document.refuse(("erp", "id"), "both systems have the same id")
         crm = self._connection(document, reader, Side.CRM, project.crm if project else None)
         erp = self._connection(document, reader, Side.ERP, project.erp if project else None)
         document.finish()
@@ -302,7 +308,13 @@ class _Loader:
         if settings is None:
             return None
         reader.refuse_clear_secrets(settings, where)
-        return ConnectionConfig(name=stated.name, side=side, plugin=plugin, settings=settings)
+        return ConnectionConfig(
+            id=stated.id or side.value,
+            name=stated.name,
+            side=side,
+            plugin=plugin,
+            settings=settings,
+        )
 
 
 def _stated_names(data: Mapping[str, Any]) -> dict[str, Side]:

@@ -139,7 +139,13 @@ def _is_database(store: str) -> bool:
 
 
 def _connection(side: str, answers: Answers) -> str:
-    lines = [f"{side}:", f"  name: {answers.name}", f"  connector: {answers.plugin.name}"]
+    lines = [
+        f"{side}:",
+        "  # Part of every key, as the installation's id: never change it. The name may change.",
+        f"  id: {side}",
+        f"  name: {answers.name}",
+        f"  connector: {answers.plugin.name}",
+    ]
     fields = answers.plugin.settings.model_fields
     body: list[str] = []
     for name, info in fields.items():

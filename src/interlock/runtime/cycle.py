@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from interlock.governance.rules import Side
-from interlock.store import outbox
+from interlock.store import epochs, outbox
+from interlock.store.database import Tx
 from interlock.sync.deliver import deliver
 from interlock.sync.linking import link_records
 from interlock.sync.mapchange import activate
 from interlock.sync.observe import observe_side
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
+from interlock.sync.rebuild import find_links, guard, longest_settle_time
 from interlock.sync.reconcile import Intents, reconcile
 
 __all__ = ["Process", "run_cycle"]
@@ -47,8 +49,15 @@ async def run_cycle(
     for writes whose outcome is not known yet; they can be looked up only after their settle time.
     """
     deadline = pair.clock() + wait
+    await guard(pair)
     await pair.store.call(activate, pair)
     await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
+    if not await find_links(pair, run, last=False):
+        # only what was read showed that the store went back: all is read once more
+        await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
+        if not await find_links(pair, run):
+            return
+    write = await pair.store.call(_may_write, pair, run) and write
     while True:
         await link_records(pair, run)
         for process in processes:
@@ -76,6 +85,29 @@ async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: 
             continue
         if not handled and not (reconciled and run.counts["moved"] > before["moved"]):
             return
+
+
+def _may_write(tx: Tx, pair: Pair, run: Run) -> bool:
+    """Nothing is written after the store went back until a person has released it (rule 28)."""
+    hold = epochs.hold_of(tx)
+    if hold is not None:
+        run.problem(
+            "store",
+            f"{hold.why}: nothing is written until you release it",
+            "look at `interlock plan`, then `interlock approve`",
+            "held",
+        )
+        return False
+    settle = longest_settle_time(pair)
+    if epochs.is_silent(tx, pair.clock(), settle):
+        run.problem(
+            "store",
+            "a call that was on its way when the store went back may still take effect",
+            f"sync again in {settle.total_seconds():.0f} s",
+            "held",
+        )
+        return False
+    return True
 
 
 def _seconds(now: datetime, until: datetime) -> float:

@@ -23,7 +23,17 @@ from interlock.service.stops import (
     read_stops,
     release_stop,
 )
-from interlock.store import cases, dead_letters, history, links, observations, outbox, plans, stops
+from interlock.store import (
+    cases,
+    dead_letters,
+    epochs,
+    history,
+    links,
+    observations,
+    outbox,
+    plans,
+    stops,
+)
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.pair import Pair
@@ -329,6 +339,14 @@ def approve(
                 f"there is no plan {plan_id}" if plan_id else "there is no plan yet",
                 fix="run `interlock plan` and look at it first",
             )
+        hold = epochs.hold_of(tx)
+        if hold is not None and hold.stage is epochs.Stage.REBUILD:
+            raise ConfigurationError(
+                f"{hold.why}: both systems are to be read in full first",
+                fix="run `interlock plan` to its end, look at it, then approve it",
+            )
+        if hold is not None and not chosen:
+            epochs.release(tx, by=by, now=now)
         shown = set(row.digests)
         waiting = held(tx)
         meant = choose(tx, chosen, waiting)

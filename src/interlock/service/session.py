@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from interlock.connectors.base import ConnectorContext
 from interlock.governance.rules import Side
@@ -14,9 +15,10 @@ from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, orde
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
 from interlock.store.database import Store
+from interlock.store.mark import MarkFile
 from interlock.sync.pair import Connection, Pair
 
-__all__ = ["Session", "connect", "make_session", "open_store"]
+__all__ = ["Session", "connect", "make_session", "mark_path", "open_store"]
 
 
 def _now() -> datetime:
@@ -43,7 +45,15 @@ class Session:
 
 def open_store(project: Project) -> Store:
     """Open the project's store alone: enough for whatever only reads or decides."""
-    return Store.open(project.store_url, project.schema)
+    return Store.open(project.store_url, project.schema, mark=MarkFile(mark_path(project)))
+
+
+def mark_path(project: Project) -> Path:
+    """Where the store's mark lies: beside a file, in the project's folder for a database."""
+    prefix = "sqlite:///"
+    if project.store_url.startswith(prefix):
+        return Path(project.store_url.removeprefix(prefix) + ".mark")
+    return project.root / "interlock.mark"
 
 
 def _make_pair(
@@ -66,7 +76,10 @@ def _make_pair(
             overrides=project.overrides[config.name],
         )
         connections[side] = Connection(
-            side=side, name=config.name, connector=config.plugin.connect(config.settings, context)
+            side=side,
+            id=config.id,
+            name=config.name,
+            connector=config.plugin.connect(config.settings, context),
         )
     return Pair(
         crm=connections[Side.CRM],

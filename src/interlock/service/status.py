@@ -15,8 +15,19 @@ from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
-from interlock.store import cases, dead_letters, feeds, history, links, observations, outbox, plans
+from interlock.store import (
+    cases,
+    dead_letters,
+    epochs,
+    feeds,
+    history,
+    links,
+    observations,
+    outbox,
+    plans,
+)
 from interlock.store.database import Store, Tx
+from interlock.store.epochs import Hold
 from interlock.store.links import Bundle
 from interlock.store.outbox import WriteState
 from interlock.sync.pair import ENTITY_ORDER
@@ -75,11 +86,12 @@ class DealsWaiting(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand.
 
-    ``to_send``: writes decided and not delivered yet; ``uncertain``: of these, those whose outcome
-    only a person can find out.
+    ``hold``: why nothing at all is written.  ``to_send``: writes decided and not delivered yet;
+    ``uncertain``: of these, those whose outcome only a person can find out.
     """
 
     installation: str
+    hold: Hold | None
     systems: Mapping[str, str]
     go_live: datetime | None
     last_run: LastRun | None
@@ -98,7 +110,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     def needs_person(self) -> bool:
         """Say whether something waits for a person."""
         return bool(
-            self.to_approve or self.uncertain or self.dead_letters or self.open_fields or self.stops
+            self.hold
+            or self.to_approve
+            or self.uncertain
+            or self.dead_letters
+            or self.open_fields
+            or self.stops
         )
 
 
@@ -127,6 +144,7 @@ def _status(tx: Tx, project: Project) -> Status:
     run = plans.last_run(tx)
     return Status(
         installation=project.installation,
+        hold=epochs.hold_of(tx),
         systems={side.value: names[side] for side in Side},
         go_live=project.go_live,
         last_run=None

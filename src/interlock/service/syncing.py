@@ -11,7 +11,7 @@ from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
-from interlock.store import dead_letters, links, outbox, plans
+from interlock.store import dead_letters, epochs, links, outbox, plans
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.plans import RunRow
@@ -68,6 +68,8 @@ async def sync_once(
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
 
     def _finish(tx: Tx) -> SyncReport:
+        # what people decided and the engine learnt is missed too, if the store goes back
+        tx.reached = epochs.position(tx)
         pending = outbox.pending(tx)
         plans.save_run(
             tx, RunRow(id=run.id, started_at=started, ended_at=pair.clock(), counts=run.counts)

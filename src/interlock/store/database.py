@@ -24,6 +24,7 @@ from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
+from interlock.store.mark import Mark, Position
 from interlock.store.sqlite import SqliteConnection, fixed, wrapped
 from interlock.store.tables import metadata
 
@@ -33,6 +34,12 @@ T = TypeVar("T")
 
 _TURN = 0x696E746C
 """Key of the lock that transactions on PostgreSQL take in turn."""
+
+_DURABLE = (
+    "set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') "
+    "IN ('off', 'local') THEN 'on' ELSE current_setting('synchronous_commit') END, true)"
+)
+"""What is committed before a call must outlast a crash of the server right after it."""
 
 _migrating = threading.Lock()
 """Alembic keeps what it works on in module variables: one thread at a time."""
@@ -44,11 +51,14 @@ CHUNK = 400
 class Tx:
     """An open transaction: the connection, and the schema that packs fields."""
 
-    __slots__ = ("conn", "schema")
+    __slots__ = ("conn", "mark", "reached", "schema")
 
-    def __init__(self, conn: Connection, schema: Schema) -> None:
+    def __init__(self, conn: Connection, schema: Schema, mark: Mark | None = None) -> None:
         self.conn = conn
         self.schema = schema
+        self.mark = mark
+        self.reached: Position | None = None
+        """Where the store will stand; its mark follows once the transaction is durable."""
 
     def upsert(
         self, table: Table, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
@@ -95,6 +105,9 @@ def chunks(items: list[T], size: int = CHUNK) -> Iterator[list[T]]:
 class Store:
     """The durable state.  ``run`` is synchronous; ``call`` runs in the store's own thread."""
 
+    mark: Mark | None = None
+    """How far the store once was, kept outside it; without it going back is not noticed."""
+
     def __init__(self, engine: Engine, schema: Schema, *, where: str, inline: bool = False) -> None:
         """``inline``: transactions run in the caller's thread, so that a run can be repeated."""
         self.engine = engine
@@ -108,7 +121,9 @@ class Store:
         )
 
     @classmethod
-    def open(cls, url: str, schema: Schema, *, migrate: bool = True) -> Store:
+    def open(
+        cls, url: str, schema: Schema, *, migrate: bool = True, mark: Mark | None = None
+    ) -> Store:
         """Open the database at ``url`` and bring it up to date.
 
         Raises ``StoreError`` when the file is damaged, of a newer version or not ours.
@@ -153,7 +168,9 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, schema, where=where)
+        store = cls(engine, schema, where=where)
+        store.mark = mark
+        return store
 
     @classmethod
     def in_memory(cls, schema: Schema) -> Self:
@@ -171,7 +188,10 @@ class Store:
         opened = self._begin_sqlite if self.engine.dialect.name == "sqlite" else self.engine.begin
         try:
             with opened() as conn:
-                yield Tx(conn, self.schema)
+                tx = Tx(conn, self.schema, self.mark)
+                yield tx
+            if tx.reached is not None and self.mark is not None:
+                self.mark.reach(tx.reached)
         except DatabaseError as error:
             if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
                 raise StoreError(
@@ -238,7 +258,7 @@ def _engine(url: Any) -> Engine:
         def _take_turns(connection: Connection) -> None:
             # one transaction at a time, as on SQLite: workers that observe or reconcile the same
             # records decide from what the others have stored, never from an older look
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN}), {_DURABLE}")
 
         return engine
     memory = {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}

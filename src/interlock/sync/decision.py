@@ -23,6 +23,7 @@ from interlock.governance.merge import (
 )
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
+from interlock.store.epochs import REBUILT
 from interlock.store.history import Event
 from interlock.store.links import Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -46,6 +47,7 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     record_id: str | None = None
     completes: bool = False
     """Whether it is a later step of a create of ours, and was counted with that."""
+    needs_approval: bool = False
 
 
 class Decided:
@@ -287,7 +289,7 @@ def _updates(
         expected = {f: o.expected for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
         # a record paired by matching is touched for the first time only from an approved plan
-        needs = link.origin in ("match", "manual") and any(
+        needs = link.origin in ("match", "manual", REBUILT) and any(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
             for f, o in outcomes.items()
         )
@@ -422,10 +424,10 @@ def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[Out
                 record_id=intent.record_id,
                 bases={},
                 source=source,
-                needs_approval=False,
+                needs_approval=intent.needs_approval,
                 expected=expected,
                 limit_kind=None
-                if intent.completes
+                if intent.completes or intent.needs_approval
                 else kind_of(intent.entity, intent.kind, intent.fields, expected, intent.fields),
                 reasons=dict.fromkeys(intent.fields, intent.why),
                 revision=intent.revision,

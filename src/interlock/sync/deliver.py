@@ -20,7 +20,7 @@ from interlock.errors import (
 )
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Line, Presence, Record, Ref, Value, WriteKind, agree
-from interlock.store import links, observations, outbox
+from interlock.store import epochs, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.limits import admitted
@@ -352,9 +352,13 @@ class _Batch(Recovery):
     def _mark_sending(self, tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
         """Reference and ``sending`` are committed before the call (rule 19)."""
         now = self.pair.clock()
+        if epochs.held(tx):
+            # the store went back, or was set back, while this batch was being prepared
+            return []
         writes = admitted(tx, self.pair, self.run, self.side, self.entity, writes)
         if not writes:
             return []
+        epochs.advance(tx)
         sending = outbox.mark_sending(tx, writes, now=now, until=now + self.caps.settle_time)
         outbox.issue_references(tx, sending, now)
         return sending

@@ -8,7 +8,7 @@ from interlock.governance.rules import Side
 from interlock.model import EntitySchema, Fields, WriteKind
 from interlock.sync.pair import Pair
 
-__all__ = ["digest_of", "reference_of"]
+__all__ = ["digest_of", "prefix_of", "reference_of"]
 
 
 def reference_of(
@@ -16,15 +16,21 @@ def reference_of(
 ) -> str:
     """Compute the reference of a create from the source record's identity (rule 19).
 
-    Never from a link's id: a rebuilt store must compute the same.
+    From ids that never change, never from a link's id or a connection's name: a rebuilt store must
+    compute the same.
     """
     source = pair.side(target.other)
     identity = "\0".join(
-        (pair.installation, source.name, source_entity, source_id, entity, str(revision))
+        (pair.installation, source.id, source_entity, source_id, entity, str(revision))
     )
     digest = hashlib.blake2b(identity.encode(), digest_size=10).digest()
     text = _base32(int.from_bytes(digest, "big"), 16)
-    return f"il-{pair.installation}-{text}"
+    return prefix_of(pair) + text
+
+
+def prefix_of(pair: Pair) -> str:
+    """How every reference of this installation begins."""
+    return f"il-{pair.installation}-"
 
 
 def _base32(number: int, length: int) -> str:

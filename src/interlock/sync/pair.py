@@ -54,12 +54,13 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
-    """One side: its name and its connector.
+    """One side: its permanent id, its name and its connector.
 
     ``unwritable`` and ``unreadable``: fields ``check`` found no right for; they count as unknown.
     """
 
     side: Side
+    id: str
     name: str
     connector: Connector
 

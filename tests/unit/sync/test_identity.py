@@ -28,7 +28,7 @@ def reference(
     revision: int = 1,
 ) -> str:
     pair: Any = SimpleNamespace(
-        installation=installation, side=lambda _side: SimpleNamespace(name=source)
+        installation=installation, side=lambda _side: SimpleNamespace(id=source)
     )
     return reference_of(pair, Side.ERP, entity, record, target, revision)
 
