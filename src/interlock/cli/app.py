@@ -12,6 +12,7 @@ import typer
 
 from interlock.cli.approving import approve
 from interlock.cli.checking import check
+from interlock.cli.conflicts import app as conflicts
 from interlock.cli.demo import demo
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
@@ -48,6 +49,7 @@ app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
 app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
+app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)

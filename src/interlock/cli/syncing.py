@@ -106,13 +106,13 @@ def _waiting(report: SyncReport) -> list[tuple[str, str]]:
             report.conflicts,
             "field",
             " changed on both sides: a person decides which value is right",
-            "interlock status",
+            "interlock conflicts list",
         ),
         (
             report.open_fields - report.conflicts,
             "field",
             " left different on the two sides",
-            "interlock status says which and why",
+            "interlock conflicts list says which and why",
         ),
         (
             report.in_doubt,

@@ -12,6 +12,7 @@ import msgspec
 
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
+from interlock.governance.resolution import Resolution
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.history import Event
@@ -20,6 +21,7 @@ from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.identity import digest_of, reference_of
 from interlock.sync.pair import PRIORITY, Pair
 from interlock.sync.progress import Run
+from interlock.sync.resolving import apply_resolutions
 
 __all__ = ["Decided", "Intent", "Translator", "decide"]
 
@@ -39,8 +41,16 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
 class Decided:
     """What a batch decided, collected for batched statements."""
 
-    def __init__(self, known_open: Mapping[int, Mapping[str, tuple[str, str]]]) -> None:
+    def __init__(
+        self,
+        known_open: Mapping[int, Mapping[str, tuple[str, str]]],
+        resolutions: Mapping[int, Mapping[str, Resolution]] | None = None,
+    ) -> None:
         self.known_open = known_open
+        self.resolutions = resolutions or {}
+        self.ended: list[tuple[int, str]] = []
+        self.stale: list[tuple[int, str, Resolution]] = []
+        self.quiet: dict[int, set[str]] = {}
         self.bases: list[tuple[int, Member]] = []
         self.writes: list[OutboxWrite] = []
         self.events: list[Event] = []
@@ -101,9 +111,10 @@ def decide(
         # what was open before is no less so while a record is away
         kept = frozenset(f for f in result.known_open.get(link.id, ()) if not f.startswith("("))
     elif len(bundle.members) == 2:
-        decision, rebased = _merge_bundle(pair, bundle, rules, translate)
+        decision, rebased = _merge_bundle(pair, run, bundle, rules, translate, result)
         result.bases += [(link.id, m) for m in rebased]
-        kept = _note(pair, run, bundle, decision, opened, result)
+        kept = _note(pair, run, bundle, rules, decision, opened, result)
+        kept -= result.quiet.get(link.id, set())
         for side in Side:
             changes[side] = {o.field: o for o in decision.writes(side)}
     if not missing:
@@ -118,7 +129,12 @@ def decide(
 
 
 def _merge_bundle(
-    pair: Pair, bundle: Bundle, rules: EntityRules, translate: Translator
+    pair: Pair,
+    run: Run,
+    bundle: Bundle,
+    rules: EntityRules,
+    translate: Translator,
+    result: Decided,
 ) -> tuple[Decision, list[Member]]:
     """Merge both members, seen as the link's entity; returns the members with new bases."""
     views, shown = {}, {}
@@ -133,6 +149,7 @@ def _merge_bundle(
             unconfirmed=member.unconfirmed if confirmed else frozenset(),
         )
     decision = merge(rules, views[Side.CRM], views[Side.ERP])
+    decision = apply_resolutions(pair, run, bundle, rules, views, shown, decision, result)
     rebased = []
     for side, member in bundle.members.items():
         fields = {o.field: shown[side][o.field] for o in decision.outcomes if side in o.rebase}
@@ -163,6 +180,7 @@ def _note(
     pair: Pair,
     run: Run,
     bundle: Bundle,
+    rules: EntityRules,
     decision: Decision,
     opened: dict[str, tuple[str, str]],
     result: Decided,
@@ -190,7 +208,7 @@ def _note(
         return frozenset()
     # a field at rest that was flagged or not taken stays open until both sides agree again
     settled = {o.field for o in decision.outcomes}
-    return frozenset(_differing(pair, bundle, known) - settled)
+    return frozenset(_differing(pair, bundle, known.keys() & rules.fields.keys()) - settled)
 
 
 def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
@@ -199,7 +217,10 @@ def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
     return {
         f
         for f in fields
-        if f in crm and f in erp and not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))
+        # what cannot be read now is as open as it was
+        if f not in crm
+        or f not in erp
+        or not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))
     }
 
 
@@ -244,6 +265,8 @@ def _updates(
             continue
         fields: Fields = {f: o.value for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
+        # what goes to both sides is not agreed on before the other one has it, too
+        agreed = [f for f in fields if f not in changes[side.other]]
         # a record paired by matching is touched for the first time only from an approved plan
         needs = link.origin in ("match", "manual") and any(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
@@ -259,7 +282,7 @@ def _updates(
                 fields,
                 record_id=member.id,
                 expected={f: o.expected for f, o in outcomes.items()},
-                bases=_source_values(pair, bundle, side.other, fields),
+                bases=_source_values(pair, bundle, side.other, agreed),
                 reasons={f: o.why for f, o in outcomes.items()},
                 source=source,
                 needs_approval=needs,
@@ -268,9 +291,7 @@ def _updates(
     return writes
 
 
-def _source_values(
-    pair: Pair, bundle: Bundle, source: Side, fields: Mapping[str, object]
-) -> Fields:
+def _source_values(pair: Pair, bundle: Bundle, source: Side, fields: Iterable[str]) -> Fields:
     """What the source showed of the written fields: its base once the write is delivered."""
     if source not in bundle.members:
         return {}

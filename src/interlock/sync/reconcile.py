@@ -15,7 +15,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
-from interlock.store import dead_letters, history, links, outbox
+from interlock.store import dead_letters, history, links, outbox, resolutions
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -24,6 +24,7 @@ from interlock.sync.identity import digest_of
 from interlock.sync.linking import matched_at
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
+from interlock.sync.resolving import store_resolutions
 
 __all__ = ["Intents", "reconcile"]
 
@@ -76,7 +77,8 @@ def _reconcile_links(
             for link_id, intents in process.intents(tx, mine).items():
                 wanted.setdefault(link_id, []).extend(intents)
     first_matched = {e: matched_at(tx, e) for e in {b.link.entity for b in due}}
-    result = Decided(links.open_fields(tx, [b.link.id for b in due]))
+    ids = [b.link.id for b in due]
+    result = Decided(links.open_fields(tx, ids), resolutions.of_links(tx, ids))
     for bundle in due:
         rules = pair.rules(bundle.link.entity)
         if rules is not None:
@@ -150,6 +152,7 @@ def _store(
     outbox.put(tx, put)
     links.save_bases(tx, result.bases)
     _save_open(tx, pair, result)
+    store_resolutions(tx, result)
     history.add(tx, result.events)
     links.set_reconciled(tx, [(b.link.id, b.link.rev) for b in due])
     run.counts["reconciled"] += len(due)
