@@ -13,7 +13,7 @@ from interlock.governance.document import suggest
 from interlock.governance.rules import CROSS_REFERENCE, Ownership, Side
 from interlock.model import Address, Fields, Line, Money, Ref, Value, WriteKind
 from interlock.project.load import Project
-from interlock.service.labels import known_entity, label_of_link
+from interlock.service.labels import known_entity, label_of, label_of_link
 from interlock.store import (
     dead_letters,
     history,
@@ -410,6 +410,7 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
     ids = sorted({d.link_id for d in letters if d.link_id is not None})
     bundles, writes = links.bundles(tx, ids), outbox.of_links(tx, ids)
     labels = {i: label_of_link(b) for i, b in bundles.items()}
+    sources = _source_labels(tx, [d for d in letters if not labels.get(d.link_id or 0)])
     found = []
     for d in letters:
         write = None if d.link_id is None else writes.get((d.link_id, d.target))
@@ -430,7 +431,8 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
                 source_entity=d.source_entity,
                 source=d.source_id,
                 link=d.link_id,
-                label=labels.get(d.link_id or 0, "") or _source_label(tx, d),
+                label=labels.get(d.link_id or 0, "")
+                or sources.get((d.target.other, d.source_entity, d.source_id), ""),
                 cause=d.cause,
                 cause_class=cause_of(d.cause).value,
                 field=d.field,
@@ -448,11 +450,16 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
     return found
 
 
-def _source_label(tx: Tx, letter: DeadLetter) -> str:
-    from interlock.service.labels import label_of
-
-    if letter.source_entity is None or letter.source_id is None:
-        return ""
-    side = Side(letter.target).other
-    seen = observations.load(tx, side, letter.source_entity, [letter.source_id])
-    return "".join(label_of(o.fields) for o in seen.values())
+def _source_labels(
+    tx: Tx, letters: Sequence[DeadLetter]
+) -> Mapping[tuple[Side, str | None, str | None], str]:
+    """What the records are called that dead letters without a link come from."""
+    ids: dict[tuple[Side, str], set[str]] = {}
+    for d in letters:
+        if d.source_entity is not None and d.source_id is not None:
+            ids.setdefault((d.target.other, d.source_entity), set()).add(d.source_id)
+    return {
+        (side, entity, o.id): label_of(o.fields)
+        for (side, entity), some in ids.items()
+        for o in observations.load(tx, side, entity, sorted(some)).values()
+    }
