@@ -22,6 +22,7 @@ from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.reports_overruled import overruled
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 
@@ -53,6 +54,10 @@ app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
+
+report = typer.Typer(help="What happened, counted.", no_args_is_help=True)
+report.command("overruled")(overruled)
+app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 
 
 def _show_version(value: bool) -> None:

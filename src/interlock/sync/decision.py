@@ -7,11 +7,12 @@ them is ``reconcile``'s business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities
-from interlock.governance.merge import Action, Decision, MemberView, Outcome, merge
+from interlock.governance.merge import Action, Decision, MemberView, OpenKind, Outcome, merge
 from interlock.governance.resolution import Resolution
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
@@ -191,7 +192,8 @@ def _note(
     for o in decision.outcomes:
         if o.action is Action.OPEN and o.kind is not None:
             opened[o.field] = (o.kind.value, o.why)
-            if known.get(o.field) == opened[o.field]:
+            # a flagged edit is decided on once: seen again, it is another one
+            if known.get(o.field) == opened[o.field] and o.kind is not OpenKind.FLAGGED:
                 continue
             result.events.append(
                 Event(
@@ -202,6 +204,7 @@ def _note(
                     field=o.field,
                     why=o.why,
                     run_id=run.id,
+                    **_foreign_edit(bundle, rules, o),
                 )
             )
     if not known:
@@ -209,6 +212,14 @@ def _note(
     # a field at rest that was flagged or not taken stays open until both sides agree again
     settled = {o.field for o in decision.outcomes}
     return frozenset(_differing(pair, bundle, known.keys() & rules.fields.keys()) - settled)
+
+
+def _foreign_edit(bundle: Bundle, rules: EntityRules, o: Outcome) -> dict[str, Any]:
+    """Where somebody edited what the other side owns, for the report of who does."""
+    owner = rules.fields[o.field].ownership.side
+    if o.kind is not OpenKind.FLAGGED or owner is None:
+        return {}
+    return {"side": owner.other, "record_id": bundle.members[owner.other].id}
 
 
 def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
