@@ -350,6 +350,53 @@ async def test_a_kept_conflict_comes_back_when_a_side_changes(office: Office) ->
     assert office.list(kept=True) == []
 
 
+async def test_a_field_that_is_synced_no_more_asks_nobody(office: Office) -> None:
+    decided = await office.disagree()
+    office.resolve(decided, "crm")
+    office.company.own("customer", {"phone": "{owner: local}"})
+    (why,) = office.resolve(decided, "erp").refused.values()
+    assert "no longer" in why
+    with pytest.raises(ConfigurationError, match="no longer"):
+        office.show(decided)
+    await office.company.rest()
+    assert office.phones == ("2", "3")
+    assert office.list() == []
+    assert office.company.open_fields() == {}
+
+
+async def test_who_left_it_different_is_explained(office: Office) -> None:
+    from interlock.service.explaining import explain
+
+    office.resolve(await office.disagree(), "keep")
+    await office.company.sync()
+    with office.company.store() as store:
+        story = explain(
+            office.company.project(), store, "customer", office.pairs[0][0], field="phone"
+        )
+    (field,) = story.fields
+    assert (field.state, field.why) == ("left different", "decided by Kim: asked them")
+
+
+async def test_the_parent_of_a_contact_can_be_decided(found: Founding) -> None:
+    company = found()
+    company.own("contact", {"customer": MANUAL})
+    office = await open_office(company, {}, count=3)
+    mail = {"Email": "jo@acme0.com", "PersonName": {"FirstName": "Jo", "LastName": "Doe"}}
+    contact = company.crm.add("contact", {"AccountId": office.pairs[0][0], **mail})
+    await company.rest()
+    other = company.linked("contact")[contact]
+    company.crm.edit("contact", contact, {"AccountId": office.pairs[1][0]})
+    company.erp.edit("contact", other, {"partner_id": office.pairs[2][1]})
+    await company.sync()
+    (conflict,) = office.list()
+    with pytest.raises(ConfigurationError, match="cannot be set here"):
+        office.resolve(conflict.id, "value", "3")
+    office.resolve(conflict.id, "erp")
+    await company.rest()
+    assert company.crm.all("contact")[contact]["AccountId"] == office.pairs[2][0]
+    assert company.open_fields() == {}
+
+
 class TestFlagged:
     """``on_foreign_edit: flag``: shown to a person once."""
 

@@ -115,6 +115,27 @@ async def test_updates_are_isolated_as_well(company: Company, spoil_writes: Spoi
     assert phones == ["0", "1", "3", "4", "5", "None"]
 
 
+@pytest.mark.parametrize("mended", ["source", "by hand", "away"])
+async def test_a_dead_letter_closes_when_a_newer_state_makes_it_needless(
+    company: Company, spoil_writes: Spoil, mended: str
+) -> None:
+    pair = await link(company)
+    spoil_writes(lambda w: w.fields.get("phone") == "2")
+    pair.edit_crm(Phone="2")
+    await company.sync()
+    assert len(company.letters()) == 1
+    match mended:
+        case "source":
+            pair.edit_crm(Phone="3")
+        case "by hand":
+            pair.edit_erp(tel="2")
+        case "away":
+            company.crm.archive("customer", pair.crm_id)
+    await company.rest()
+    assert company.letters() == []
+    assert company.pending() == []
+
+
 # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
 

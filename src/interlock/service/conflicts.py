@@ -144,6 +144,8 @@ def show_conflict(project: Project, store: Store, conflict_id: str) -> ConflictS
         (conflict,) = _conflicts(tx, project, [one])
         bundle = links.bundles(tx, [one.link_id])[one.link_id]
         rule = _rule(project, one)
+        if rule is None:
+            raise ConfigurationError(f"{conflict_id}: {_UNRULED}", fix="the next sync closes it")
         names = {side: project.connection(side).name for side in Side}
         owner = rule.ownership.side
         return ConflictStory(
@@ -220,6 +222,9 @@ def resolve_conflicts(
                 refused[_id(one)] = "it has changed since it was shown: look again"
                 continue
             rule, bundle = _rule(project, one), bundles[one.link_id]
+            if rule is None:
+                refused[_id(one)] = _UNRULED
+                continue
             value = _typed(tx, one, answer) if answer.choice is Choice.VALUE else None
             why_not = _why_not(pair, bundle, rule, answer.choice, value)
             if why_not:
@@ -442,15 +447,13 @@ def _one(tx: Tx, conflict_id: str) -> Asked:
     return found[0]
 
 
-def _rule(project: Project, one: Asked) -> FieldRule:
+_UNRULED = "the ownership map no longer lets it be written; the next sync closes it"
+
+
+def _rule(project: Project, one: Asked) -> FieldRule | None:
     rules = project.ownership.entities.get(one.entity)
     rule = None if rules is None else rules.fields.get(one.field)
-    if rule is None or rule.ownership is Ownership.LOCAL:
-        raise ConfigurationError(
-            f"{one.entity}.{one.field} is no longer written by the ownership map",
-            fix="the next sync closes it",
-        )
-    return rule
+    return None if rule is None or rule.ownership is Ownership.LOCAL else rule
 
 
 def _conflicts(tx: Tx, project: Project, asked: Sequence[Asked]) -> list[Conflict]:

@@ -211,7 +211,8 @@ def _note(
         return frozenset()
     # a field at rest that was flagged or not taken stays open until both sides agree again
     settled = {o.field for o in decision.outcomes}
-    return frozenset(_differing(pair, bundle, known.keys() & rules.fields.keys()) - settled)
+    merged = {rule.field for rule in rules.merged()}
+    return frozenset(_differing(pair, bundle, known.keys() & merged) - settled)
 
 
 def _foreign_edit(bundle: Bundle, rules: EntityRules, o: Outcome) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import msgspec
 
 from interlock.governance.merge import Decision, MemberView, Outcome
 from interlock.governance.resolution import Resolution, Standing, resolve_field
-from interlock.governance.rules import EntityRules, Side
+from interlock.governance.rules import EntityRules, Ownership, Side
 from interlock.model import Fields
 from interlock.store.database import Tx
 from interlock.store.history import Event
@@ -47,7 +47,8 @@ def apply_resolutions(
     known = result.known_open.get(bundle.link.id, {})
     for field, resolution in mine.items():
         rule = rules.fields.get(field)
-        if rule is None:
+        if rule is None or rule.ownership is Ownership.LOCAL:
+            # the field is no longer merged
             result.ended.append((bundle.link.id, field))
             continue
         moved = frozenset(
