@@ -112,7 +112,7 @@ def _waiting(report: SyncReport) -> list[tuple[str, str]]:
             report.open_fields - report.conflicts,
             "field",
             " left different on the two sides",
-            "interlock conflicts list says which and why",
+            "interlock status says which and why, interlock conflicts list those to decide on",
         ),
         (
             report.in_doubt,
