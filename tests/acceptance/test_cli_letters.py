@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .shop import Shop
+from .shop import Shop, ran
 
 
 @pytest.fixture
@@ -109,6 +109,66 @@ def test_a_discarded_one_stays_away_until_the_record_changes(letters: Shop) -> N
     ],
 )
 def test_wrong_use_changes_nothing(letters: Shop, arguments: tuple[object, ...], says: str) -> None:
+    before = letters.do("dead-letters", "list", "--json").out
+    result = letters.do("dead-letters", *arguments)
+    assert result.code == 2
+    assert says in result.flat
+    assert letters.do("dead-letters", "list", "--json").out == before
+
+
+def test_they_are_decided_by_filter(letters: Shop) -> None:
+    listed = letters.do("dead-letters", "list", "--cause", "missing", "--json").json
+    assert [x["cause_class"] for x in listed["dead_letters"]] == ["missing", "missing"]
+    assert letters.do("dead-letters", "list", "--cause", "invalid", "--json").json["count"] == 0
+    assert letters.do("dead-letters", "list", "--older-than", "1h", "--json").json["count"] == 0
+    some = letters.do("dead-letters", "retry", "--side", "erp", "--entity", "contact", "--json")
+    assert some.json["ids"] == [1, 2]
+
+
+def test_many_are_edited_after_a_look(letters: Shop) -> None:
+    edit = ("dead-letters", "edit", "name=Ann Other", "--cause", "missing", "--reason", "all hers")
+    assert letters.do(*edit).code == 2
+    assert "2 dead letters fit" in letters.do(*edit, "--dry-run").out
+    assert letters.do(*edit, "--yes", "--json").json["ids"] == [1, 2]
+    assert letters.do("sync", "--once").code == 0
+    with letters.erp() as erp:
+        names = [p["full_name"] for p in erp.all("contact").values()]
+    assert names.count("Ann Other") == 2
+
+
+def test_many_are_given_up_after_a_look(letters: Shop) -> None:
+    discard = ("dead-letters", "discard", "--all", "--reason", "old")
+    assert "nobody to ask" in letters.do(*discard).err
+    assert letters.do(*discard, "--dry-run", "--json").json["ids"] == [1, 2]
+    assert letters.do("dead-letters", "list", "--json").json["count"] == 2
+    assert letters.do(*discard, "--yes").code == 0
+    assert letters.do("sync", "--once", "--full").code == 0
+
+
+def test_the_classes_of_causes_are_told() -> None:
+    out = ran("dead-letters", "causes").flat
+    assert "missing a field that the system insists on is empty" in out
+    found = ran("dead-letters", "causes", "--json").json
+    assert {"cause", "why", "fix", "codes"} == set(found[0])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("edit", "name=X", "--reason", "r"), "say which"),
+        (("edit", 1, "--reason", "r"), "no value is given"),
+        (("edit", "x", "name=X", "--reason", "r"), "not the number"),
+        (("edit", 1, "name=X", "--cause", "missing", "--reason", "r"), "say which"),
+        (("discard", "--reason", "r"), "say which"),
+        (("discard", 1, "--cause", "missing", "--reason", "r"), "say which"),
+        (("retry", "--older-than", "soon"), "older-than"),
+        (("list", "--side", "erb"), "did you mean 'erp'"),
+        (("list", "--closed", "--side", "erp"), "filters are for open ones"),
+    ],
+)
+def test_wrong_filters_change_nothing(
+    letters: Shop, arguments: tuple[object, ...], says: str
+) -> None:
     before = letters.do("dead-letters", "list", "--json").out
     result = letters.do("dead-letters", *arguments)
     assert result.code == 2

@@ -12,6 +12,7 @@ import typer
 
 from interlock.cli.approving import approve
 from interlock.cli.checking import check
+from interlock.cli.conflicts import app as conflicts
 from interlock.cli.demo import demo
 from interlock.cli.drifting import app as drift
 from interlock.cli.drifting import report_app as report
@@ -23,6 +24,7 @@ from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.reports_overruled import overruled
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
@@ -54,11 +56,16 @@ app.command("explain", rich_help_panel=_CLOSER)(explain)
 app.command("backup", rich_help_panel=_CLOSER)(backup)
 app.command("restore", rich_help_panel=_CLOSER)(restore)
 links.command("rebuild")(rebuild)
+app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
+
+report = typer.Typer(help="What happened, counted.", no_args_is_help=True)
+report.command("overruled")(overruled)
+app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 
 
 def _show_version(value: bool) -> None:

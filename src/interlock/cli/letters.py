@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -15,6 +17,7 @@ from interlock.cli.options import (
     JsonOutput,
     ProjectFolder,
     Reason,
+    Yes,
     person,
     with_store,
 )
@@ -23,7 +26,9 @@ from interlock.cli.values import field_name, show_value
 from interlock.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from interlock.project.load import Project
     from interlock.service.letters import LetterView
+    from interlock.store.letter_batches import LetterFilter
 
 __all__ = ["app"]
 
@@ -32,6 +37,19 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+Cause = Annotated[
+    str | None,
+    typer.Option("--cause", metavar="CAUSE", help="Only: a class (see causes) or a code."),
+]
+Entity = Annotated[str | None, typer.Option("--entity", metavar="NAME", help="Only of this one.")]
+SystemName = Annotated[
+    str | None, typer.Option("--side", metavar="NAME", help="Only what was to go to this system.")
+]
+Field = Annotated[str | None, typer.Option("--field", metavar="NAME", help="Only this field.")]
+OlderThan = Annotated[
+    str | None, typer.Option("--older-than", metavar="TIME", help="Only older ones: 12h, 30d.")
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Only say which.")]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Numbers of letters.")]
 Id = Annotated[int, typer.Argument(metavar="ID", help="The letter's number.")]
 _SHOWN: Final = 20
@@ -41,6 +59,11 @@ _SHOWN: Final = 20
 def list_all(
     project: ProjectFolder = Path(),
     *,
+    cause: Cause = None,
+    entity: Entity = None,
+    side: SystemName = None,
+    field: Field = None,
+    older_than: OlderThan = None,
     closed: Annotated[
         bool, typer.Option("--closed", metavar="", help="Those that are closed.")
     ] = False,
@@ -50,7 +73,10 @@ def list_all(
     """List what could not be done, why, and what would mend it."""
     from interlock.service.letters import list_letters
 
-    found = with_store(project, lambda p, s: list_letters(p, s, closed=closed))
+    fitting = _Fitting(cause, entity, side, field, older_than)
+    if closed and fitting.given:
+        raise ConfigurationError("filters are for open ones", fix="leave out --closed, or them")
+    found = with_store(project, lambda p, s: list_letters(p, s, fitting.filter(p), closed=closed))
     if as_json:
         print_json({"count": len(found), "dead_letters": found})
         return
@@ -109,22 +135,120 @@ def _show(letter: LetterView) -> None:
         columns([(field_name(f), show_value(v, full=True)) for f, v in letter.edited.items()])
 
 
+@app.command("causes")
+def causes(*, as_json: JsonOutput = False) -> None:
+    """List the classes of causes, what each means and what mends it."""
+    from interlock.sync.causes import CAUSES
+
+    if as_json:
+        print_json([
+            {"cause": cause.value, "why": e.why, "fix": e.fix, "codes": sorted(e.codes)}
+            for cause, e in CAUSES.items()
+        ])  # fmt: skip
+        return
+    for cause, explained in CAUSES.items():
+        say(cause.value, style="bold")
+        say(explained.why, lead="    ")
+        say(f"-> {explained.fix}", lead="    ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """The filters as they were typed."""
+
+    cause: str | None
+    entity: str | None
+    side: str | None
+    field: str | None
+    older_than: str | None
+
+    @property
+    def given(self) -> bool:
+        return self != _Fitting(None, None, None, None, None)
+
+    def filter(self, project: Project) -> LetterFilter:
+        from interlock.service.letters import letter_filter
+
+        before = None if self.older_than is None else datetime.now(UTC) - _age(self.older_than)
+        return letter_filter(
+            project, cause=self.cause, entity=self.entity, system=self.side, field=self.field,
+            before=before,
+        )  # fmt: skip
+
+
+def _age(text: str) -> timedelta:
+    from interlock.project.config import parse_duration
+
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigurationError(f"--older-than {text!r}: {error}") from None
+
+
+def _one_way(named: object, *, everything: bool, fitting: _Fitting) -> None:
+    if bool(named) is (everything or fitting.given):
+        raise ConfigurationError("say which: numbers, or --all, or filters",
+                                 fix="see `interlock dead-letters list`")  # fmt: skip
+
+
+def _agreed(
+    folder: Path, fitting: _Fitting, question: str, *, dry_run: bool, yes: bool, as_json: bool
+) -> bool:
+    """Show what fits and have it confirmed; false when nothing is to be done."""
+    if not (dry_run or yes) and (as_json or not sys.stdin.isatty()):
+        raise ConfigurationError("this decides many at once, and there is nobody to ask",
+                                 fix="look at it with --dry-run, then add --yes")  # fmt: skip
+    if yes and not dry_run:
+        return True
+    from interlock.service.letters import list_letters
+
+    found = with_store(folder, lambda p, s: list_letters(p, s, fitting.filter(p)))
+    if as_json:
+        print_json({"count": len(found), "dry_run": True, "ids": [x.id for x in found]})
+        return False
+    for letter in found[:_SHOWN]:
+        say(f"{letter.id}  {_about(letter)}")
+    say(f"{amount(len(found), 'dead letter')} {'fits' if len(found) == 1 else 'fit'}.",
+        style="bold")  # fmt: skip
+    if dry_run or not found or not typer.confirm(question):
+        say("Nothing was done.")
+        return False
+    return True
+
+
 @app.command("edit")
 def edit(
-    letter: Id,
-    changes: Annotated[
-        list[str], typer.Argument(metavar="FIELD=VALUE...", help="tax_id=…, billing_address.city=…")
+    arguments: Annotated[
+        list[str],
+        typer.Argument(metavar="[ID] FIELD=VALUE...", help="tax_id=…, billing_address.city=…"),
     ],
     project: ProjectFolder = Path(),
     *,
     reason: Reason,
+    cause: Cause = None,
+    entity: Entity = None,
+    side: SystemName = None,
+    field: Field = None,
+    older_than: OlderThan = None,
+    dry_run: DryRun = False,
     by: ByName = None,
+    yes: Yes = False,
     as_json: JsonOutput = False,
 ) -> None:
-    """Set single values of the write; it is tried again with them at the next sync."""
+    """Set values of a write, or of all that fit; tried again with them at the next sync."""
+    fitting = _Fitting(cause, entity, side, field, older_than)
+    named = arguments[0] if "=" not in arguments[0] else None
+    values = dict(_pair(change) for change in arguments[named is not None :])
+    if not values:
+        raise ConfigurationError("no value is given", fix="such as tax_id=DE123456789")
+    _one_way(named, everything=False, fitting=fitting)
+    if named is None:
+        _edit_many(project, fitting, values, by=person(by), reason=_said(reason),
+                   dry_run=dry_run, yes=yes, as_json=as_json)  # fmt: skip
+        return
     from interlock.service.letters import edit_letter
 
-    values = dict(_pair(change) for change in changes)
+    letter = _number(named)
     found = with_store(
         project,
         lambda p, s: edit_letter(
@@ -136,6 +260,44 @@ def edit(
     else:
         say(f"Dead letter {letter}: these values go out at the next sync.", style="green")
         columns([(field_name(f), show_value(v)) for f, v in found.edited.items()])
+
+
+def _edit_many(
+    folder: Path,
+    fitting: _Fitting,
+    values: dict[str, str],
+    *,
+    by: str,
+    reason: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    from interlock.service.letters import edit_letters
+
+    if not _agreed(folder, fitting, "Set these values in all of them?", dry_run=dry_run, yes=yes,
+                   as_json=as_json):  # fmt: skip
+        return
+    result = with_store(
+        folder,
+        lambda p, s: edit_letters(
+            p, s, fitting.filter(p), values, by=by, reason=reason, now=datetime.now(UTC)
+        ),
+    )
+    if as_json:
+        print_json(result)
+        return
+    say(f"{amount(len(result.ids), 'dead letter')}: these values go out at the next sync.",
+        style="green")  # fmt: skip
+    if result.missing:
+        say(f"{amount(len(result.missing), 'dead letter')} left alone: no such field in the write.")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > 9:
+        raise ConfigurationError(f"{text!r} is not the number of a dead letter",
+                                 fix="see `interlock dead-letters list`")  # fmt: skip
+    return int(text)
 
 
 def _pair(change: str) -> tuple[str, str]:
@@ -157,20 +319,25 @@ def retry(
     project: ProjectFolder = Path(),
     *,
     everything: Annotated[bool, typer.Option("--all", metavar="", help="All open ones.")] = False,
+    cause: Cause = None,
+    entity: Entity = None,
+    side: SystemName = None,
+    field: Field = None,
+    older_than: OlderThan = None,
     by: ByName = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Try again at the next sync; what is written is decided anew."""
     from interlock.service.letters import retry_letters
 
-    if bool(letters) is everything:
-        raise ConfigurationError("say which: numbers, or --all",
-                                 fix="see `interlock dead-letters list`")  # fmt: skip
-    chosen = None if everything else letters
+    fitting = _Fitting(cause, entity, side, field, older_than)
+    _one_way(letters, everything=everything, fitting=fitting)
     _acted(
         with_store(
             project,
-            lambda _, s: retry_letters(s, chosen, by=person(by), now=datetime.now(UTC)),
+            lambda p, s: retry_letters(
+                s, letters or fitting.filter(p), by=person(by), now=datetime.now(UTC)
+            ),
         ),
         "to be tried again at the next sync",
         as_json=as_json,
@@ -179,21 +346,37 @@ def retry(
 
 @app.command("discard")
 def discard(
-    letters: Annotated[list[int], typer.Argument(metavar="ID...", help="Numbers of letters.")],
+    letters: Ids = None,
     project: ProjectFolder = Path(),
     *,
     reason: Reason,
+    everything: Annotated[bool, typer.Option("--all", metavar="", help="All open ones.")] = False,
+    cause: Cause = None,
+    entity: Entity = None,
+    side: SystemName = None,
+    field: Field = None,
+    older_than: OlderThan = None,
+    dry_run: DryRun = False,
     by: ByName = None,
+    yes: Yes = False,
     as_json: JsonOutput = False,
 ) -> None:
     """Give up: it does not come back until the record changes."""
     from interlock.service.letters import discard_letters
 
+    fitting = _Fitting(cause, entity, side, field, older_than)
+    _one_way(letters, everything=everything, fitting=fitting)
+    why = _said(reason)
+    if not letters and not _agreed(project, fitting, "Give all of them up?", dry_run=dry_run,
+                                   yes=yes, as_json=as_json):  # fmt: skip
+        return
+    if letters and dry_run:
+        raise ConfigurationError("--dry-run goes with filters", fix="leave it out")
     _acted(
         with_store(
             project,
-            lambda _, s: discard_letters(
-                s, letters, by=person(by), reason=_said(reason), now=datetime.now(UTC)
+            lambda p, s: discard_letters(
+                s, letters or fitting.filter(p), by=person(by), reason=why, now=datetime.now(UTC)
             ),
         ),
         "discarded, until the record changes",

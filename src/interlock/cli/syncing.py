@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sync"]
 
-_MILD: Final = ("undecodable", "limit", "held")
+_MILD: Final = ("undecodable", "limit", "held", "unshown")
 """Codes of problems that a person mends while everything else goes on."""
 
 
@@ -106,13 +106,13 @@ def _waiting(report: SyncReport) -> list[tuple[str, str]]:
             report.conflicts,
             "field",
             " changed on both sides: a person decides which value is right",
-            "interlock status",
+            "interlock conflicts list",
         ),
         (
             report.open_fields - report.conflicts,
             "field",
             " left different on the two sides",
-            "interlock status says which and why",
+            "interlock status says which and why, interlock conflicts list those to decide on",
         ),
         (
             report.in_doubt,

@@ -25,15 +25,22 @@ from interlock.governance.rules import (
 from interlock.model import ANYTHING, FieldFacts, Value, agree, project
 
 __all__ = [
+    "AT_FIRST_LINK",
     "Action",
     "Decision",
     "MemberView",
     "OpenKind",
     "Outcome",
+    "PUT_BACK",
     "merge",
     "merge_field",
     "respelled",
 ]
+
+
+PUT_BACK: Final = "put back"
+AT_FIRST_LINK: Final = "first link"
+"""How the reasons of these writes begin; a report tells them apart by it."""
 
 
 class _Missing:
@@ -241,7 +248,7 @@ def _first_link(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome:
             rule,
             cells,
             owner.other,
-            f"first link: {owner.value.upper()} owns the field",
+            f"{AT_FIRST_LINK}: {owner.value.upper()} owns the field",
             first_link=True,
             overruled=True,
         )
@@ -252,7 +259,7 @@ def _first_link(rule: FieldRule, cells: Mapping[Side, _Cell]) -> Outcome:
         rule,
         cells,
         winner.other,
-        f"first link: {winner.value.upper()}'s value is taken",
+        f"{AT_FIRST_LINK}: {winner.value.upper()}'s value is taken",
         first_link=True,
         overruled=True,
     )
@@ -291,7 +298,7 @@ def _owned(
             f"but {name} owns the field and has no value",
             rebase=frozenset({owner.other}),
         )
-    return _write(rule, cells, owner.other, f"put back: {name} owns the field", overruled=True)
+    return _write(rule, cells, owner.other, f"{PUT_BACK}: {name} owns the field", overruled=True)
 
 
 def _shared(rule: FieldRule, cells: Mapping[Side, _Cell], changed: list[Side]) -> Outcome:

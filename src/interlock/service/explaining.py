@@ -9,6 +9,7 @@ import msgspec
 
 from interlock.errors import ConfigurationError
 from interlock.governance.document import suggest
+from interlock.governance.resolution import Choice
 from interlock.governance.rules import (
     CROSS_REFERENCE,
     ConflictRule,
@@ -21,7 +22,7 @@ from interlock.model import Presence, agree
 from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
 from interlock.service.status import shown_fields
-from interlock.store import dead_letters, history, links, observations, outbox
+from interlock.store import dead_letters, history, links, observations, outbox, resolutions
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event
@@ -78,8 +79,8 @@ class FieldStory(msgspec.Struct, frozen=True, kw_only=True):
     """One field in both systems.
 
     ``state``: "agrees", "to be written", "unknown", "differs", "one system only" or, when it waits
-    for a person, "conflict", "flagged", "not taken", "read-only",
-    "different"; ``why`` explains it.
+    for a person, "conflict", "flagged", "not taken", "read-only", "parked", "different", or "left
+    different" once a person has decided so; ``why`` explains it.
     """
 
     field: str
@@ -281,9 +282,12 @@ class _Teller:
         self.found, self.bundle, self.alone, self.events = found, bundle, alone, events
         self.tx = tx
         self.opened: Mapping[str, tuple[str, str]] = {}
+        self.kept: Mapping[str, str] = {}
         self.pending: Iterable[OutboxWrite] = ()
         if bundle is not None:
             self.opened = links.open_fields(tx, [bundle.link.id]).get(bundle.link.id, {})
+            decided = resolutions.of_links(tx, [bundle.link.id]).get(bundle.link.id, {})
+            self.kept = {f: r.why for f, r in decided.items() if r.choice is Choice.KEEP}
             self.pending = [
                 w
                 for w in outbox.of_links(tx, [bundle.link.id]).values()
@@ -369,6 +373,8 @@ class _Teller:
     def _state(self, field: str) -> tuple[str, str]:
         if field in self.opened:
             return self.opened[field]
+        if field in self.kept:
+            return "left different", self.kept[field]
         for w in self.pending:
             if field in w.fields:
                 return self._on_its_way(w, field)

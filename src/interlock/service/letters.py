@@ -13,16 +13,24 @@ from interlock.governance.document import suggest
 from interlock.governance.rules import CROSS_REFERENCE, Ownership, Side
 from interlock.model import Address, Fields, Line, Money, Ref, Value, WriteKind
 from interlock.project.load import Project
-from interlock.service.labels import label_of_link
-from interlock.store import dead_letters, history, links, observations, outbox
+from interlock.service.labels import known_entity, label_of, label_of_link
+from interlock.store import (
+    dead_letters,
+    history,
+    letter_batches,
+    links,
+    observations,
+    outbox,
+)
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event, plain
-from interlock.store.outbox import WriteState
+from interlock.store.letter_batches import LetterFilter, Target
+from interlock.sync.causes import Cause, cause_of, codes_of
 
 __all__ = [
-    "LetterView", "Retried", "discard_letters", "edit_letter", "list_letters", "parse_value",
-    "retry_letters", "show_letter",
+    "LetterView", "Retried", "discard_letters", "edit_letter", "edit_letters", "letter_filter",
+    "list_letters", "parse_value", "retry_letters", "show_letter",
 ]  # fmt: skip
 
 _YES_NO = {"yes": True, "true": True, "no": False, "false": False}
@@ -48,6 +56,7 @@ class LetterView(msgspec.Struct, frozen=True, kw_only=True):
     link: int | None
     label: str
     cause: str
+    cause_class: str
     field: str | None
     message: str
     fix: str
@@ -70,11 +79,21 @@ class Retried(msgspec.Struct, frozen=True, kw_only=True):
 # ── looking ──────────────────────────────────────────────────────────────────────────────────
 
 
-def list_letters(project: Project, store: Store, *, closed: bool = False) -> list[LetterView]:
-    """List the open dead letters, oldest first, or the closed ones, latest first."""
+def list_letters(
+    project: Project,
+    store: Store,
+    filters: LetterFilter | None = None,
+    *,
+    closed: bool = False,
+) -> list[LetterView]:
+    """List the open dead letters that fit, oldest first, or the closed ones, latest first."""
 
     def _list(tx: Tx) -> list[LetterView]:
-        found = dead_letters.closed(tx) if closed else dead_letters.opened(tx)
+        found = (
+            dead_letters.closed(tx)
+            if closed
+            else letter_batches.chosen(tx, filters or LetterFilter())
+        )
         return _views(tx, project, found)
 
     return store.run(_list)
@@ -90,6 +109,38 @@ def show_letter(project: Project, store: Store, letter_id: int) -> LetterView:
         return _views(tx, project, [letter])[0]
 
     return store.run(_show)
+
+
+def letter_filter(
+    project: Project,
+    *,
+    cause: str | None = None,
+    entity: str | None = None,
+    system: str | None = None,
+    field: str | None = None,
+    before: datetime | None = None,
+) -> LetterFilter:
+    """Make a filter of what a person typed; ``cause`` is a class, or a system's own code."""
+    target = None
+    if system is not None:
+        names = {project.connection(s).name: s for s in Side} | {s.value: s for s in Side}
+        if system not in names:
+            raise ConfigurationError(
+                f"no system is called {system!r}", fix=suggest(system, sorted(names))
+            )
+        target = names[system]
+    codes, others = None, False
+    if cause is not None:
+        known = {c.value: c for c in Cause}
+        codes, others = codes_of(known[cause]) if cause in known else (frozenset({cause}), False)
+    return LetterFilter(
+        codes=codes,
+        but_codes=others,
+        entity=None if entity is None else known_entity(entity),
+        target=target,
+        field=field,
+        before=before,
+    )
 
 
 # ── acting ───────────────────────────────────────────────────────────────────────────────────
@@ -113,33 +164,12 @@ def edit_letter(
 
     def _edit(tx: Tx) -> LetterView:
         letter = _open_letter(tx, letter_id)
-        if letter.link_id is None or not letter.fields:
+        if not _has_values(letter):
             raise ConfigurationError(
                 f"dead letter {letter_id} is a decision, not a write: it has no values to set",
                 fix=letter.fix,
             )
-        fields = _typed(tx, project, letter, changes)
-        dead_letters.override(tx, letter, fields, by=by, reason=reason)
-        shown = {**letter.fields, **(letter.override or {})}
-        history.add(
-            tx,
-            [
-                Event(
-                    at=now,
-                    event="edited",
-                    entity=letter.entity,
-                    why=f"set by {by}: {reason}",
-                    link_id=letter.link_id,
-                    side=letter.target,
-                    record_id=letter.record_id,
-                    field=field,
-                    old=plain(shown.get(field)),
-                    new=plain(value),
-                )
-                for field, value in fields.items()
-            ],
-        )
-        _let_go(tx, letter, now)
+        _edit_all(tx, project, [letter], changes, by=by, reason=reason, now=now)
         edited = dead_letters.get(tx, letter_id)
         assert edited is not None
         return _views(tx, project, [edited])[0]
@@ -147,64 +177,124 @@ def edit_letter(
     return store.run(_edit)
 
 
-def retry_letters(store: Store, ids: Sequence[int] | None, *, by: str, now: datetime) -> Retried:
+def edit_letters(
+    project: Project,
+    store: Store,
+    filters: LetterFilter,
+    changes: Mapping[str, str],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> Retried:
+    """Set the same values in all writes that fit; what has no such values is ``missing``."""
+
+    def _edit(tx: Tx) -> Retried:
+        letters = letter_batches.chosen(tx, filters)
+        fit = [
+            d
+            for d in letters
+            if _has_values(d)
+            and all(
+                name in (known := _settable(tx, project, d)) or name.partition(".")[0] in known
+                for name in changes
+            )
+        ]
+        _edit_all(tx, project, fit, changes, by=by, reason=reason, now=now)
+        ids = [d.id for d in fit]
+        return Retried(ids=ids, missing=sorted({d.id for d in letters} - set(ids)))
+
+    return store.run(_edit)
+
+
+def _has_values(letter: DeadLetter) -> bool:
+    return letter.link_id is not None and bool(letter.fields)
+
+
+def _edit_all(
+    tx: Tx,
+    project: Project,
+    letters: Sequence[DeadLetter],
+    changes: Mapping[str, str],
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
+) -> None:
+    edits = [(letter, _typed(tx, project, letter, changes)) for letter in letters]
+    letter_batches.override(tx, edits, by=by, reason=reason)
+    history.add(
+        tx,
+        [
+            msgspec.structs.replace(
+                _event(letter, "edited", f"set by {by}: {reason}", now),
+                field=field,
+                old=plain({**letter.fields, **(letter.override or {})}.get(field)),
+                new=plain(value),
+            )
+            for letter, fields in edits
+            for field, value in fields.items()
+        ],
+    )
+    ids = [letter.id for letter in letters]
+    letter_batches.revive(tx, letter_batches.targets(tx, LetterFilter(ids=ids)), now)
+
+
+def retry_letters(
+    store: Store, chosen: Sequence[int] | LetterFilter | None, *, by: str, now: datetime
+) -> Retried:
     """Try the given ones again at the next sync, or all of them (``None``): decided anew."""
 
     def _retry(tx: Tx) -> Retried:
-        letters = {d.id: d for d in dead_letters.opened(tx)}
-        chosen = list(letters) if ids is None else list(dict.fromkeys(ids))
-        known = [i for i in chosen if i in letters]
-        for letter_id in known:
-            _let_go(tx, letters[letter_id], now)
-        history.add(tx, [_event(letters[i], "retried", f"by {by}", now) for i in known])
-        return Retried(ids=known, missing=[i for i in chosen if i not in letters])
+        letters, missing = _targets(tx, chosen)
+        # a decision of a process is taken anew at every sync anyway
+        letter_batches.revive(tx, letters, now)
+        history.add(tx, [_event(t, "retried", f"by {by}", now) for t in letters])
+        return Retried(ids=[t.id for t in letters], missing=missing)
 
     return store.run(_retry)
 
 
 def discard_letters(
-    store: Store, ids: Sequence[int], *, by: str, reason: str, now: datetime
+    store: Store,
+    chosen: Sequence[int] | LetterFilter,
+    *,
+    by: str,
+    reason: str,
+    now: datetime,
 ) -> Retried:
-    """Give writes or decisions up until the record changes."""
+    """Give writes or decisions up until the record changes.
+
+    One that is about to be tried again is refused when it was named, left alone when it only fits.
+    """
 
     def _discard(tx: Tx) -> Retried:
-        letters = {d.id: d for d in dead_letters.opened(tx)}
-        chosen = list(dict.fromkeys(ids))
-        known = [i for i in chosen if i in letters]
-        for letter_id in known:
-            letter = letters[letter_id]
-            if _is_retried(tx, letter):
-                raise StaleStateError(
-                    f"dead letter {letter_id} is about to be tried again",
-                    fix="run `interlock sync --once`; if it comes back, discard it then",
-                )
-            dead_letters.discard(tx, letter_id, by=by, reason=reason, now=now)
-        history.add(tx, [_event(letters[i], "discarded", f"by {by}: {reason}", now) for i in known])
-        return Retried(ids=known, missing=[i for i in chosen if i not in letters])
+        letters, missing = _targets(tx, chosen)
+        moving = letter_batches.retried(tx, letters)
+        if moving and not isinstance(chosen, LetterFilter):
+            raise StaleStateError(
+                f"dead letter {min(moving)} is about to be tried again",
+                fix="run `interlock sync --once`; if it comes back, discard it then",
+            )
+        given_up = [t for t in letters if t.id not in moving]
+        ids = [t.id for t in given_up]
+        letter_batches.discard(tx, ids, by=by, reason=reason, now=now)
+        history.add(tx, [_event(t, "discarded", f"by {by}: {reason}", now) for t in given_up])
+        return Retried(ids=ids, missing=missing)
 
     return store.run(_discard)
 
 
-def _let_go(tx: Tx, letter: DeadLetter, now: datetime) -> None:
-    """Bring the write back; a decision of a process is taken anew at every sync anyway."""
-    if letter.link_id is None:
-        return
-    outbox.revive(tx, letter.link_id, letter.target, now)
-    links.raise_revision(tx, [letter.link_id])
+def _targets(tx: Tx, chosen: Sequence[int] | LetterFilter | None) -> tuple[list[Target], list[int]]:
+    """Find the open ones that were chosen, and which of the named ones are not open."""
+    if chosen is None or isinstance(chosen, LetterFilter):
+        return letter_batches.targets(tx, chosen or LetterFilter()), []
+    found = {t.id: t for t in letter_batches.targets(tx, LetterFilter(ids=chosen))}
+    named = list(dict.fromkeys(chosen))
+    return [found[i] for i in named if i in found], [i for i in named if i not in found]
 
 
-_AT_REST = (WriteState.DEAD, WriteState.UNCERTAIN)
-"""Nothing happens to these by itself."""
-
-
-def _is_retried(tx: Tx, letter: DeadLetter) -> bool:
-    if letter.link_id is None:
-        return False
-    write = outbox.of_links(tx, [letter.link_id]).get((letter.link_id, letter.target))
-    return write is not None and write.state not in _AT_REST
-
-
-def _event(letter: DeadLetter, name: str, why: str, now: datetime) -> Event:
+def _event(letter: DeadLetter | Target, name: str, why: str, now: datetime) -> Event:
     return Event(
         at=now,
         event=name,
@@ -239,14 +329,7 @@ def _no_such(letter_id: int) -> ConfigurationError:
 
 
 def _typed(tx: Tx, project: Project, letter: DeadLetter, changes: Mapping[str, str]) -> Fields:
-    rules = project.ownership.entities[letter.entity].fields
-    settable = sorted(
-        field
-        for field in {*letter.fields, *(rules if letter.kind is WriteKind.CREATE else ())}
-        if field != CROSS_REFERENCE
-        and field in tx.schema[letter.entity]
-        and (field not in rules or rules[field].ownership is not Ownership.LOCAL)
-    )
+    settable = _settable(tx, project, letter)
     fields: Fields = {}
     for name, text in changes.items():
         field = name if name in settable else name.partition(".")[0]
@@ -258,6 +341,18 @@ def _typed(tx: Tx, project: Project, letter: DeadLetter, changes: Mapping[str, s
         part = name[len(field) + 1 :]
         fields[field] = parse_value(tx, letter.entity, field, part, text, shown)
     return fields
+
+
+def _settable(tx: Tx, project: Project, letter: DeadLetter) -> list[str]:
+    """Name the fields of a write that a person may set."""
+    rules = project.ownership.entities[letter.entity].fields
+    return sorted(
+        field
+        for field in {*letter.fields, *(rules if letter.kind is WriteKind.CREATE else ())}
+        if field != CROSS_REFERENCE
+        and field in tx.schema[letter.entity]
+        and (field not in rules or rules[field].ownership is not Ownership.LOCAL)
+    )
 
 
 def parse_value(
@@ -315,13 +410,14 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
     ids = sorted({d.link_id for d in letters if d.link_id is not None})
     bundles, writes = links.bundles(tx, ids), outbox.of_links(tx, ids)
     labels = {i: label_of_link(b) for i, b in bundles.items()}
+    sources = _source_labels(tx, [d for d in letters if not labels.get(d.link_id or 0)])
     found = []
     for d in letters:
         write = None if d.link_id is None else writes.get((d.link_id, d.target))
         state = "open"
         if d.closed_at is not None:
             state = "closed"
-        elif write is not None and write.state not in _AT_REST:
+        elif write is not None and write.state not in letter_batches.AT_REST:
             state = "retry"
         found.append(
             LetterView(
@@ -335,8 +431,10 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
                 source_entity=d.source_entity,
                 source=d.source_id,
                 link=d.link_id,
-                label=labels.get(d.link_id or 0, "") or _source_label(tx, d),
+                label=labels.get(d.link_id or 0, "")
+                or sources.get((d.target.other, d.source_entity, d.source_id), ""),
                 cause=d.cause,
+                cause_class=cause_of(d.cause).value,
                 field=d.field,
                 message=d.message,
                 fix=d.fix,
@@ -352,11 +450,16 @@ def _views(tx: Tx, project: Project, letters: Sequence[DeadLetter]) -> list[Lett
     return found
 
 
-def _source_label(tx: Tx, letter: DeadLetter) -> str:
-    from interlock.service.labels import label_of
-
-    if letter.source_entity is None or letter.source_id is None:
-        return ""
-    side = Side(letter.target).other
-    seen = observations.load(tx, side, letter.source_entity, [letter.source_id])
-    return "".join(label_of(o.fields) for o in seen.values())
+def _source_labels(
+    tx: Tx, letters: Sequence[DeadLetter]
+) -> Mapping[tuple[Side, str | None, str | None], str]:
+    """What the records are called that dead letters without a link come from."""
+    ids: dict[tuple[Side, str], set[str]] = {}
+    for d in letters:
+        if d.source_entity is not None and d.source_id is not None:
+            ids.setdefault((d.target.other, d.source_entity), set()).add(d.source_id)
+    return {
+        (side, entity, o.id): label_of(o.fields)
+        for (side, entity), some in ids.items()
+        for o in observations.load(tx, side, entity, sorted(some)).values()
+    }

@@ -23,11 +23,11 @@ __all__ = [
     "close_one",
     "closed",
     "count_open",
-    "discard",
     "discarded",
+    "discarded_why",
     "get",
+    "letter_of",
     "opened",
-    "override",
     "overrides",
     "put",
     "subject_of",
@@ -154,9 +154,9 @@ def close_of_link(tx: Tx, link_id: int, *, why: str, now: datetime) -> int:
     )
 
 
-def discard(tx: Tx, letter_id: int, *, by: str, reason: str, now: datetime) -> None:
-    """Close a dead letter because a person gives it up."""
-    close_one(tx, letter_id, why=f"{_DISCARDED}by {by}: {reason}", now=now)
+def discarded_why(by: str, reason: str) -> str:
+    """Word the end of a dead letter that a person gives up; ``discarded`` knows it again."""
+    return f"{_DISCARDED}by {by}: {reason}"[:_WHY_LENGTH]
 
 
 def discarded(tx: Tx, subject: str, digest: str) -> str | None:
@@ -175,7 +175,7 @@ def discarded(tx: Tx, subject: str, digest: str) -> str | None:
 def closed(tx: Tx, limit: int = 200) -> list[DeadLetter]:
     """Closed dead letters, the latest first."""
     return [
-        _letter(tx, row)
+        letter_of(tx, row)
         for row in tx.conn.execute(
             select(dead_letter)
             .where(dead_letter.c.closed_at.is_not(None))
@@ -190,7 +190,7 @@ def opened(tx: Tx, subjects: Sequence[str] | None = None) -> list[DeadLetter]:
     query = select(dead_letter).where(dead_letter.c.closed_at.is_(None)).order_by(dead_letter.c.id)
     if subjects is not None:
         query = query.where(dead_letter.c.subject.in_(list(subjects)))
-    return [_letter(tx, row) for row in tx.conn.execute(query)]
+    return [letter_of(tx, row) for row in tx.conn.execute(query)]
 
 
 def count_open(tx: Tx) -> int:
@@ -205,19 +205,7 @@ def count_open(tx: Tx) -> int:
 def get(tx: Tx, letter_id: int) -> DeadLetter | None:
     """One dead letter, open or closed."""
     row = tx.conn.execute(select(dead_letter).where(dead_letter.c.id == letter_id)).first()
-    return None if row is None else _letter(tx, row)
-
-
-def override(tx: Tx, letter: DeadLetter, fields: Fields, *, by: str, reason: str) -> None:
-    """Record a person's values for single fields of the write; kept after the letter closes."""
-    merged = {**(letter.override or {}), **fields}
-    tx.conn.execute(
-        update(dead_letter)
-        .where(dead_letter.c.id == letter.id)
-        .values(
-            override=tx.schema[letter.entity].encode(merged), override_by=by, override_reason=reason
-        )
-    )
+    return None if row is None else letter_of(tx, row)
 
 
 class Override(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,7 +234,8 @@ def overrides(tx: Tx, subjects: Sequence[str]) -> dict[str, list[Override]]:
     return found
 
 
-def _letter(tx: Tx, row: Any) -> DeadLetter:
+def letter_of(tx: Tx, row: Any) -> DeadLetter:
+    """Read a dead letter from its row."""
     schema = tx.schema[row.entity]
     return DeadLetter(
         id=row.id,

@@ -23,6 +23,7 @@ from interlock.store.tables import (
     outbox,
     record,
     refused_pair,
+    resolution,
     suggestion,
 )
 
@@ -516,6 +517,7 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
         )
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
+    tx.conn.execute(delete(resolution).where(resolution.c.link_id == link_id))
     tx.conn.execute(
         update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked="parked")
     )
@@ -582,6 +584,7 @@ def dissolve(
     )
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
+    tx.conn.execute(delete(resolution).where(resolution.c.link_id == link_id))
     tx.conn.execute(
         update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked=None)
     )

@@ -266,6 +266,24 @@ open_field = Table(
     Column("at", Instant, nullable=False),
 )
 
+resolution = Table(
+    "resolution",
+    metadata,
+    # what a person decided on an open field, until both sides are as decided or one has moved
+    Column("link_id", Integer, primary_key=True, autoincrement=False),
+    Column("field", Text, primary_key=True),
+    Column("choice", String(8), nullable=False),
+    Column("value", LargeBinary),
+    Column("crm_seen", String(32), nullable=False),
+    Column("erp_seen", String(32), nullable=False),
+    Column("ownership", String(8), nullable=False),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("standing", String(8), nullable=False),
+    Column("note", Text, nullable=False),
+)
+
 case = Table(
     "process_case",
     metadata,

@@ -7,6 +7,7 @@ them is ``reconcile``'s business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -21,6 +22,7 @@ from interlock.governance.merge import (
     merge,
     respelled,
 )
+from interlock.governance.resolution import Resolution
 from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, Side
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.epochs import REBUILT
@@ -31,6 +33,7 @@ from interlock.sync.breaker import Brakes
 from interlock.sync.identity import digest_of, reference_of
 from interlock.sync.pair import PRIORITY, Pair
 from interlock.sync.progress import Run
+from interlock.sync.resolving import apply_resolutions
 
 __all__ = ["Decided", "Intent", "Translator", "decide"]
 
@@ -54,10 +57,17 @@ class Decided:
     """What a batch decided, collected for batched statements."""
 
     def __init__(
-        self, known_open: Mapping[int, Mapping[str, tuple[str, str]]], brakes: Brakes
+        self,
+        known_open: Mapping[int, Mapping[str, tuple[str, str]]],
+        brakes: Brakes,
+        resolutions: Mapping[int, Mapping[str, Resolution]],
     ) -> None:
         self.known_open = known_open
         self.brakes = brakes
+        self.resolutions = resolutions
+        self.ended: list[tuple[int, str]] = []
+        self.stale: list[tuple[int, str, Resolution]] = []
+        self.quiet: dict[int, set[str]] = {}
         self.bases: list[tuple[int, Member]] = []
         self.writes: list[OutboxWrite] = []
         self.events: list[Event] = []
@@ -118,10 +128,11 @@ def decide(
         # what was open before is no less so while a record is away
         kept = frozenset(f for f in result.known_open.get(link.id, ()) if not f.startswith("("))
     elif len(bundle.members) == 2:
-        decision, rebased = _merge_bundle(pair, bundle, rules, translate, result.brakes)
+        decision, rebased = _merge_bundle(pair, run, bundle, rules, translate, result)
         result.bases += [(link.id, m) for m in rebased]
-        kept = _note(pair, run, bundle, decision, opened, result)
-        _note_silent(pair, bundle, rules, decision, opened, kept)
+        quiet = result.quiet.get(link.id, set())
+        kept = _note(pair, run, bundle, rules, decision, opened, result) - quiet
+        _note_silent(pair, bundle, rules, decision, opened, kept | quiet)
         for side in Side:
             changes[side] = {o.field: o for o in decision.writes(side)}
     if not missing:
@@ -141,7 +152,12 @@ def decide(
 
 
 def _merge_bundle(
-    pair: Pair, bundle: Bundle, rules: EntityRules, translate: Translator, brakes: Brakes
+    pair: Pair,
+    run: Run,
+    bundle: Bundle,
+    rules: EntityRules,
+    translate: Translator,
+    result: Decided,
 ) -> tuple[Decision, list[Member]]:
     """Merge both members, seen as the link's entity; returns the members with new bases."""
     views, shown = {}, {}
@@ -155,7 +171,8 @@ def _merge_bundle(
             facts=_facts(pair, side, member.entity, bundle.link.entity),
             unconfirmed=member.unconfirmed if confirmed else frozenset(),
         )
-    decision = brakes.brake(bundle, merge(rules, views[Side.CRM], views[Side.ERP]), views)
+    decision = result.brakes.brake(bundle, merge(rules, views[Side.CRM], views[Side.ERP]), views)
+    decision = apply_resolutions(pair, run, bundle, rules, views, shown, decision, result)
     rebased = []
     for side, member in bundle.members.items():
         fields = {o.field: shown[side][o.field] for o in decision.outcomes if side in o.rebase}
@@ -184,6 +201,7 @@ def _note(
     pair: Pair,
     run: Run,
     bundle: Bundle,
+    rules: EntityRules,
     decision: Decision,
     opened: dict[str, tuple[str, str]],
     result: Decided,
@@ -194,7 +212,8 @@ def _note(
     for o in decision.outcomes:
         if o.action is Action.OPEN and o.kind is not None:
             opened[o.field] = (o.kind.value, o.why)
-            if known.get(o.field) == opened[o.field]:
+            # a flagged edit is decided on once: seen again, it is another one
+            if known.get(o.field) == opened[o.field] and o.kind is not OpenKind.FLAGGED:
                 continue
             result.events.append(
                 Event(
@@ -205,13 +224,23 @@ def _note(
                     field=o.field,
                     why=o.why,
                     run_id=run.id,
+                    **_foreign_edit(bundle, rules, o),
                 )
             )
     if not known:
         return frozenset()
     # a field at rest that was flagged or not taken stays open until both sides agree again
     settled = {o.field for o in decision.outcomes}
-    return frozenset(_differing(pair, bundle, known) - settled)
+    merged = {rule.field for rule in rules.merged()}
+    return frozenset(_differing(pair, bundle, known.keys() & merged) - settled)
+
+
+def _foreign_edit(bundle: Bundle, rules: EntityRules, o: Outcome) -> dict[str, Any]:
+    """Where somebody edited what the other side owns, for the report of who does."""
+    owner = rules.fields[o.field].ownership.side
+    if o.kind is not OpenKind.FLAGGED or owner is None:
+        return {}
+    return {"side": owner.other, "record_id": bundle.members[owner.other].id}
 
 
 def _note_silent(
@@ -237,7 +266,10 @@ def _differing(pair: Pair, bundle: Bundle, fields: Iterable[str]) -> set[str]:
     return {
         f
         for f in fields
-        if f in crm and f in erp and not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))
+        # what cannot be read now is as open as it was
+        if f not in crm
+        or f not in erp
+        or not agree(crm[f], erp[f], *(x[f] for x in facts if f in x))
     }
 
 
@@ -288,6 +320,8 @@ def _updates(
         fields: Fields = {f: o.value for f, o in outcomes.items()}
         expected = {f: o.expected for f, o in outcomes.items()}
         source = bundle.members.get(side.other)
+        # what goes to both sides is not agreed on before the other one has it, too
+        agreed = [f for f in fields if f not in changes[side.other]]
         # a record paired by matching is touched for the first time only from an approved plan
         needs = link.origin in ("match", "manual", REBUILT) and any(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
@@ -304,7 +338,7 @@ def _updates(
                 fields,
                 record_id=member.id,
                 expected=expected,
-                bases=_source_values(pair, bundle, side.other, fields),
+                bases=_source_values(pair, bundle, side.other, agreed),
                 reasons={f: o.why for f, o in outcomes.items()},
                 source=source,
                 needs_approval=needs,
@@ -332,9 +366,7 @@ def _held(bundle: Bundle, outcomes: Iterable[str]) -> set[str]:
     return {f for f in outcomes if any(f in m.older for m in bundle.members.values())}
 
 
-def _source_values(
-    pair: Pair, bundle: Bundle, source: Side, fields: Mapping[str, object]
-) -> Fields:
+def _source_values(pair: Pair, bundle: Bundle, source: Side, fields: Iterable[str]) -> Fields:
     """What the source showed of the written fields: its base once the write is delivered."""
     if source not in bundle.members:
         return {}

@@ -268,11 +268,14 @@ class _Batch(Recovery):
         if not updates:
             return []
         ids = [w.record_id for w in updates if w.record_id is not None]
-        shown = await fetch_now(self.pair, self.side, self.entity, ids, self.run)
+        refused: dict[str, RejectedError] = {}
+        shown = await fetch_now(self.pair, self.side, self.entity, ids, self.run, refused)
         ready, moved = [], []
         for w in updates:
             record = shown.get(w.record_id or "")
-            if record is not None and self._as_expected(w, record):
+            if error := refused.get(w.record_id or ""):
+                await self._settle([rejected(w, reason_of(error))], [w])
+            elif record is not None and self._as_expected(w, record):
                 ready.append(msgspec.structs.replace(w, version=record.version))
             else:
                 moved.append(w)
@@ -302,6 +305,13 @@ class _Batch(Recovery):
         sending = await self.pair.store.call(self._mark_sending, writes)
         if not sending:
             return
+        await self._call(sending)
+
+    async def _call(self, sending: Sequence[OutboxWrite]) -> None:
+        """Make the call and store the receipts; a batch refused whole is split (rule 22).
+
+        A connector raises only when nothing of the batch was written, so each half may be sent.
+        """
         if await self._give_back_if_late(sending):
             return
         requests = [request_of(w) for w in sending]
@@ -317,6 +327,9 @@ class _Batch(Recovery):
             note_failure(self.connection, self.run, error, self.entity)
             receipts = _all(sending, Outcome.THROTTLED, until=self.pair.clock() + RIGHT_WAIT)
         except RejectedError as error:
+            if len(sending) > 1:
+                await self._call_halves(sending)
+                return
             receipts = _all(sending, Outcome.REJECTED, reason=reason_of(error))
         except UnknownOutcomeError:
             receipts = _all(sending, Outcome.UNKNOWN)
@@ -335,6 +348,15 @@ class _Batch(Recovery):
 
         await self.pair.store.call(_return)
         return True
+
+    async def _call_halves(self, sending: Sequence[OutboxWrite]) -> None:
+        middle = len(sending) // 2
+        for half in (sending[:middle], sending[middle:]):
+            if self.side in self.run.paused:
+                # the other half found the system away: these were not sent
+                await self._settle(_all(half, Outcome.THROTTLED), half)
+            else:
+                await self._call(half)
 
     def _tried(
         self, writes: Sequence[OutboxWrite], receipts: Sequence[Receipt]

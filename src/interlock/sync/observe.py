@@ -248,9 +248,17 @@ async def _refetch(pair: Pair, side: Side, entity: str, run: Run) -> None:
 
 
 async def fetch_now(
-    pair: Pair, side: Side, entity: str, ids: Sequence[str], run: Run
+    pair: Pair,
+    side: Side,
+    entity: str,
+    ids: Sequence[str],
+    run: Run,
+    refused: dict[str, RejectedError] | None = None,
 ) -> dict[str, Record]:
     """Fetch records by id, store what came and note what did not; returns what came.
+
+    A record the system refuses to show is neither there nor absent: it stays as it was seen, is
+    asked for again later, and is put into ``refused``.
 
     Here the time of the look decides, not the version: a system that was restored shows an older
     version for good, and a record dropped for that is fetched by id.
@@ -259,8 +267,16 @@ async def fetch_now(
     caps = connection.entity(entity)
     assert caps is not None
     read_from = pair.clock()
-    records = {r.id: r for r in await connection.connector.fetch(entity, ids)}
-    missing = [i for i in ids if i not in records]
+    unshown: dict[str, RejectedError] = {} if refused is None else refused
+    records = {r.id: r for r in await _fetch(connection, entity, ids, unshown)}
+    missing = [i for i in ids if i not in records and i not in unshown]
+    for record_id, error in unshown.items():
+        run.problem(
+            f"{connection.name} {entity} {record_id}",
+            f"the system refuses to show it: {error.message}",
+            error.fix or "look at the record there",
+            "unshown",
+        )
     proven = bool(records) or (
         bool(missing) and await _right_to_read(pair, connection, entity, missing)
     )
@@ -276,6 +292,8 @@ async def fetch_now(
             read_lag=caps.read_lag,
         )
         note_unknown(tx, pair, run, side, entity, result.lost)
+        again = pair.clock() + pair.patience.retry_cap
+        observations.mark_refetch(tx, side, entity, sorted(unshown), again)
         return observations.note_absent(
             tx,
             side,
@@ -291,6 +309,23 @@ async def fetch_now(
     return records
 
 
+async def _fetch(
+    connection: Connection, entity: str, ids: Sequence[str], refused: dict[str, RejectedError]
+) -> list[Record]:
+    """Fetch by id; a refused request is split until the record at fault is alone (rule 22)."""
+    try:
+        return list(await connection.connector.fetch(entity, ids))
+    except RejectedError as error:
+        if len(ids) == 1:
+            refused[ids[0]] = error
+            return []
+    middle = len(ids) // 2
+    return [
+        *await _fetch(connection, entity, ids[:middle], refused),
+        *await _fetch(connection, entity, ids[middle:], refused),
+    ]
+
+
 async def _right_to_read(
     pair: Pair, connection: Connection, entity: str, missing: Sequence[str]
 ) -> bool:
@@ -298,4 +333,4 @@ async def _right_to_read(
     known = await pair.store.call(observations.some_present, connection.side, entity, missing)
     if known is None:
         return False
-    return bool(await connection.connector.fetch(entity, [known]))
+    return bool(await _fetch(connection, entity, [known], {}))

@@ -13,7 +13,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
-from interlock.store import dead_letters, history, links, outbox
+from interlock.store import dead_letters, history, links, outbox, resolutions
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -24,6 +24,7 @@ from interlock.sync.linking import matched_at
 from interlock.sync.mapchange import creates_since, maps_of
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
+from interlock.sync.resolving import store_resolutions
 
 __all__ = ["Intents", "reconcile"]
 
@@ -76,8 +77,10 @@ def _reconcile_links(
                 wanted.setdefault(link_id, []).extend(intents)
     entities = {b.link.entity for b in due}
     first_matched = {e: creates_since(tx, e, matched_at(tx, e)) for e in entities}
-    known_open = links.open_fields(tx, [b.link.id for b in due])
-    result = Decided(known_open, breaker.load(tx, due, known_open, pair.clock()))
+    ids = [b.link.id for b in due]
+    known_open = links.open_fields(tx, ids)
+    brakes = breaker.load(tx, due, known_open, pair.clock())
+    result = Decided(known_open, brakes, resolutions.of_links(tx, ids))
     for found in due:
         bundle = maps.bring_up(found)
         result.bases += [
@@ -155,6 +158,7 @@ def _store(
     links.save_bases(tx, result.bases)
     _save_open(tx, pair, result)
     breaker.save(tx, pair, run, result.brakes)
+    store_resolutions(tx, result)
     history.add(tx, result.events)
     links.set_reconciled(tx, [(b.link.id, b.link.rev) for b in due])
     wanted = {w.link_id for w in writes}

@@ -188,6 +188,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entity", "crm_id", "erp_id", name=op.f("pk_refused_pair")),
     )
     op.create_table(
+        "resolution",
+        sa.Column("link_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("choice", sa.String(length=8), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=True),
+        sa.Column("crm_seen", sa.String(length=32), nullable=False),
+        sa.Column("erp_seen", sa.String(length=32), nullable=False),
+        sa.Column("ownership", sa.String(length=8), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("standing", sa.String(length=8), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", "field", name=op.f("pk_resolution")),
+    )
+    op.create_table(
         "run",
         sa.Column("id", sa.String(length=32), nullable=False),
         sa.Column("started_at", Instant(), nullable=False),
