@@ -69,7 +69,7 @@ def _drift(last: LastDrift | None) -> str:
     if last is None:
         return "Full comparison of both systems: never (interlock drift run)."
     found = amount(last.total, "difference") if last.total else "no difference"
-    alarm = f", {last.alarming:,} of them unexplained" if last.alarming else ""
+    alarm = f", {last.alarming:,} of them not as a sync leaves them" if last.alarming else ""
     return f"Full comparison: {moment(last.at)}, {found}{alarm}."
 
 

@@ -74,13 +74,17 @@ class Maps:
     def __init__(self, pair: Pair, known: Mapping[str, MapVersion]) -> None:
         self._pair = pair
         self._known = known
+        self._held: dict[tuple[str, str], bool] = {}
 
     def holds(self, version: str, name: str) -> bool:
         """Say whether ``entity.field`` means now what it meant under a map; unknown maps: no."""
         if version == self._pair.map_version:
             return True
-        earlier = self._known.get(version)
-        return earlier is not None and earlier.same(self._pair.active_map, name)
+        if (version, name) not in self._held:
+            earlier = self._known.get(version)
+            same = earlier is not None and earlier.same(self._pair.active_map, name)
+            self._held[version, name] = same
+        return self._held[version, name]
 
     def bring_up(self, bundle: Bundle) -> Bundle:
         """See a link as the active map has it: what it concerns is unknown and has no base."""
