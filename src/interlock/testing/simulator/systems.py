@@ -136,6 +136,8 @@ class _Lag:
     reads_until: datetime
     index_until: datetime
     feed_until: datetime
+    by_chance: bool
+    """Whether only some of these reads are answered by the copy that lags behind."""
 
 
 class Mischief(Faults):
@@ -217,6 +219,7 @@ class Mischief(Faults):
             until(settings.read_lag),
             until(settings.settle_time * 0.4),
             until(settings.commit_delay),
+            by_chance=self._rng.random() < 0.5,
         )
 
     def finish_due(self) -> None:
@@ -265,6 +268,8 @@ class Mischief(Faults):
             return None
         lag = self._lags.get((row.entity, row.id))
         if lag is None or self.system.true_clock.time >= _until(lag, operation):
+            return row
+        if lag.by_chance and self._rng.random() < 0.5:
             return row
         return None if operation == "changed" else lag.old
 
