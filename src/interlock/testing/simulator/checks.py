@@ -628,7 +628,7 @@ def _matches(e: Evidence, deal: Row, order_id: str) -> bool:
     if total != amount.amount:  # type: ignore[union-attr]
         return False
     saved = (c.after.cells.get("rows") for c in e.by_record[Side.ERP, "order", order_id])
-    rows = next(filter(None, saved), [])
+    rows: list[dict[str, Any]] = next(filter(None, saved), [])
     if not rows and any(
         w.kind is WriteKind.CREATE and w.entity == "order" and w.source_id == deal.id
         for w in e.outbox

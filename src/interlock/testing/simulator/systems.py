@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -228,9 +229,8 @@ class Mischief(Faults):
         due = [late for late in self._late if late[0] <= now]
         self._late = [late for late in self._late if late[0] > now]
         for _, carry_out in due:
-            self.system.journal.as_actor(
-                "late", lambda c=carry_out: self.system.journal.as_actor("program", c)
-            )
+            late = partial(self.system.journal.as_actor, "program", carry_out)
+            self.system.journal.as_actor("late", late)
 
     def due(self) -> list[datetime]:
         """When calls that were broken off will be carried out."""
