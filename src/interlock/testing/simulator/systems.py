@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -136,6 +137,8 @@ class _Lag:
     reads_until: datetime
     index_until: datetime
     feed_until: datetime
+    by_chance: bool
+    """Whether only some of these reads are answered by the copy that lags behind."""
 
 
 class Mischief(Faults):
@@ -217,6 +220,7 @@ class Mischief(Faults):
             until(settings.read_lag),
             until(settings.settle_time * 0.4),
             until(settings.commit_delay),
+            by_chance=self._rng.random() < 0.5,
         )
 
     def finish_due(self) -> None:
@@ -225,9 +229,8 @@ class Mischief(Faults):
         due = [late for late in self._late if late[0] <= now]
         self._late = [late for late in self._late if late[0] > now]
         for _, carry_out in due:
-            self.system.journal.as_actor(
-                "late", lambda c=carry_out: self.system.journal.as_actor("program", c)
-            )
+            late = partial(self.system.journal.as_actor, "program", carry_out)
+            self.system.journal.as_actor("late", late)
 
     def due(self) -> list[datetime]:
         """When calls that were broken off will be carried out."""
@@ -265,6 +268,8 @@ class Mischief(Faults):
             return None
         lag = self._lags.get((row.entity, row.id))
         if lag is None or self.system.true_clock.time >= _until(lag, operation):
+            return row
+        if lag.by_chance and self._rng.random() < 0.5:
             return row
         return None if operation == "changed" else lag.old
 
