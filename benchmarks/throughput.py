@@ -19,7 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from typing import Any
 from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin, register
 from interlock.connectors.memory.api import MemoryApi
 from interlock.connectors.memory.client import Client
+from interlock.governance.limits import Kind, Limit, Limits
 from interlock.project.load import open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.plan import approve, make_plan
@@ -130,7 +131,9 @@ async def run(records: int, batch: int, store: str | None, root: Path) -> dict[s
         crm=Answers(plugin=crm_plugin, name="crm", settings={"system": "bench-crm", **limits}),
         erp=Answers(plugin=erp_plugin, name="erp", settings={"system": "bench-erp", **limits}),
     )  # fmt: skip
-    project = open_project(root, environment={})
+    # one percent of many records at once is more than goes out unasked
+    unasked = Limits({"customer": {Kind.CHANGE: Limit(records, records)}})
+    project = replace(open_project(root, environment={}), limits=unasked)
     changed = max(records // 100, 1)
     phases = [
         ("full", records, 0.0), ("second", records, 0.0), ("idle", records, 0.0),

@@ -357,7 +357,7 @@ def approve(
         released = outbox.approve(tx, digests, plan_id=row.id, by=by, now=now)
         if not chosen:
             plans.mark_approved(tx, row.id, now)
-        end_stops(tx, held(tx))
+        end_stops(tx)
         return Approval(
             plan_id=row.id,
             released=released,

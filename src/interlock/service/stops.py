@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -134,17 +134,15 @@ def release_parked(store: Store, link_id: int, field: str, *, by: str, now: date
         )
 
 
-def end_stops(tx: Tx, held: Collection[OutboxWrite]) -> None:
+def end_stops(tx: Tx) -> None:
     """End the stops of writes that nothing waits for any more."""
-    left = {
-        (w.target, w.entity, w.limit_kind)
-        for w in held
-        if w.needs_approval and w.state is not WriteState.DEAD
-    }
-    stops.remove(
-        tx,
-        [s.id for s in stops.active(tx) if not s.field and (s.side, s.entity, s.kind) not in left],
-    )
+    counted = outbox.counted(tx)
+    done = [
+        s.id
+        for s in stops.active(tx)
+        if not s.field and not counted.get((s.side, s.entity, s.kind), (0, 0))[1]
+    ]
+    stops.remove(tx, done)
 
 
 def held(tx: Tx) -> list[OutboxWrite]:
