@@ -18,9 +18,11 @@ from interlock.store.epochs import REBUILT
 from interlock.store.history import Event
 from interlock.store.links import Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.store.undoing import UndoRequest
 from interlock.sync.identity import digest_of, reference_of
 from interlock.sync.pair import PRIORITY, Pair
 from interlock.sync.progress import Run
+from interlock.sync.undoing import apply_undo
 
 __all__ = ["Decided", "Intent", "Translator", "decide"]
 
@@ -43,6 +45,8 @@ class Decided:
 
     def __init__(self, known_open: Mapping[int, Mapping[str, tuple[str, str]]]) -> None:
         self.known_open = known_open
+        self.undo: Mapping[int, Sequence[UndoRequest]] = {}
+        self.undone: list[UndoRequest] = []
         self.bases: list[tuple[int, Member]] = []
         self.writes: list[OutboxWrite] = []
         self.events: list[Event] = []
@@ -108,6 +112,9 @@ def decide(
         kept = _note(pair, run, bundle, decision, opened, result)
         for side in Side:
             changes[side] = {o.field: o for o in decision.writes(side)}
+    asked = result.undo.get(link.id, ())
+    if asked and not missing and len(bundle.members) == 2:
+        result.undone += apply_undo(pair, bundle, asked, changes, opened, result.bases)
     if not missing:
         for side in bundle.members:
             outcome = _cross_reference(pair, bundle, side)

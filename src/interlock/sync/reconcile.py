@@ -15,7 +15,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
-from interlock.store import dead_letters, history, links, outbox
+from interlock.store import dead_letters, history, links, outbox, undoing
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -77,6 +77,7 @@ def _reconcile_links(
                 wanted.setdefault(link_id, []).extend(intents)
     first_matched = {e: matched_at(tx, e) for e in {b.link.entity for b in due}}
     result = Decided(links.open_fields(tx, [b.link.id for b in due]))
+    result.undo = undoing.of_links(tx, [b.link.id for b in due])
     for bundle in due:
         rules = pair.rules(bundle.link.entity)
         if rules is not None:
@@ -149,6 +150,7 @@ def _store(
     dead_letters.close(tx, closed, why="no longer needed: the records have changed", now=now)
     outbox.put(tx, put)
     links.save_bases(tx, result.bases)
+    undoing.drop(tx, result.undone)
     _save_open(tx, pair, result)
     history.add(tx, result.events)
     links.set_reconciled(tx, [(b.link.id, b.link.rev) for b in due])

@@ -190,6 +190,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("entity", "crm_id", "erp_id", name=op.f("pk_suggestion")),
     )
     op.create_table(
+        "undo",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("instead", sa.LargeBinary(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", "side", "field", name=op.f("pk_undo")),
+    )
+    op.create_table(
         "member",
         sa.Column("link_id", sa.Integer(), nullable=False),
         sa.Column("side", sa.String(length=3), nullable=False),
