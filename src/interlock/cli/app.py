@@ -28,6 +28,7 @@ from interlock.cli.reports_overruled import overruled
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
+from interlock.cli.undoing import runs, undo
 
 __all__ = ["app", "main", "run"]
 
@@ -53,6 +54,8 @@ app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
 app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
+app.command("runs", rich_help_panel=_CLOSER)(runs)
+app.command("undo", rich_help_panel=_CLOSER)(undo)
 app.command("backup", rich_help_panel=_CLOSER)(backup)
 app.command("restore", rich_help_panel=_CLOSER)(restore)
 links.command("rebuild")(rebuild)

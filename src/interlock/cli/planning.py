@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from interlock.cli.against import show_against
-from interlock.cli.failures import CHANGES, DONE, FAILED, finish
+from interlock.cli.failures import CHANGES, DONE, FAILED, NEEDS_PERSON, finish
 from interlock.cli.options import Everything, JsonOutput, ProjectFolder, load
 from interlock.cli.progress import Progress
 from interlock.cli.screen import amount, columns, heading, moment, print_json, say, shorten
@@ -55,8 +55,10 @@ def plan(
         print_json(result)
     else:
         _show(result, links, everything=everything)
-    if any(p.code != "undecodable" for p in result.problems):
+    if any(p.code not in ("undecodable", "held") for p in result.problems):
         finish(FAILED)
+    if any(p.code == "held" for p in result.problems):
+        finish(NEEDS_PERSON)
     finish(CHANGES if exit_code and result.writes else DONE)
 
 

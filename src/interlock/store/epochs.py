@@ -32,6 +32,7 @@ from interlock.store.tables import (
     record,
     resolution,
     suggestion,
+    undo,
 )
 from interlock.store.tables import history as history_table
 
@@ -155,7 +156,7 @@ def begin(tx: Tx, *, why: str, now: datetime, after: int = 0) -> None:
     feeds.set_meta(tx, "epoch_why", why)
     feeds.set_meta(tx, "epoch_began", now.isoformat())
     set_stage(tx, Stage.REBUILD)
-    for table in (outbox, approval, plan, suggestion, feed, open_field, resolution):
+    for table in (outbox, approval, plan, suggestion, feed, open_field, resolution, undo):
         tx.conn.execute(delete(table))
     tx.conn.execute(delete(meta).where(meta.c.key.startswith("matched:")))
     tx.conn.execute(

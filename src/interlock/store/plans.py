@@ -11,7 +11,16 @@ from sqlalchemy import select, update
 from interlock.store.database import Tx
 from interlock.store.tables import plan, run
 
-__all__ = ["PlanRow", "RunRow", "get_plan", "last_run", "mark_approved", "save_plan", "save_run"]
+__all__ = [
+    "PlanRow",
+    "RunRow",
+    "get_plan",
+    "last_run",
+    "mark_approved",
+    "recent_runs",
+    "save_plan",
+    "save_run",
+]
 
 
 class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,12 +88,20 @@ def save_run(tx: Tx, row: RunRow) -> None:
 
 def last_run(tx: Tx) -> RunRow | None:
     """The run that started last."""
-    row = tx.conn.execute(select(run).order_by(run.c.started_at.desc()).limit(1)).first()
-    if row is None:
-        return None
-    return RunRow(
-        id=row.id,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        counts=msgspec.msgpack.decode(row.counts) if row.counts else {},
-    )
+    return next(iter(recent_runs(tx, 1)), None)
+
+
+def recent_runs(tx: Tx, limit: int | None = None, *, start: str = "") -> list[RunRow]:
+    """Runs, the latest first; ``start``: those whose id begins so."""
+    query = select(run).order_by(run.c.started_at.desc()).limit(limit)
+    if start:
+        query = query.where(run.c.id.startswith(start, autoescape=True))
+    return [
+        RunRow(
+            id=row.id,
+            started_at=row.started_at,
+            ended_at=row.ended_at,
+            counts=msgspec.msgpack.decode(row.counts) if row.counts else {},
+        )
+        for row in tx.conn.execute(query)
+    ]

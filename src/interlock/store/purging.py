@@ -19,6 +19,7 @@ from interlock.store.tables import (
     open_field,
     outbox,
     record,
+    resolution,
     suggestion,
 )
 
@@ -40,11 +41,10 @@ def purge(tx: Tx, fields: Collection[str]) -> None:
         _letters(tx, entity, names)
         _case_snapshots(tx, entity, names)
         links_of = select(link.c.id).where(link.c.entity == entity)
-        tx.conn.execute(
-            delete(open_field).where(
-                open_field.c.link_id.in_(links_of), open_field.c.field.in_(names)
+        for table in (open_field, resolution):
+            tx.conn.execute(
+                delete(table).where(table.c.link_id.in_(links_of), table.c.field.in_(names))
             )
-        )
         # what two records had in common may have been one of these; matching finds it again
         tx.conn.execute(delete(suggestion).where(suggestion.c.entity == entity))
         for field in sorted(names):

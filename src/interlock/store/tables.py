@@ -319,6 +319,20 @@ plan = Table(
     Column("approved_at", Instant),
 )
 
+undo = Table(
+    "undo",
+    metadata,
+    # a value a person wants back in one field of one record, until it stands there
+    Column("link_id", Integer, primary_key=True),
+    Column("side", String(3), primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("entity", String(32), nullable=False),
+    Column("value", LargeBinary, nullable=False),
+    Column("instead", LargeBinary, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
 feed = Table(
     "feed",
     metadata,

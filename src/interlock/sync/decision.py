@@ -29,11 +29,13 @@ from interlock.store.epochs import REBUILT
 from interlock.store.history import Event
 from interlock.store.links import Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.store.undoing import UndoRequest
 from interlock.sync.breaker import Brakes
 from interlock.sync.identity import digest_of, reference_of
 from interlock.sync.pair import PRIORITY, Pair
 from interlock.sync.progress import Run
 from interlock.sync.resolving import apply_resolutions
+from interlock.sync.undoing import apply_undo
 
 __all__ = ["Decided", "Intent", "Translator", "decide"]
 
@@ -68,6 +70,8 @@ class Decided:
         self.ended: list[tuple[int, str]] = []
         self.stale: list[tuple[int, str, Resolution]] = []
         self.quiet: dict[int, set[str]] = {}
+        self.undo: Mapping[int, Sequence[UndoRequest]] = {}
+        self.undone: list[UndoRequest] = []
         self.bases: list[tuple[int, Member]] = []
         self.writes: list[OutboxWrite] = []
         self.events: list[Event] = []
@@ -135,6 +139,9 @@ def decide(
         _note_silent(pair, bundle, rules, decision, opened, kept | quiet)
         for side in Side:
             changes[side] = {o.field: o for o in decision.writes(side)}
+    asked = result.undo.get(link.id, ())
+    if asked and not missing and len(bundle.members) == 2:
+        result.undone += apply_undo(pair, bundle, asked, changes, opened, result.bases)
     if not missing:
         for side in bundle.members:
             outcome = _cross_reference(pair, bundle, side)

@@ -13,7 +13,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
-from interlock.store import dead_letters, history, links, outbox, resolutions
+from interlock.store import dead_letters, history, links, outbox, resolutions, undoing
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -81,6 +81,7 @@ def _reconcile_links(
     known_open = links.open_fields(tx, ids)
     brakes = breaker.load(tx, due, known_open, pair.clock())
     result = Decided(known_open, brakes, resolutions.of_links(tx, ids))
+    result.undo = undoing.of_links(tx, ids)
     for found in due:
         bundle = maps.bring_up(found)
         result.bases += [
@@ -156,6 +157,7 @@ def _store(
     dead_letters.close(tx, closed, why="no longer needed: the records have changed", now=now)
     outbox.put(tx, put)
     links.save_bases(tx, result.bases)
+    undoing.drop(tx, result.undone)
     _save_open(tx, pair, result)
     breaker.save(tx, pair, run, result.brakes)
     store_resolutions(tx, result)

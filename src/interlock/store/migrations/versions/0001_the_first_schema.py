@@ -252,6 +252,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_tally_at"), ["at"], unique=False)
 
     op.create_table(
+        "undo",
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("field", sa.Text(), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("value", sa.LargeBinary(), nullable=False),
+        sa.Column("instead", sa.LargeBinary(), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("link_id", "side", "field", name=op.f("pk_undo")),
+    )
+    op.create_table(
         "member",
         sa.Column("link_id", sa.Integer(), nullable=False),
         sa.Column("side", sa.String(length=3), nullable=False),
