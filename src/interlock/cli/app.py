@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from interlock.cli.approving import approve
+from interlock.cli.assess import assess
 from interlock.cli.checking import check
 from interlock.cli.demo import demo
 from interlock.cli.explaining import explain
@@ -21,6 +22,7 @@ from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.reporting import report_app
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 
@@ -39,6 +41,7 @@ app = typer.Typer(
 _SETUP, _DAILY, _CLOSER = "To begin", "Every day", "To look closer"
 
 app.command("init", rich_help_panel=_SETUP)(init)
+app.command("assess", rich_help_panel=_SETUP)(assess)
 app.command("check", rich_help_panel=_SETUP)(check)
 app.command("provision", rich_help_panel=_SETUP)(provision)
 app.command("deprovision", rich_help_panel=_SETUP)(deprovision)
@@ -51,6 +54,7 @@ app.command("explain", rich_help_panel=_CLOSER)(explain)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
+app.add_typer(report_app, name="report", rich_help_panel=_CLOSER)
 
 
 def _show_version(value: bool) -> None:
