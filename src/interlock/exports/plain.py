@@ -32,8 +32,8 @@ HEADERS = Headers(
                               "Zahlungsbedingungen"),
         },
         Kind.DEALS: {
-            "id": ("id", "deal id", "opportunity id"),
-            "name": ("name", "deal", "deal name", "opportunity", "opportunity name"),
+            "id": ("id", "deal id"),
+            "name": ("name", "deal", "deal name", "opportunity"),
             "customer_id": ("customer_id", "account id", "company id"),
             "customer": ("customer", "customer name", "company", "company name", "account",
                          "account name", "Kunde"),
