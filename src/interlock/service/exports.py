@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from interlock.errors import ConfigurationError
+from interlock.exports.currencies import currency_in
 from interlock.exports.forms import (
     DateOrder,
     DecimalMark,
     Doubt,
-    currency_in,
     date_order,
     decimal_mark,
     read_amount,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interlock.exports.currencies import currency_in
 from interlock.exports.forms import (
     DateOrder,
     DecimalMark,
     Doubt,
-    currency_in,
     date_order,
     decimal_mark,
     read_amount,

@@ -20,9 +20,7 @@ def lists(tmp_path: Path) -> list[str]:
     head = "id,name,street,city,postcode,country,phone\n"
     left, right = [head], [head]
     for n in range(60):
-        name = (
-            f"{chr(65 + n % 26)}{chr(97 + n // 26)}rvik {'Bau Metall Optik Foods'.split()[n % 4]}"
-        )
+        name = f"{chr(65 + n % 26)}{chr(97 + n // 26)}rvik {['Bau', 'Metall', 'Optik', 'Foods'][n % 4]}"
         place = f"Weg {n},{CITIES[n % 5]},{50000 + n * 7},DE,0221 55{n:04d}"
         left.append(f"C{n},{name} GmbH,{place}\n")
         right.append(f"E{n},{name.upper()},{place}\n")
