@@ -11,11 +11,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from interlock.cli.approving import approve
+from interlock.cli.assess import assess
 from interlock.cli.checking import check
 from interlock.cli.conflicts import app as conflicts
 from interlock.cli.demo import demo
 from interlock.cli.drifting import app as drift
-from interlock.cli.drifting import report_app as report
+from interlock.cli.drifting import report_drift
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
 from interlock.cli.init import init
@@ -24,6 +25,7 @@ from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
@@ -45,6 +47,7 @@ app = typer.Typer(
 _SETUP, _DAILY, _CLOSER = "To begin", "Every day", "To look closer"
 
 app.command("init", rich_help_panel=_SETUP)(init)
+app.command("assess", rich_help_panel=_SETUP)(assess)
 app.command("check", rich_help_panel=_SETUP)(check)
 app.command("provision", rich_help_panel=_SETUP)(provision)
 app.command("deprovision", rich_help_panel=_SETUP)(deprovision)
@@ -59,16 +62,14 @@ app.command("undo", rich_help_panel=_CLOSER)(undo)
 app.command("backup", rich_help_panel=_CLOSER)(backup)
 app.command("restore", rich_help_panel=_CLOSER)(restore)
 links.command("rebuild")(rebuild)
+report.command("drift")(report_drift)
+report.command("overruled")(overruled)
 app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
-
-report = typer.Typer(help="What happened, counted.", no_args_is_help=True)
-report.command("overruled")(overruled)
-app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 
 
 def _show_version(value: bool) -> None:

@@ -21,13 +21,12 @@ from interlock.errors import ConfigurationError
 if TYPE_CHECKING:
     from interlock.service.drift import DriftCount, DriftReport, DriftRow, Healed
 
-__all__ = ["app", "report_app"]
+__all__ = ["app", "report_drift"]
 
 app = typer.Typer(
     help="Compare both systems in full: what differs although nothing is under way.",
     no_args_is_help=True,
 )
-report_app = typer.Typer(help="Reports, from what was found before.", no_args_is_help=True)
 
 _SHOWN: Final = 10
 
@@ -117,7 +116,6 @@ async def _heal(
             return await heal(session, Run(id="heal", tick=progress.tick), meant, dry_run=dry_run)
 
 
-@report_app.command("drift")
 def report_drift(project: ProjectFolder = Path(), *, as_json: JsonOutput = False) -> None:
     """Show what the last full comparison found; asks neither system."""
     from interlock.service.drift import read_last

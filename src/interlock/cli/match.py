@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from interlock.cli.failures import NEEDS_PERSON, finish
+from interlock.cli.failures import DONE, NEEDS_PERSON, finish
 from interlock.cli.options import JsonOutput
 from interlock.cli.screen import amount, columns, print_json, say
+from interlock.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interlock.matching.learn import Figures
+    from interlock.service.second_opinion import Compared
 
 __all__ = ["match_app"]
 
@@ -23,6 +26,22 @@ match_app = typer.Typer(
 Left = Annotated[Path, typer.Argument(metavar="LEFT.csv", help="The list of the CRM.")]
 Right = Annotated[Path, typer.Argument(metavar="RIGHT.csv", help="The list of the ERP.")]
 Out = Annotated[Path, typer.Option("--out", metavar="FILE", help="Where the result goes.")]
+
+
+class Engine(StrEnum):
+    """Who scores."""
+
+    INTERLOCK = "interlock"
+    SPLINK = "splink"
+
+
+Scorer = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        help="splink: a second opinion, beside our own; needs the extra 'matching'.",
+    ),
+]
 WeightsFile = Annotated[
     Path | None,
     typer.Option("--weights", metavar="FILE", help="Weights that match learn wrote."),
@@ -39,16 +58,27 @@ def files(
         Path | None,
         typer.Option("--duplicates", metavar="FILE", help="Also list duplicates in each list."),
     ] = None,
+    engine: Scorer = Engine.INTERLOCK,
     weights: WeightsFile = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Match two lists.
 
     Columns: id, name, website, street, city, region, postcode, country, phone, tax_id; any but
-    id may be missing.
+    id may be missing.  The headers of Salesforce, HubSpot, NetSuite and QuickBooks are known.
     """
     from interlock.service.matching import load_weights, match_files
 
+    if engine is Engine.SPLINK:
+        from interlock.service.second_opinion import compare_files
+
+        if duplicates is not None:
+            raise ConfigurationError(
+                "--duplicates is not for --engine splink", fix="leave one of them out"
+            )
+        _show_second(
+            compare_files(left, right, out, weights=load_weights(weights)), out, as_json=as_json
+        )
     found = match_files(left, right, out, weights=load_weights(weights), duplicates=duplicates)
     if as_json:
         print_json(found)
@@ -75,12 +105,21 @@ def pairs(
     given: Annotated[Path, typer.Argument(metavar="PAIRS.csv", help="Columns left_id, right_id.")],
     *,
     out: Out = Path("scored.csv"),
+    engine: Scorer = Engine.INTERLOCK,
     weights: WeightsFile = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Score given pairs, in their order."""
     from interlock.service.matching import load_weights, score_given
 
+    if engine is Engine.SPLINK:
+        from interlock.service.second_opinion import compare_given
+
+        _show_second(
+            compare_given(left, right, given, out, weights=load_weights(weights)),
+            out,
+            as_json=as_json,
+        )
     count = score_given(left, right, given, out, weights=load_weights(weights))
     if as_json:
         print_json({"pairs": count, "out": str(out)})
@@ -154,6 +193,23 @@ def learn(
         return
     _show_figures([("before", learnt.before), ("after (cross-validated)", learnt.after)])
     say(f"-> {out}")
+
+
+def _show_second(found: Compared, out: Path, *, as_json: bool) -> NoReturn:
+    """Show what two opinions have in common, and end the command."""
+    if as_json:
+        print_json(found)
+    else:
+        columns(
+            [
+                ("both", f"{found.both:,}", "one company by Splink and by our engine"),
+                ("only Splink", f"{found.only_splink:,}", "look at these: do we miss them?"),
+                ("only ours", f"{found.only_own:,}", "look at these: are they one company?"),
+                ("of these", f"{found.links_doubted:,}", "we would link without a person"),
+            ]
+        )
+        say(f"{amount(found.pairs, 'pair')} -> {out}, with a column 'disagree'")
+    finish(NEEDS_PERSON if found.only_splink or found.only_own else DONE)
 
 
 def _show_figures(rows: list[tuple[str, Figures]]) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from interlock.errors import ConfigurationError
+from interlock.exports.files import open_table, table_rows
+from interlock.exports.headers import Kind, columns_of
+from interlock.exports.programs import PROGRAMS
 from interlock.matching.table import Company, Table, tabulate
+from interlock.model.countries import country_code
 
 __all__ = ["COLUMNS", "read_companies", "read_pairs", "rows_by_id", "write_rows"]
 
@@ -27,18 +29,18 @@ COLUMNS = (
     "phone",
     "tax_id",
 )
-_LONGEST = 1_000_000
 
 
 def read_companies(path: Path) -> Table:
     """Read a list; columns may be missing and in any order, others are passed over.
 
-    Raises ``ConfigurationError`` for a file without an id column and for ids given twice.
+    Headers of the programs we know are recognised besides our own.  Raises
+    ``ConfigurationError`` for a file without an id column and for ids given twice.
     """
-    with _reading(path) as file:
-        rows = _rows(file, path)
-        header = next(rows, [])
-        where = _places(header, COLUMNS)
+    with open_table(path) as file:
+        rows = table_rows(file, path)
+        _, header = next(rows, (1, []))
+        where = columns_of(header, Kind.CUSTOMERS, PROGRAMS).places
         if "id" not in where:
             raise ConfigurationError(
                 "there is no column 'id'",
@@ -53,18 +55,22 @@ def read_companies(path: Path) -> Table:
     return table
 
 
-def _companies(rows: Iterator[list[str]], where: dict[str, int], path: Path) -> Iterator[Company]:
-    at = [where.get(column, -1) for column in COLUMNS]
+def _companies(
+    rows: Iterator[tuple[int, Sequence[str]]], where: Mapping[str, tuple[int, ...]], path: Path
+) -> Iterator[Company]:
+    at = [where.get(column, (-1,))[0] for column in COLUMNS]
     wide = max(at)
-    for number, row in enumerate(rows, start=2):
-        if not row:
-            continue
+    # the second line of a street is a column of its own in some programs
+    more = where.get("street", ())[1:]
+    for number, row in rows:
         cells = [*row, *[""] * (wide + 1 - len(row)), ""]  # the last one stands for -1
         key, name, website, street, city, region, postcode, country, phone, tax_id = (
             cells[place] for place in at
         )
         if not key:
             raise ConfigurationError("a record has no id", file=str(path), line=number)
+        if more:
+            street = ", ".join([street, *(row[p] for p in more if p < len(row) and row[p])])
         yield Company(
             id=key,
             name=name,
@@ -73,7 +79,7 @@ def _companies(rows: Iterator[list[str]], where: dict[str, int], path: Path) -> 
             city=city,
             region=region,
             postcode=postcode,
-            country=country,
+            country=country if len(country) == 2 else country_code(country) or country,
             phone=phone,
             tax_id=tax_id,
         )
@@ -82,9 +88,9 @@ def _companies(rows: Iterator[list[str]], where: dict[str, int], path: Path) -> 
 def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str, str]]:
     """Read pairs of ids with their label, "" where none is asked for."""
     needed = ("left_id", "right_id", "label") if labelled else ("left_id", "right_id")
-    with _reading(path) as file:
-        rows = _rows(file, path)
-        where = _places(next(rows, []), needed)
+    with open_table(path) as file:
+        rows = table_rows(file, path)
+        where = _places(next(rows, (1, []))[1], needed)
         missing = [column for column in needed if column not in where]
         if missing:
             raise ConfigurationError(
@@ -94,11 +100,9 @@ def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str
             )
         wide = max(where.values())
         pairs = []
-        for number, row in enumerate(rows, start=2):
+        for number, row in rows:
             if len(row) <= wide:
-                if any(row):
-                    raise ConfigurationError("a row is too short", file=str(path), line=number)
-                continue
+                raise ConfigurationError("a row is too short", file=str(path), line=number)
             label = row[where["label"]].strip() if labelled else ""
             if labelled and label not in {"0", "1"}:
                 raise ConfigurationError(
@@ -110,8 +114,8 @@ def read_pairs(path: Path, *, labelled: bool = False) -> Sequence[tuple[str, str
 
 def has_labels(path: Path) -> bool:
     """Tell whether a file of pairs says of each whether it is right."""
-    with _reading(path) as file:
-        return "label" in _places(next(_rows(file, path), []), ("label",))
+    with open_table(path) as file:
+        return "label" in _places(next(table_rows(file, path), (1, []))[1], ("label",))
 
 
 def rows_by_id(table: Table) -> dict[str, int]:
@@ -135,34 +139,6 @@ def write_rows(path: Path, header: Sequence[str], rows: Iterable[Sequence[object
         part.unlink(missing_ok=True)
         raise ConfigurationError(f"cannot write: {error.strerror}", file=str(path)) from error
     return count
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[IO[str]]:
-    try:
-        # a spreadsheet's mark at the beginning is no part of the first column's name
-        with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-            yield file
-    except OSError as error:
-        raise ConfigurationError(f"cannot read: {error.strerror}", file=str(path)) from error
-
-
-def _rows(file: IO[str], path: Path) -> Iterator[list[str]]:
-    csv.field_size_limit(_LONGEST)
-    first = file.readline()
-    mark = max(",;\t", key=first.count)
-    file.seek(0)
-    reader = csv.reader(file, delimiter=mark)
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            raise ConfigurationError(
-                f"not a CSV file: {error}", file=str(path), line=reader.line_num
-            ) from error
-        if row is None:
-            return
-        yield row
 
 
 def _places(header: Sequence[str], columns: Sequence[str]) -> dict[str, int]:

@@ -39,6 +39,7 @@ __all__ = [
     "Quality",
     "learn_weights",
     "load_weights",
+    "located",
     "match_files",
     "measure",
     "score_given",
@@ -168,7 +169,7 @@ def score_given(left: Path, right: Path, pairs: Path, out: Path, *, weights: Wei
     """Score the pairs of a file, in its order; returns how many."""
     ours, theirs = read_companies(left), read_companies(right)
     given = read_pairs(pairs)
-    rows = _located(ours, theirs, given, pairs)
+    rows = located(ours, theirs, given, pairs)
     levels = _levels(ours, theirs, rows)
     scores = logits(levels, weights)
     band = bands(scores, certain(levels), weights)
@@ -200,7 +201,7 @@ def measure(
     ours, theirs = read_companies(left), read_companies(right)
     if has_labels(truth):
         given = read_pairs(truth, labelled=True)
-        rows = _located(ours, theirs, given, truth)
+        rows = located(ours, theirs, given, truth)
         levels, labels = _levels(ours, theirs, rows), _labels(given)
         if folds is None:
             return Quality(
@@ -228,7 +229,7 @@ def measure(
         raise ConfigurationError(
             "folds need labelled pairs", file=str(truth), fix="give a file with a column 'label'"
         )
-    return _measure_lists(ours, theirs, _located(ours, theirs, read_pairs(truth), truth), weights)
+    return _measure_lists(ours, theirs, located(ours, theirs, read_pairs(truth), truth), weights)
 
 
 def _measure_lists(left: Table, right: Table, truth: Pairs, weights: Weights) -> Quality:
@@ -268,7 +269,7 @@ def learn_weights(
             file=str(decisions),
             fix=f"decide at least {_FEWEST} of each kind",
         )
-    rows = _located(ours, theirs, given, decisions)
+    rows = located(ours, theirs, given, decisions)
     levels = _levels(ours, theirs, rows)
     pairs = list(zip(*map(np.ndarray.tolist, rows), strict=True))
     after = cross_validate(levels, labels, pairs, prior=before)
@@ -293,7 +294,8 @@ def _labels(given: Sequence[tuple[str, str, str]]) -> np.ndarray[tuple[int], np.
     return np.array([label == "1" for _, _, label in given], dtype=np.bool_)
 
 
-def _located(left: Table, right: Table, given: Sequence[tuple[str, str, str]], path: Path) -> Pairs:
+def located(left: Table, right: Table, given: Sequence[tuple[str, str, str]], path: Path) -> Pairs:
+    """Find the rows of given ids; refuses an id that is in neither list."""
     ours, theirs = rows_by_id(left), rows_by_id(right)
     rows: list[tuple[int, int]] = []
     for number, (one, two, _) in enumerate(given, start=2):
