@@ -11,10 +11,12 @@ from typing import Annotated, NoReturn
 import typer
 
 from interlock.cli.approving import approve
+from interlock.cli.auditing import app as audit
 from interlock.cli.checking import check
 from interlock.cli.demo import demo
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
+from interlock.cli.forgetting import forget
 from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
@@ -48,6 +50,8 @@ app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
 app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
+app.command("forget", rich_help_panel=_CLOSER)(forget)
+app.add_typer(audit, name="audit", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)

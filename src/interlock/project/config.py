@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 __all__ = [
-    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "OrderSettings", "ProjectDocument",
-    "parse_duration",
+    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "HistorySettings", "OrderSettings",
+    "ProjectDocument", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -96,6 +96,27 @@ class OrderSettings(_Part):
     )
 
 
+class HistorySettings(_Part):
+    """How long the history is kept, and where its head is published."""
+
+    keep: Duration = Field(
+        default=timedelta(days=730),
+        json_schema_extra={"default": "730d"},
+        description="How long the history is kept. What is pruned stays provable as a whole.",
+    )
+    thin_after: Duration = Field(
+        default=timedelta(days=90),
+        json_schema_extra={"default": "90d"},
+        description="After this time events that changed nobody's value are thinned out.",
+    )
+    head: str = Field(
+        default="history.head",
+        min_length=1,
+        description="The file the history's newest seal is published in; best on another disk "
+        "than the store. The list of forgotten records lies beside it.",
+    )
+
+
 class ProjectDocument(_Part):
     """All of ``interlock.yaml``."""
 
@@ -117,3 +138,4 @@ class ProjectDocument(_Part):
     crm: ConnectionDocument
     erp: ConnectionDocument
     orders: OrderSettings = Field(default_factory=OrderSettings)
+    history: HistorySettings = Field(default_factory=HistorySettings)

@@ -26,10 +26,16 @@ from interlock.mapping.compile import compile_mapping
 from interlock.mapping.overrides import MappingOverrides
 from interlock.model import Schema
 from interlock.project.config import SCHEMA_VERSION as CONFIG_VERSION
-from interlock.project.config import ConnectionDocument, OrderSettings, ProjectDocument
+from interlock.project.config import (
+    ConnectionDocument,
+    HistorySettings,
+    OrderSettings,
+    ProjectDocument,
+)
 from interlock.project.secrets import Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
 from interlock.project.yaml import read_yaml
+from interlock.store.vault import KEY_VARIABLE
 
 _T = TypeVar("_T")
 
@@ -54,6 +60,7 @@ class Project:
     """A valid project.
 
     ``store_url`` may hold a password.  ``overrides``: connection name -> its mapping file.
+    ``key``: what the history's personal values are encrypted with, as it stands in ``.env``.
     ``map_version``: hash of ownership and mappings, stamped on observations and bases.
     """
 
@@ -67,6 +74,8 @@ class Project:
     overrides: Mapping[str, MappingOverrides]
     schema: Schema
     orders: OrderSettings
+    history: HistorySettings
+    key: str | None = field(repr=False)
     map_version: str
 
     def connection(self, side: Side) -> ConnectionConfig:
@@ -140,6 +149,8 @@ class _Loader:
             overrides={c.name: overrides.get(c.name, MappingOverrides()) for c in (crm, erp)},
             schema=schema,
             orders=document.orders,
+            history=document.history,
+            key=self.secrets.value(KEY_VARIABLE),
             map_version=_map_version(rules, overrides),
         )
 

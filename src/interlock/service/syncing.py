@@ -9,6 +9,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
+from interlock.service.audit import keep_history
 from interlock.service.session import Session
 from interlock.store import dead_letters, links, outbox, plans
 from interlock.store.database import Tx
@@ -64,6 +65,7 @@ async def sync_once(
         plans.save_run, RunRow(id=run.id, started_at=started, ended_at=None, counts={})
     )
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
+    keep_history(session.project, pair.store, run, pair.clock())
 
     def _finish(tx: Tx) -> SyncReport:
         pending = outbox.pending(tx)

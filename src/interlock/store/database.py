@@ -16,14 +16,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
-from interlock.store.tables import metadata
+from interlock.store.tables import meta, metadata
+from interlock.store.vault import KEY_VARIABLE, Vault
 
 __all__ = ["Store", "Tx"]
 
@@ -31,6 +32,9 @@ T = TypeVar("T")
 
 _TURN = 0x696E746C
 """Key of the lock that transactions on PostgreSQL take in turn."""
+
+_KEY = "vault"
+"""Under this name the store keeps which master key it belongs to."""
 
 _migrating = threading.Lock()
 """Alembic keeps what it works on in module variables: one thread at a time."""
@@ -40,13 +44,23 @@ CHUNK = 400
 
 
 class Tx:
-    """An open transaction: the connection, and the schema that packs fields."""
+    """An open transaction: the connection, the schema that packs fields, and the vault."""
 
-    __slots__ = ("conn", "schema")
+    __slots__ = ("_vault", "conn", "schema")
 
-    def __init__(self, conn: Connection, schema: Schema) -> None:
+    def __init__(self, conn: Connection, schema: Schema, vault: Vault | None = None) -> None:
         self.conn = conn
         self.schema = schema
+        self._vault = vault
+
+    @property
+    def vault(self) -> Vault:
+        """What personal values of the history are encrypted with."""
+        if self._vault is None:
+            raise StoreError(
+                "the store was opened without its key", fix=f"set {KEY_VARIABLE}, see SECURITY.md"
+            )
+        return self._vault
 
     def upsert(
         self, table: Table, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
@@ -84,10 +98,19 @@ def chunks(items: list[T], size: int = CHUNK) -> Iterator[list[T]]:
 class Store:
     """The durable state.  ``run`` is synchronous; ``call`` runs in the store's own thread."""
 
-    def __init__(self, engine: Engine, schema: Schema, *, where: str, inline: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        schema: Schema,
+        *,
+        where: str,
+        vault: Vault | None = None,
+        inline: bool = False,
+    ) -> None:
         """``inline``: transactions run in the caller's thread, so that a run can be repeated."""
         self.engine = engine
         self.schema = schema
+        self.vault = vault
         self.where = where
         self._thread = (
             None
@@ -96,10 +119,13 @@ class Store:
         )
 
     @classmethod
-    def open(cls, url: str, schema: Schema, *, migrate: bool = True) -> Store:
+    def open(
+        cls, url: str, schema: Schema, *, vault: Vault | None = None, migrate: bool = True
+    ) -> Store:
         """Open the database at ``url`` and bring it up to date.
 
-        Raises ``StoreError`` when the file is damaged, of a newer version or not ours.
+        Raises ``StoreError`` when the file is damaged, of a newer version or not ours, and when
+        the vault has another key than the one the store was begun with.
         """
         parsed = make_url(url)
         if parsed.drivername == "postgresql":
@@ -141,21 +167,28 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        return cls(engine, schema, where=where)
+        store = cls(engine, schema, where=where, vault=vault)
+        try:
+            if vault is not None:
+                store.run(_check_key)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     @classmethod
     def in_memory(cls, schema: Schema) -> Self:
         """Make an empty store in this process's memory, with transactions run inline."""
         engine = _engine(make_url("sqlite://"))
         metadata.create_all(engine)
-        return cls(engine, schema, where="memory", inline=True)
+        return cls(engine, schema, where="memory", vault=Vault.passing(), inline=True)
 
     @contextmanager
     def begin(self) -> Iterator[Tx]:
         """Open a transaction in this thread."""
         try:
             with self.engine.begin() as conn:
-                yield Tx(conn, self.schema)
+                yield Tx(conn, self.schema, self.vault)
         except DatabaseError as error:
             if isinstance(error.orig, sqlite3.DatabaseError) and _is_damage(error.orig):
                 raise StoreError(
@@ -181,11 +214,45 @@ class Store:
             loop.run_in_executor(self._thread, lambda: self.run(work, *args, **kw))
         )
 
+    def compact(self) -> bool:
+        """Rewrite the database, so that nothing deleted lies in it; false when it is in use.
+
+        PostgreSQL reuses the room of what was deleted, but does not wipe it at once.
+        """
+        try:
+            if self.engine.dialect.name == "sqlite":
+                raw = self.engine.raw_connection()
+                try:
+                    raw.cursor().execute("VACUUM")
+                    raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    raw.close()
+            else:
+                with self.engine.connect() as conn:
+                    conn.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+        except (DatabaseError, sqlite3.OperationalError):
+            return False
+        return True
+
     def close(self) -> None:
         """End the thread and the connections."""
         if self._thread is not None:
             self._thread.shutdown(wait=True)
         self.engine.dispose()
+
+
+def _check_key(tx: Tx) -> None:
+    """Refuse a key that is not the store's: what it would encrypt could not be read later."""
+    mine = tx.vault.fingerprint
+    known = tx.conn.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
+    if known is None:
+        tx.insert_new(meta, [{"key": _KEY, "value": mine}])
+    elif known != mine:
+        raise ConfigurationError(
+            f"{KEY_VARIABLE} is not the key this store was begun with",
+            fix=f"put the earlier {KEY_VARIABLE} back into .env or the environment; if store: was "
+            "changed, each store needs its own key",
+        )
 
 
 def _engine(url: Any) -> Engine:
