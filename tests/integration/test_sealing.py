@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from base64 import b64encode
 from datetime import timedelta
 
 import msgspec
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from interlock.errors import ConfigurationError
+from interlock.project.load import open_project
 from interlock.service import audit
 from interlock.service.audit import Verified
 from interlock.service.session import open_store
@@ -303,21 +305,19 @@ async def test_another_key_is_refused_and_a_missing_one_too(found_company: Compa
     company.close()
     env = company.root / ".env"
     mine = env.read_text()
-    company._loaded = None
-    env.write_text("")
-    with pytest.raises(ConfigurationError, match="INTERLOCK_KEY is not set"):
-        open_store(company.project())
-    env.write_text("INTERLOCK_KEY=tooshort\n")
-    company._loaded = None
-    with pytest.raises(ConfigurationError, match="not a key"):
-        open_store(company.project())
-    env.write_text("INTERLOCK_KEY='MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY='\n")
-    company._loaded = None
-    with pytest.raises(ConfigurationError, match="not the key this store was begun with"):
-        open_store(company.project())
+    others = [line for line in mine.splitlines() if not line.startswith("INTERLOCK_KEY")]
+    other = b64encode(bytes(range(32))).decode()
+    for key, told in (
+        ("", "INTERLOCK_KEY is not set"),
+        ("INTERLOCK_KEY=tooshort", "not a key"),
+        (f"INTERLOCK_KEY='{other}'", "not the key this store was begun with"),
+    ):
+        env.write_text("\n".join([*others, key]))
+        with pytest.raises(ConfigurationError, match=told) as caught:
+            open_store(open_project(company.root, environment={}))
+        assert caught.value.fix
     env.write_text(mine)
-    company._loaded = None
-    open_store(company.project()).close()
+    assert verified(company).holds
 
 
 @pytest.fixture
