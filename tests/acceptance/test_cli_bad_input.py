@@ -113,7 +113,8 @@ def test_a_state_in_a_folder_that_is_not_there(shop: Shop) -> None:
 
 def test_a_system_that_refuses_the_credentials(shop: Shop) -> None:
     shop.write("    # token: ${ERP_TOKEN}", "    token: ${ERP_TOKEN}")
-    (shop.root / ".env").write_text("ERP_TOKEN=not-the-right-one\n")
+    with (shop.root / ".env").open("a") as env:
+        env.write("ERP_TOKEN=not-the-right-one\n")
     result = shop.do("sync", "--once")
     told(result, 1, "memory_erp", "401", "give the system's token")
     assert "not-the-right-one" not in result.out + result.err

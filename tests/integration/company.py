@@ -17,13 +17,12 @@ from interlock.project.scaffold import Answers, scaffold
 from interlock.service.plan import Plan, approve, make_plan
 from interlock.service.session import Session, make_session, open_store
 from interlock.service.syncing import SyncReport, sync_once
-from interlock.store import cases, dead_letters, links, outbox
+from interlock.store import cases, dead_letters, history, links, outbox
 from interlock.store.cases import Case
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event
 from interlock.store.outbox import OutboxWrite
-from interlock.store.tables import history
 from interlock.sync.progress import Run
 from interlock.testing.faults import Faults
 
@@ -214,14 +213,9 @@ class Company:
 
     def events(self, *names: str) -> list[Event]:
         """History, oldest first; ``names`` limit it."""
-        from interlock.store.history import of_link
 
         def _all(tx: Tx) -> list[Event]:
-            ids = tx.conn.execute(history.select()).all()
-            found = [
-                e for i in sorted({r.link_id for r in ids if r.link_id}) for e in of_link(tx, i)
-            ]
-            return sorted(found, key=lambda e: e.at)
+            return list(history.everything(tx))
 
         return [e for e in self.ask(_all) if not names or e.event in names]
 

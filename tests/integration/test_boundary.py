@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import pytest
 from sqlalchemy import select
 
 from interlock.connectors.memory import MemorySystem
+from interlock.connectors.memory.calls import ApiError, Call
 from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.facts import capabilities
 from interlock.mapping.overrides import MappingOverrides
+from interlock.service.audit import export, forgotten_file, head_file
 from interlock.store import dead_letters
 from interlock.store.database import Tx
 from interlock.store.tables import metadata
@@ -124,11 +127,39 @@ async def test_never_values_are_found_nowhere(
     for letter in letters:
         assert MARK not in repr(letter)
     assert MARK not in repr(company.events())
+    out = company.root / "export.jsonl"
+    with company.store() as store:
+        # decrypted: what the store's bytes would not show
+        exported = export(company.project(), store, out)
+    assert exported.events == len(company.events())
+    assert "Bolt" in out.read_text()
+    assert MARK not in out.read_text()
+    for name in (head_file(company.project()), forgotten_file(company.project())):
+        assert not name.exists() or MARK.encode() not in name.read_bytes()
     assert MARK not in caplog.text
     company.close()
     assert MARK.encode() not in b"".join(
         f.read_bytes() for f in company.root.parent.rglob("*") if f.is_file()
     )
+
+
+async def test_a_refusal_that_quotes_a_body_is_cleaned_everywhere(found: Founding) -> None:
+    company = found()
+    company.crm.add("customer", {"Name": "Acme", "Email": "jo@acme.example"})
+    await company.plan()
+    company.approve()
+
+    def quote(_call: Call, _carry_out: Callable[[], Any]) -> Any:
+        raise ApiError(422, f'{{"email_log": "{MARK}@acme.example"}}', code="status_422")
+
+    company.erp_faults.arm(quote, operation="write", entity="customer")
+    report = await company.sync()
+    assert company.letters() or report.problems
+    out = company.root / "export.jsonl"
+    with company.store() as store:
+        export(company.project(), store, out)
+    assert f"{MARK}@acme.example" not in out.read_text() + repr(company.letters())
+    assert f"{MARK}@acme.example" not in repr(report)
 
 
 async def test_never_columns_are_not_even_asked_for(forgetful: Company) -> None:

@@ -21,6 +21,7 @@ from interlock.store.dead_letters import DeadLetter
 from interlock.store.feeds import Feed
 from interlock.store.history import Event, plain
 from interlock.store.tables import member, record
+from interlock.store.vault import Vault
 
 T0 = datetime(2026, 3, 2, 9, tzinfo=UTC)
 CRM, ERP = Side.CRM, Side.ERP
@@ -28,7 +29,7 @@ CRM, ERP = Side.CRM, Side.ERP
 
 @pytest.fixture
 def store(store_url: str) -> Iterator[Store]:
-    found = Store.open(store_url, Schema())
+    found = Store.open(store_url, Schema(), vault=Vault.passing())
     yield found
     found.close()
 
@@ -193,16 +194,33 @@ class TestHistory:
                 Event(at=T0, event="written", entity="customer", why="x", link_id=8),
             ],
         )  # fmt: skip
-        found = store.run(history.of_link, 7)
+        found = store.run(history.about, 7, [])
         assert [e.event for e in found] == ["written", "written", "linked"]
         assert found[1].new == {"street": "1 Main", "city": "Ulm"}
         assert found[0].old == {"amount": "1.10", "currency": "EUR"}, "to the cent, as text"
         assert found[0].new == "2.50"
-        assert [e.field for e in store.run(history.of_link, 7, "credit_limit")] == [
-            "credit_limit", None,
+        assert len(store.run(history.about, None, [(ERP, "customer", "e1")])) == 2
+        assert len(store.run(history.about, 7, [], 1)) == 1
+
+    def test_a_run_is_told_in_order_and_by_link(self, store: Store) -> None:
+        store.run(
+            history.add,
+            [
+                Event(at=T0, event="created", entity="customer", why="created as r", link_id=1,
+                      side=ERP, record_id="e1", fields={"name": "Acme", "email": None},
+                      reasons={"name": "seed", "email": "seed"}, run_id="r1"),
+                Event(at=T0, event="written", entity="product", why="x", link_id=2, side=ERP,
+                      record_id="p1", field="name", old="a", new="b", run_id="r1"),
+                Event(at=T0, event="written", entity="product", why="x", link_id=2, run_id="r2"),
+            ],
+        )  # fmt: skip
+        assert [e.event for e in store.run(history.of_run, "r1")] == ["created", "written"]
+        [created] = store.run(history.of_run, "r1", 1)
+        assert created.fields == {"name": "Acme", "email": None}
+        assert created.reasons == {"name": "seed", "email": "seed"}
+        assert [(e.field, e.new, e.why) for e in history.changes(created)] == [
+            ("name", "Acme", "seed"), ("email", None, "seed"),
         ]  # fmt: skip
-        assert len(store.run(history.of_record, ERP, "customer", "e1")) == 2
-        assert len(store.run(history.of_link, 7, None, 1)) == 1
 
 
 class TestWhatVendorsSay:
@@ -227,7 +245,7 @@ class TestWhatVendorsSay:
         event = Event(at=T0, event="dead", entity="customer", why=odd, link_id=1, field=odd,
                       old=odd, request_id=odd)  # fmt: skip
         store.run(history.add, [event])
-        [kept] = store.run(history.of_link, 1)
+        [kept] = store.run(history.about, 1, [])
         assert (kept.why, kept.old, kept.request_id) == (odd, odd, odd)
 
     @pytest.mark.parametrize("odd", ODD)

@@ -12,6 +12,7 @@ import typer
 
 from interlock.cli.approving import approve
 from interlock.cli.assess import assess
+from interlock.cli.auditing import app as audit
 from interlock.cli.checking import check
 from interlock.cli.conflicts import app as conflicts
 from interlock.cli.demo import demo
@@ -19,6 +20,7 @@ from interlock.cli.drifting import app as drift
 from interlock.cli.drifting import report_drift
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
+from interlock.cli.forgetting import forget
 from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
@@ -65,6 +67,8 @@ links.command("rebuild")(rebuild)
 report.command("drift")(report_drift)
 report.command("overruled")(overruled)
 app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
+app.command("forget", rich_help_panel=_CLOSER)(forget)
+app.add_typer(audit, name="audit", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)

@@ -111,7 +111,16 @@ def _happened(m: Moment) -> tuple[str, str, str]:
     if m.field is not None and m.event in ("written", "overruled", "edited"):
         text = f"{show_value(m.old)} -> {show_value(m.new)}: {m.why}"
     if m.event == "overruled":
-        text += "; the earlier value gave way"
-    if m.map_version:
-        text += f" (map {m.map_version[:7]})"
+        text += f"; the earlier value gave way to {m.overruled_by}'s"
+    traces = [
+        f"{name} {value}"
+        for name, value in (
+            ("map", (m.map_version or "")[:7]),
+            ("run", (m.run or "")[:7]),
+            ("request", m.request or ""),
+        )
+        if value
+    ]
+    if traces:
+        text += f" ({', '.join(traces)})"
     return moment(m.at), f"{m.event}{f' in {m.system}' if m.system else ''}", str(text)

@@ -14,7 +14,7 @@ import msgspec
 from interlock.model.entities import Contact, Customer, Deal, Entity, Order, Product, Quote
 from interlock.model.values import Fields, Value
 
-__all__ = ["CUSTOM_TYPES", "ENTITIES", "EntitySchema", "Schema"]
+__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "EntitySchema", "Schema"]
 
 ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
     {
@@ -38,6 +38,21 @@ CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType(
 )
 """Types a custom field may declare in a mapping file."""
 
+PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
+    {
+        "customer": frozenset(
+            {"name", "website", "email", "phone", "tax_id", "billing_address", "shipping_address"}
+        ),
+        "contact": frozenset({"name", "email", "phone", "role"}),
+        "deal": frozenset({"name"}),
+        "order": frozenset({"billing_address", "shipping_address"}),
+    }
+)
+"""Fields that tell of a person; a customer may be one (a sole trader), a deal be named after one.
+
+Custom texts are personal too, wherever a record is somebody's: nobody knows what stands in them.
+"""
+
 
 def _without_unset(annotation: Any) -> Any:
     """Strip ``UnsetType`` and ``None`` from a struct field's annotation."""
@@ -58,6 +73,10 @@ class EntitySchema:
         self.types: dict[str, Any] = {f: _without_unset(t) for f, t in hints.items()}
         for field, kind in (custom or {}).items():
             self.types[f"custom.{field}"] = CUSTOM_TYPES[kind]
+        marked = PERSONAL.get(name, frozenset())
+        texts = {f for f, t in self.types.items() if f.startswith("custom.") and t is str}
+        self.personal = marked | texts if marked else marked
+        """Fields whose values are encrypted in the history and destroyed by ``forget``."""
         optional = {f: t | None for f, t in self.types.items()}
         shape = TypedDict(f"{name.title()}Fields", optional, total=False)  # type: ignore[misc]
         self._decoder = msgspec.msgpack.Decoder(shape)

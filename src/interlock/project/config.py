@@ -22,8 +22,8 @@ from interlock.governance.limits import Kind, Limit, Limits
 from interlock.model import ENTITIES
 
 __all__ = [
-    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "OrderSettings", "ProjectDocument",
-    "parse_duration",
+    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "HistorySettings", "OrderSettings",
+    "ProjectDocument", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -134,6 +134,27 @@ class EntityLimits(_Part):
     )
 
 
+class HistorySettings(_Part):
+    """How long the history is kept, and where its head is published."""
+
+    keep: Duration = Field(
+        default=timedelta(days=730),
+        json_schema_extra={"default": "730d"},
+        description="How long the history is kept. What is pruned stays provable as a whole.",
+    )
+    thin_after: Duration = Field(
+        default=timedelta(days=90),
+        json_schema_extra={"default": "90d"},
+        description="After this time events that changed nobody's value are thinned out.",
+    )
+    head: str = Field(
+        default="history.head",
+        min_length=1,
+        description="The file the history's newest seal is published in; best on another disk "
+        "than the store. The list of forgotten records lies beside it.",
+    )
+
+
 class ProjectDocument(_Part):
     """All of ``interlock.yaml``."""
 
@@ -179,3 +200,5 @@ class ProjectDocument(_Part):
                 for kind, n in numbers.items()
             }
         return Limits(stated)
+
+    history: HistorySettings = Field(default_factory=HistorySettings)

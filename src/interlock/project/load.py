@@ -28,10 +28,16 @@ from interlock.mapping.compile import compile_mapping
 from interlock.mapping.overrides import MappingOverrides
 from interlock.model import Schema
 from interlock.project.config import SCHEMA_VERSION as CONFIG_VERSION
-from interlock.project.config import ConnectionDocument, OrderSettings, ProjectDocument
+from interlock.project.config import (
+    ConnectionDocument,
+    HistorySettings,
+    OrderSettings,
+    ProjectDocument,
+)
 from interlock.project.secrets import Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
 from interlock.project.yaml import read_yaml
+from interlock.store.vault import KEY_VARIABLE
 
 _T = TypeVar("_T")
 
@@ -60,6 +66,7 @@ class Project:
     """A valid project.
 
     ``store_url`` may hold a password.  ``overrides``: connection name -> its mapping file.
+    ``key``: what the history's personal values are encrypted with, as it stands in ``.env``.
     ``map_version``: hash of ownership and mappings, stamped on observations and bases;
     ``active_map``: the same field by field, with the files' texts.
     """
@@ -74,6 +81,8 @@ class Project:
     overrides: Mapping[str, MappingOverrides]
     schema: Schema
     orders: OrderSettings
+    history: HistorySettings
+    key: str | None = field(repr=False)
     map_version: str
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
@@ -149,6 +158,8 @@ class _Loader:
             overrides={c.name: overrides.get(c.name, MappingOverrides()) for c in (crm, erp)},
             schema=schema,
             orders=document.orders,
+            history=document.history,
+            key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
             map_version=(version := _map_version(rules, overrides)),
             active_map=_active_map(

@@ -17,6 +17,8 @@ from pydantic_core import PydanticUndefined
 from interlock.connectors.base import Plugin
 from interlock.errors import ConfigurationError
 from interlock.project.load import CONFIG_FILE, OWNERSHIP_FILE
+from interlock.project.secrets import read_env_file
+from interlock.store.vault import KEY_VARIABLE, new_master_key
 
 __all__ = ["Answers", "Scaffolded", "default_ownership", "new_installation", "scaffold"]
 
@@ -57,8 +59,9 @@ def scaffold(
 ) -> Scaffolded:
     """Write a project folder; refuses to overwrite any of its files without ``force``.
 
-    Secrets given in the answers are written to ``.env`` (readable by its owner only), never to
-    ``interlock.yaml``.  An existing ``.env`` keeps every variable that is not given anew.
+    Secrets given in the answers, and the key of the history's personal values, are written to
+    ``.env`` (readable by its owner only), never to ``interlock.yaml``.  An existing ``.env`` keeps
+    every variable that is not given anew, and its key.
     """
     contents = {
         CONFIG_FILE: _config(installation, store, crm, erp),
@@ -79,6 +82,8 @@ def scaffold(
     if _is_database(store):
         given["DATABASE_URL"] = store
     secret_file = root / ".env"
+    if not read_env_file(secret_file).get(KEY_VARIABLE):
+        given[KEY_VARIABLE] = new_master_key()
     secret_text = _env_text(secret_file, given)
     for name, text in contents.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -130,6 +135,13 @@ orders:
   price_tolerance: 0.01
   # false leaves orders as drafts for a person to confirm.
   confirm: true
+
+history:
+  # How long the history is kept, and after what time events that changed no value are thinned out.
+  keep: 730d
+  thin_after: 90d
+  # The file its newest seal is published in; best on another disk than the store.
+  head: history.head
 """
 
 
@@ -235,7 +247,11 @@ schema_version: 1
 
 
 def _env_example(crm: Answers, erp: Answers) -> str:
-    lines = ["# Copy to .env and fill in. Never commit .env.", *_variables(crm, erp)]
+    lines = [
+        "# Copy to .env and fill in. Never commit .env.",
+        *_variables(crm, erp),
+        KEY_VARIABLE,
+    ]
     return "\n".join([lines[0], *(f"{name}=" for name in lines[1:])]) + "\n"
 
 

@@ -97,6 +97,13 @@ class Secrets:
     def _state(self, name: str) -> str:
         return "empty" if name in self._known else "not set"
 
+    def value(self, name: str) -> str | None:
+        """Give the value of a variable, which from now on is kept out of messages."""
+        value = self._known.get(name) or None
+        if value is not None:
+            self._used[name] = value
+        return value
+
     def hide(self, text: str) -> str:
         """Put the references back where a message quotes their values."""
         for name, value in sorted(self._used.items(), key=lambda item: -len(item[1])):

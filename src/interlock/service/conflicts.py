@@ -172,7 +172,8 @@ def show_conflict(project: Project, store: Store, conflict_id: str) -> ConflictS
                     map_version=e.map_version,
                     run=e.run_id,
                 )
-                for e in history.of_link(tx, one.link_id, one.field)
+                for told in history.about(tx, one.link_id, [])
+                for e in history.changes(told)
                 if e.field == one.field
             ],
         )

@@ -22,7 +22,15 @@ from interlock.model import Presence, agree
 from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
 from interlock.service.status import shown_fields
-from interlock.store import dead_letters, history, links, observations, outbox, resolutions
+from interlock.store import (
+    dead_letters,
+    forgotten,
+    history,
+    links,
+    observations,
+    outbox,
+    resolutions,
+)
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event
@@ -46,7 +54,8 @@ _OF_RECORD = ("dead", "retried", "discarded")
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that happened.  ``system``: where, ``old`` and ``new``: plain values.
 
-    ``event`` "overruled": ``old`` was somebody's edit that gave way.
+    ``event`` "overruled": ``old`` was somebody's edit that gave way, to what ``overruled_by``
+    shows.  ``request``: the system's own id of the call, where it gives one.
     """
 
     at: datetime
@@ -58,6 +67,9 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     new: object
     map_version: str | None
     run: str | None
+    request: str | None = None
+    write: str | None = None
+    overruled_by: str | None = None
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,7 +183,8 @@ def _explain(
     bundle = None if found.link_id is None else links.bundles(tx, [found.link_id])[found.link_id]
     seen = _seen(found, bundle)
     events = history.about(tx, found.link_id, [(o.side, o.entity, o.id) for o in seen.values()])
-    teller = _Teller(tx, project, entity, found, bundle, events)
+    told = [change for event in events for change in history.changes(event)]
+    teller = _Teller(tx, project, entity, found, bundle, told)
     names = [field] if field is not None else teller.fields()
     letters = [] if bundle is None else _letters(tx, bundle)
     return Explanation(
@@ -185,7 +198,7 @@ def _explain(
             evidence=bundle.link.evidence,
             since=bundle.link.created_at,
         ),
-        unlinked="" if bundle is not None else _why_unlinked(found),
+        unlinked="" if bundle is not None else _why_unlinked(tx, found),
         fields=[teller.story(name) for name in names],
         moments=[teller.moment(e) for e in events if e.field is None or e.event in _OF_RECORD],
         dead_letters=[(d.id, d.message, d.fix) for d in letters],
@@ -234,7 +247,9 @@ def _letters(tx: Tx, bundle: Bundle) -> list[DeadLetter]:
     return dead_letters.opened(tx, sorted(set(subjects)))
 
 
-def _why_unlinked(found: Observation) -> str:
+def _why_unlinked(tx: Tx, found: Observation) -> str:
+    if tx.vault.identity(found.side, found.entity, found.id) in forgotten.identities(tx):
+        return "it was forgotten: Interlock keeps its id alone"
     if found.presence is not Presence.PRESENT:
         return f"the record is {found.presence.value}"
     return {
@@ -324,6 +339,11 @@ class _Teller:
             new=event.new,
             map_version=event.map_version,
             run=event.run_id,
+            request=event.request_id,
+            write=event.write_id,
+            overruled_by=self.names[event.side.other]
+            if event.event == "overruled" and event.side is not None
+            else None,
         )
 
     def story(self, field: str) -> FieldStory:

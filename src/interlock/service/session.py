@@ -10,12 +10,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from interlock.connectors.base import ConnectorContext
+from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
+from interlock.service.audit import reapply_forgotten
 from interlock.store.database import Store
 from interlock.store.mark import MarkFile
+from interlock.store.vault import KEY_VARIABLE, Vault
 from interlock.sync.pair import Connection, Pair
 
 __all__ = ["Session", "connect", "make_session", "mark_path", "open_store"]
@@ -44,8 +47,28 @@ class Session:
 
 
 def open_store(project: Project) -> Store:
-    """Open the project's store alone: enough for whatever only reads or decides."""
-    return Store.open(project.store_url, project.schema, mark=MarkFile(mark_path(project)))
+    """Open the project's store alone: enough for whatever only reads or decides.
+
+    An older store that was put back forgets here what has been forgotten since.
+    """
+    if project.key is None:
+        raise ConfigurationError(
+            f"the variable {KEY_VARIABLE} is not set: it holds the key of the history",
+            fix="put the line that `interlock init` wrote back into .env, or set it in the "
+            "environment",
+        )
+    store = Store.open(
+        project.store_url,
+        project.schema,
+        mark=MarkFile(mark_path(project)),
+        vault=Vault.of_text(project.key),
+    )
+    try:
+        reapply_forgotten(project, store, _now())
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def mark_path(project: Project) -> Path:

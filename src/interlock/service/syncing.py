@@ -9,6 +9,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
+from interlock.service.audit import keep_history
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
 from interlock.store import dead_letters, epochs, links, outbox, plans
@@ -66,6 +67,7 @@ async def sync_once(
     )
     await watch_rights(session, run)
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
+    keep_history(session.project, pair.store, run, pair.clock())
 
     def _finish(tx: Tx) -> SyncReport:
         # what people decided and the engine learnt is missed too, if the store goes back

@@ -100,8 +100,7 @@ def _decide(
     ).scalars()
     work = _Work(tx, pair, why)
     for link_id in sorted(rows):
-        events = [e for e in history.of_link(tx, link_id, limit=100_000) if e.run_id == run_id]
-        work.undo_link(link_id, list(reversed(events)))
+        work.undo_link(link_id, history.of_run(tx, run_id, link_id))
     return work.restored, work.left, work.requests
 
 

@@ -17,7 +17,17 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    make_url,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
@@ -26,7 +36,8 @@ from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
 from interlock.store.mark import Mark, Position
 from interlock.store.sqlite import SqliteConnection, fixed, wrapped
-from interlock.store.tables import metadata
+from interlock.store.tables import meta, metadata
+from interlock.store.vault import KEY_VARIABLE, Vault
 
 __all__ = ["Store", "Tx"]
 
@@ -41,6 +52,9 @@ _DURABLE = (
 )
 """What is committed before a call must outlast a crash of the server right after it."""
 
+_KEY = "vault"
+"""Under this name the store keeps which master key it belongs to."""
+
 _migrating = threading.Lock()
 """Alembic keeps what it works on in module variables: one thread at a time."""
 
@@ -49,16 +63,32 @@ CHUNK = 400
 
 
 class Tx:
-    """An open transaction: the connection, and the schema that packs fields."""
+    """An open transaction: the connection, the schema that packs fields, and the vault."""
 
-    __slots__ = ("conn", "mark", "reached", "schema")
+    __slots__ = ("_vault", "conn", "mark", "reached", "schema")
 
-    def __init__(self, conn: Connection, schema: Schema, mark: Mark | None = None) -> None:
+    def __init__(
+        self,
+        conn: Connection,
+        schema: Schema,
+        mark: Mark | None = None,
+        vault: Vault | None = None,
+    ) -> None:
         self.conn = conn
         self.schema = schema
         self.mark = mark
         self.reached: Position | None = None
         """Where the store will stand; its mark follows once the transaction is durable."""
+        self._vault = vault
+
+    @property
+    def vault(self) -> Vault:
+        """What personal values of the history are encrypted with."""
+        if self._vault is None:
+            raise StoreError(
+                "the store was opened without its key", fix=f"set {KEY_VARIABLE}, see SECURITY.md"
+            )
+        return self._vault
 
     def upsert(
         self, table: Table, rows: list[dict[str, Any]], *, keep: tuple[str, ...] = ()
@@ -108,10 +138,19 @@ class Store:
     mark: Mark | None = None
     """How far the store once was, kept outside it; without it going back is not noticed."""
 
-    def __init__(self, engine: Engine, schema: Schema, *, where: str, inline: bool = False) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        schema: Schema,
+        *,
+        where: str,
+        vault: Vault | None = None,
+        inline: bool = False,
+    ) -> None:
         """``inline``: transactions run in the caller's thread, so that a run can be repeated."""
         self.engine = engine
         self.schema = schema
+        self.vault = vault
         self.where = where
         self._own: sqlite3.Connection | None = None
         self._thread = (
@@ -122,11 +161,18 @@ class Store:
 
     @classmethod
     def open(
-        cls, url: str, schema: Schema, *, migrate: bool = True, mark: Mark | None = None
+        cls,
+        url: str,
+        schema: Schema,
+        *,
+        vault: Vault | None = None,
+        migrate: bool = True,
+        mark: Mark | None = None,
     ) -> Store:
         """Open the database at ``url`` and bring it up to date.
 
-        Raises ``StoreError`` when the file is damaged, of a newer version or not ours.
+        Raises ``StoreError`` when the file is damaged, of a newer version or not ours, and when
+        the vault has another key than the one the store was begun with.
         """
         parsed = make_url(url)
         if parsed.drivername == "postgresql":
@@ -168,8 +214,14 @@ class Store:
         except BaseException:
             engine.dispose()
             raise
-        store = cls(engine, schema, where=where)
+        store = cls(engine, schema, where=where, vault=vault)
         store.mark = mark
+        try:
+            if vault is not None:
+                store.run(_check_key)
+        except BaseException:
+            store.close()
+            raise
         return store
 
     @classmethod
@@ -177,7 +229,7 @@ class Store:
         """Make an empty store in this process's memory, with transactions run inline."""
         engine = _engine(make_url("sqlite://"))
         metadata.create_all(engine)
-        store = cls(engine, schema, where="memory", inline=True)
+        store = cls(engine, schema, where="memory", vault=Vault.passing(), inline=True)
         # there is only this one, and nobody else to take it
         store._own = cast("sqlite3.Connection", engine.raw_connection().driver_connection)
         return store
@@ -188,7 +240,7 @@ class Store:
         opened = self._begin_sqlite if self.engine.dialect.name == "sqlite" else self.engine.begin
         try:
             with opened() as conn:
-                tx = Tx(conn, self.schema, self.mark)
+                tx = Tx(conn, self.schema, self.mark, self.vault)
                 yield tx
             if tx.reached is not None and self.mark is not None:
                 self.mark.reach(tx.reached)
@@ -236,11 +288,45 @@ class Store:
             loop.run_in_executor(self._thread, lambda: self.run(work, *args, **kw))
         )
 
+    def compact(self) -> bool:
+        """Rewrite the database, so that nothing deleted lies in it; false when it is in use.
+
+        PostgreSQL reuses the room of what was deleted, but does not wipe it at once.
+        """
+        try:
+            if self.engine.dialect.name == "sqlite":
+                raw = self.engine.raw_connection()
+                try:
+                    raw.cursor().execute("VACUUM")
+                    raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                finally:
+                    raw.close()
+            else:
+                with self.engine.connect() as conn:
+                    conn.execution_options(isolation_level="AUTOCOMMIT").execute(text("VACUUM"))
+        except (DatabaseError, sqlite3.OperationalError):
+            return False
+        return True
+
     def close(self) -> None:
         """End the thread and the connections."""
         if self._thread is not None:
             self._thread.shutdown(wait=True)
         self.engine.dispose()
+
+
+def _check_key(tx: Tx) -> None:
+    """Refuse a key that is not the store's: what it would encrypt could not be read later."""
+    mine = tx.vault.fingerprint
+    known = tx.conn.execute(select(meta.c.value).where(meta.c.key == _KEY)).scalar()
+    if known is None:
+        tx.insert_new(meta, [{"key": _KEY, "value": mine}])
+    elif known != mine:
+        raise ConfigurationError(
+            f"{KEY_VARIABLE} is not the key this store was begun with",
+            fix=f"put the earlier {KEY_VARIABLE} back into .env or the environment; if store: was "
+            "changed, each store needs its own key",
+        )
 
 
 def _engine(url: Any) -> Engine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, func, select, update
 from interlock.governance.rules import Side
 from interlock.model import EntitySchema, Fields, Presence, Record
 from interlock.store.database import Tx, chunks
+from interlock.store.forgotten import without_forgotten
 from interlock.store.sqlite import fixed
 from interlock.store.tables import link, record
 
@@ -23,6 +24,7 @@ __all__ = [
     "content_hash",
     "count",
     "due_refetch",
+    "every",
     "load",
     "mark_refetch",
     "note_absent",
@@ -170,6 +172,7 @@ def save_page(
     ids of those whose answer carried no values; the next look at them counts as a change.
     """
     schema = tx.schema[entity]
+    records, forgotten = without_forgotten(tx, side, entity, records)
     by_id = {r.id: r for r in records}
     known = {
         row.id: row
@@ -200,6 +203,7 @@ def save_page(
                     "id": item.id,
                     "sweep": sweep,
                     "first_seen": read_from,
+                    "unlinked": "parked" if item.id in forgotten else None,
                 }
             )
             continue
@@ -408,6 +412,14 @@ def present(tx: Tx, side: Side, entity: str) -> list[Observation]:
     """All present records, in the order of their ids."""
     rows = tx.conn.execute(_PRESENT, {"b_side": side, "b_entity": entity})
     return [from_row(tx, row) for row in rows]
+
+
+def every(tx: Tx, side: Side, entity: str) -> Iterator[Observation]:
+    """All records of an entity, whatever became of them, by id."""
+    for row in tx.conn.execute(
+        select(record).where(record.c.side == side, record.c.entity == entity).order_by(record.c.id)
+    ):
+        yield from_row(tx, row)
 
 
 def count(tx: Tx, side: Side, entity: str) -> int:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import and_, or_, select
 
 from interlock.governance.merge import AT_FIRST_LINK, PUT_BACK
 from interlock.governance.rules import Side
+from interlock.store import history
 from interlock.store.database import Tx
-from interlock.store.tables import history
+from interlock.store.history import Event
 
 __all__ = ["Edit", "edits_since"]
 
@@ -32,34 +32,34 @@ def edits_since(tx: Tx, since: datetime) -> Iterator[Edit]:
 
     A write is told once, however often it was sent; what the first link overwrote is no edit.
     """
-    c = history.c
-    rows = tx.conn.execute(
-        select(c.at, c.entity, c.field, c.side, c.record_id, c.event, c.write_id)
-        .where(
-            c.at >= since,
-            c.side.is_not(None),
-            c.field.is_not(None),
-            c.record_id.is_not(None),
-            or_(
-                and_(c.event == "overruled", c.why.not_like(f"{AT_FIRST_LINK}%")),
-                # a blank that was filled again, or a write whose answer never came
-                and_(c.event.in_(("written", "sent")), c.why.like(f"{PUT_BACK}%")),
-                c.event == "opened",
-            ),
-        )
-        .order_by(c.id)
-    )
     told: set[tuple[str, str]] = set()
-    for row in rows:
-        if row.write_id is not None:
-            if (row.write_id, row.field) in told:
+    for event in history.everything(
+        tx, since=since, names=("overruled", "written", "sent", "opened")
+    ):
+        if event.side is None or event.field is None or event.record_id is None:
+            continue
+        if not _is_edit(event):
+            continue
+        if event.write_id is not None:
+            if (event.write_id, event.field) in told:
                 continue
-            told.add((row.write_id, row.field))
+            told.add((event.write_id, event.field))
         yield Edit(
-            at=row.at,
-            entity=row.entity,
-            field=row.field,
-            side=Side(row.side),
-            record_id=row.record_id,
-            shown=row.event == "opened",
+            at=event.at,
+            entity=event.entity,
+            field=event.field,
+            side=event.side,
+            record_id=event.record_id,
+            shown=event.event == "opened",
         )
+
+
+def _is_edit(event: Event) -> bool:
+    match event.event:
+        case "overruled":
+            return not event.why.startswith(AT_FIRST_LINK)
+        case "opened":
+            return True
+        case _:
+            # a blank that was filled again, or a write whose answer never came
+            return event.why.startswith(PUT_BACK)

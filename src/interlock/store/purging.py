@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from sqlalchemy import ColumnElement, Table, delete, or_, select, update
 
-from interlock.store import history
+from interlock.store import sealing
 from interlock.store.database import Tx
 from interlock.store.observations import content_hash
 from interlock.store.tables import (
@@ -21,6 +22,7 @@ from interlock.store.tables import (
     record,
     resolution,
     suggestion,
+    undo,
 )
 
 __all__ = ["purge"]
@@ -28,7 +30,7 @@ __all__ = ["purge"]
 BATCH = 500
 
 
-def purge(tx: Tx, fields: Collection[str]) -> None:
+def purge(tx: Tx, fields: Collection[str], now: datetime) -> None:
     """Take every value of these fields, given as ``entity.field``, out of the store."""
     barred: dict[str, set[str]] = {}
     for name in fields:
@@ -41,14 +43,13 @@ def purge(tx: Tx, fields: Collection[str]) -> None:
         _letters(tx, entity, names)
         _case_snapshots(tx, entity, names)
         links_of = select(link.c.id).where(link.c.entity == entity)
-        for table in (open_field, resolution):
+        for table in (open_field, resolution, undo):
             tx.conn.execute(
                 delete(table).where(table.c.link_id.in_(links_of), table.c.field.in_(names))
             )
         # what two records had in common may have been one of these; matching finds it again
         tx.conn.execute(delete(suggestion).where(suggestion.c.entity == entity))
-        for field in sorted(names):
-            history.erase_values(tx, entity, field)
+        sealing.bar(tx, entity, names, now)
 
 
 def _records(tx: Tx, entity: str, names: set[str]) -> None:

@@ -7,6 +7,7 @@ What a system or a person words, and so decides the length of, is ``Text``.
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     ForeignKey,
@@ -368,16 +369,56 @@ history = Table(
     Column("record_id", String(255)),
     Column("event", String(24), nullable=False),
     Column("field", Text),
-    Column("old", LargeBinary),
-    Column("new", LargeBinary),
-    Column("why", Text, nullable=False),
+    # why, old, new and, of a create, all its fields; encrypted where it has a key
+    Column("body", LargeBinary),
+    # stands for a body that was erased
+    Column("body_digest", LargeBinary),
+    Column("key_id", BigInteger),
     Column("map_version", String(64)),
     Column("write_id", String(32)),
     Column("request_id", Text),
     Column("run_id", String(32)),
+    # of all of the above, as it was written; the chain is made of these
+    Column("digest", LargeBinary, nullable=False),
     Index(None, "link_id", "field"),
     Index(None, "side", "entity", "record_id"),
+    Index(None, "run_id"),
     sqlite_autoincrement=True,
+)
+
+record_key = Table(
+    "record_key",
+    metadata,
+    # what a record's (or, without one, a link's) personal values in the history are encrypted with
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("side", String(4), nullable=False),
+    Column("entity", String(32), nullable=False),
+    Column("record_id", String(255), nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    UniqueConstraint("side", "entity", "record_id"),
+)
+
+seal = Table(
+    "seal",
+    metadata,
+    # a batch of history, chained to the one before it; of a pruned batch only this is left
+    Column("sequence", Integer, primary_key=True, autoincrement=False),
+    Column("last_id", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("newest_at", Instant, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    # (id, digest) of rows that were thinned out
+    Column("thinned", LargeBinary),
+    Column("pruned", Boolean, nullable=False),
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    # records no copy is kept of, by keyed hash; the same list lies outside the store
+    Column("identity", String(64), primary_key=True),
+    Column("at", Instant, nullable=False),
 )
 
 run = Table(

@@ -73,7 +73,7 @@ def mark(tx: Tx, pair: Pair, side: Side, free: Sequence[Observation], run: Run) 
 
 def _tried(tx: Tx, side: Side, entity: str, record_id: str) -> bool:
     """Say whether we cleared the key before; a system that puts it back is not fought."""
-    events = history.of_record(tx, side, entity, record_id)
+    events = history.about(tx, None, [(side, entity, record_id)])
     return any(e.field == CROSS_REFERENCE and e.new is None for e in events)
 
 

@@ -35,7 +35,7 @@ def activate(tx: Tx, pair: Pair) -> None:
     new, old = pair.active_map, maps.load(tx, [current or ""]).get(current or "")
     known = maps.every_field(tx)
     maps.save(tx, new, now)
-    purging.purge(tx, barred(old or MapVersion(), new, known))
+    purging.purge(tx, barred(old or MapVersion(), new, known), now)
     # who goes to and fro between two maps approves anew each time
     outbox.forget_approvals(tx)
     if old is None:

@@ -248,7 +248,7 @@ def _events(
     *,
     sent: bool = False,
 ) -> list[Event]:
-    """Tell of each field written; ``sent``: nobody knows yet whether it arrived."""
+    """Tell of each field, of a create in one; ``sent``: nobody knows yet whether it arrived."""
     base = base or {}
 
     def _event(name: str, why: str, **more: object) -> Event:
@@ -269,9 +269,16 @@ def _events(
             **more,
         )
 
-    events = []
     if w.kind is WriteKind.CREATE:
-        events.append(_event("created", f"created as {w.reference}"))
+        return [
+            _event(
+                "created",
+                f"created as {w.reference}",
+                fields={name: plain(value) for name, value in w.fields.items()},
+                reasons=w.reasons,
+            )
+        ]
+    events = []
     for name, value in w.fields.items():
         why = w.reasons.get(name, "")
         old = w.expected.get(name)

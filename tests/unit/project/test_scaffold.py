@@ -22,6 +22,7 @@ from interlock.project.scaffold import (
 )
 from interlock.project.secrets import read_env_file
 from interlock.project.yaml import parse_yaml
+from interlock.store.vault import Vault
 from tests.unit.project.conftest import CRM, ERP, CrmSettings, find_plugin
 
 
@@ -94,9 +95,23 @@ def test_a_secret_that_fits_no_file_leaves_the_folder_as_it_was(tmp_path: Path):
 
 
 def test_force_keeps_the_variables_it_was_not_given(tmp_path: Path):
-    (tmp_path / ".env").write_text("OTHER=1\nCRM_TOKEN=old\n")
+    (tmp_path / ".env").write_text("OTHER=1\nCRM_TOKEN=old\nINTERLOCK_KEY=mine\n")
     made(tmp_path, {"token": "new"}, force=True)
-    assert read_env_file(tmp_path / ".env") == {"OTHER": "1", "CRM_TOKEN": "new"}
+    assert read_env_file(tmp_path / ".env") == {
+        "OTHER": "1", "CRM_TOKEN": "new", "INTERLOCK_KEY": "mine",
+    }  # fmt: skip
+
+
+def test_every_project_gets_a_key_of_its_own(tmp_path: Path):
+    keys = set()
+    for name in ("one", "two"):
+        made(tmp_path / name, {"url": "https://x", "token": "t"})
+        project = open_project(tmp_path / name, environment={}, plugins=find_plugin)
+        assert project.key is not None
+        assert project.key not in repr(project)
+        Vault.of_text(project.key)
+        keys.add(project.key)
+    assert len(keys) == 2
 
 
 def test_the_examples_in_the_mapping_file_are_valid(tmp_path: Path):

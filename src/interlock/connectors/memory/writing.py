@@ -157,6 +157,8 @@ class Batch:
             outcome=outcome,
             record_id=write.record_id if row is None else row.id,
             record=None if row is None or record is None else record(row),
+            # the number the system gave the change stands in its own log, too
+            request_id=None if row is None else str(row.seq),
         )
 
     def _refused(self, write: WriteRequest, refused: Refused) -> Receipt:

@@ -26,13 +26,12 @@ from interlock.model import (
     WriteKind,
     agree,
 )
-from interlock.store import cases, dead_letters, links, observations, outbox
+from interlock.store import cases, dead_letters, history, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.history import plain
 from interlock.store.links import Bundle
 from interlock.store.observations import Observation
 from interlock.store.outbox import OutboxWrite, WriteState
-from interlock.store.tables import history as history_table
 from interlock.store.tables import link as link_table
 from interlock.store.tables import record as record_table
 from interlock.sync.identity import reference_of
@@ -68,10 +67,11 @@ class Evidence:
             seen = observations.from_row(tx, row)
             self.seen[seen.side, seen.entity, seen.id] = seen
         self.written: dict[tuple[str, str, str, str], list[object]] = defaultdict(list)
-        for row in tx.conn.execute(select(history_table).where(history_table.c.field.is_not(None))):
-            self.written[row.side, row.entity, row.record_id, row.field].append(
-                msgspec.msgpack.decode(row.old)
-            )
+        for event in history.everything(tx):
+            if event.field is not None:
+                self.written[
+                    event.side or "", event.entity, event.record_id or "", event.field
+                ].append(event.old)
 
     # ── the systems ──────────────────────────────────────────────────────────────────────────
 

@@ -92,6 +92,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("side", "entity", name=op.f("pk_feed")),
     )
     op.create_table(
+        "forgotten",
+        sa.Column("identity", sa.String(length=64), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("identity", name=op.f("pk_forgotten")),
+    )
+    op.create_table(
         "history",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("at", Instant(), nullable=False),
@@ -101,13 +107,14 @@ def upgrade() -> None:
         sa.Column("record_id", sa.String(length=255), nullable=True),
         sa.Column("event", sa.String(length=24), nullable=False),
         sa.Column("field", sa.Text(), nullable=True),
-        sa.Column("old", sa.LargeBinary(), nullable=True),
-        sa.Column("new", sa.LargeBinary(), nullable=True),
-        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("body_digest", sa.LargeBinary(), nullable=True),
+        sa.Column("key_id", sa.BigInteger(), nullable=True),
         sa.Column("map_version", sa.String(length=64), nullable=True),
         sa.Column("write_id", sa.String(length=32), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
         sa.Column("run_id", sa.String(length=32), nullable=True),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
         sqlite_autoincrement=True,
     )
@@ -115,6 +122,7 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_history_link_id_field"), ["link_id", "field"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_history_run_id"), ["run_id"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_history_side_entity_record_id"),
             ["side", "entity", "record_id"],
@@ -179,6 +187,18 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("process", "source_id", name=op.f("pk_process_case")),
     )
     op.create_table(
+        "record_key",
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("side", sa.String(length=4), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_record_key")),
+        sa.UniqueConstraint(
+            "side", "entity", "record_id", name=op.f("uq_record_key_side_entity_record_id")
+        ),
+    )
+    op.create_table(
         "refused_pair",
         sa.Column("entity", sa.String(length=32), nullable=False),
         sa.Column("crm_id", sa.String(length=255), nullable=False),
@@ -210,6 +230,18 @@ def upgrade() -> None:
         sa.Column("ended_at", Instant(), nullable=True),
         sa.Column("counts", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
+    )
+    op.create_table(
+        "seal",
+        sa.Column("sequence", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("last_id", sa.Integer(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("newest_at", Instant(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("thinned", sa.LargeBinary(), nullable=True),
+        sa.Column("pruned", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("sequence", name=op.f("pk_seal")),
     )
     op.create_table(
         "stop",
