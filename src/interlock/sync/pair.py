@@ -9,8 +9,10 @@ from datetime import datetime, timedelta
 
 from interlock.connectors.base import Capabilities, Connector, EntityCapabilities
 from interlock.governance.rules import EntityRules, OwnershipMap, Side
+from interlock.matching.score import Weights, default_weights
 from interlock.model import Fields
 from interlock.store.database import Store
+from interlock.sync.lists import Lists
 
 __all__ = ["Connection", "Pair", "Patience", "View"]
 
@@ -77,6 +79,7 @@ class Pair:
 
     ``views``: (link entity, member entity) -> how to see the member as the link's entity.
     ``counterpart``: link entity -> side -> entity of that side's member, where it differs.
+    ``weights``: what customers are matched with; ``lists``: what matching remembers of them.
     """
 
     crm: Connection
@@ -92,6 +95,8 @@ class Pair:
     patience: Patience = field(default_factory=Patience)
     views: Mapping[tuple[str, str], View] = field(default_factory=dict)
     counterpart: Mapping[tuple[str, Side], str] = field(default_factory=dict)
+    weights: Weights = field(default_factory=default_weights)
+    lists: Lists = field(default_factory=Lists)
 
     def side(self, side: Side) -> Connection:
         """The connection of one side."""
