@@ -35,8 +35,8 @@ COLUMNS: Final = (
 _WORDS: Final[dict[str, Decision | None]] = {
     "": None,
     "skip": None,
-    **dict.fromkeys(("accept", "a", "yes", "y", "same", "1"), "accept"),  # type: ignore[dict-item]
-    **dict.fromkeys(("reject", "r", "no", "n", "different", "0"), "reject"),  # type: ignore[dict-item]
+    **dict.fromkeys(("accept", "a", "yes", "y", "same", "1"), "accept"),
+    **dict.fromkeys(("reject", "r", "no", "n", "different", "0"), "reject"),
 }
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _MOST_SHOWN: Final = 20
@@ -118,7 +118,9 @@ def import_decisions(
                     )
                 )
             except InterlockError as error:
-                problems.append(ConfigurationError(error.message, file=str(path), line=row.line, fix=error.fix))
+                problems.append(
+                    ConfigurationError(error.message, file=str(path), line=row.line, fix=error.fix)
+                )
         # raised within the transaction, so that nothing of the file remains
         _raise(problems)
         new = [d for d in made if d.changed]
@@ -195,8 +197,8 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             at = {column: header.index(column) for column in needed}
             for row in reader:
                 if any(row):
-                    row += [""] * len(header)
-                    yield reader.line_num, {column: row[at[column]] for column in needed}
+                    cells = [*row, *[""] * len(header)]
+                    yield reader.line_num, {column: cells[at[column]] for column in needed}
     except OSError as error:
         raise ConfigurationError(f"cannot read: {error.strerror}", file=str(path)) from error
     except csv.Error as error:

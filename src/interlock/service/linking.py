@@ -18,7 +18,16 @@ from interlock.store.links import Bundle
 from interlock.store.outbox import WriteState
 from interlock.store.scores import Score
 
-__all__ = ["LinkList", "LinkView", "MemberView", "Undone", "list_links", "show_link", "take_apart", "undo_link"]
+__all__ = [
+    "LinkList",
+    "LinkView",
+    "MemberView",
+    "Undone",
+    "list_links",
+    "show_link",
+    "take_apart",
+    "undo_link",
+]
 
 _ON_ITS_WAY = (WriteState.SENDING, WriteState.IN_DOUBT)
 

@@ -24,7 +24,7 @@ __all__ = ["Approval", "FieldChange", "Plan", "PlannedWrite", "Waiting", "approv
 
 
 _MAKE_ALIKE = {
-    "customer": "make tax id, or name, domain and postal code the same on both sides",
+    "customer": "decide: interlock match review",
     "contact": "make the e-mail address the same on both sides",
     "product": "make the SKU the same on both sides",
 }

@@ -223,7 +223,9 @@ def _joined(seen: Mapping[Side, Observation]) -> int | None:
 def _must_be_free(tx: Tx, project: Project, side: Side, one: Observation) -> None:
     what = f"{one.entity} {one.id} in {project.connection(side).name}"
     if one.presence is not Presence.PRESENT:
-        raise ConfigurationError(f"{what} is {one.presence.value}", fix="link a record that is there")
+        raise ConfigurationError(
+            f"{what} is {one.presence.value}", fix="link a record that is there"
+        )
     if one.link_id is None:
         return
     partner = links.partners(tx, side, one.entity, [one.id]).get(one.id)

@@ -10,13 +10,18 @@ from datetime import UTC, datetime
 
 from interlock.connectors.base import ConnectorContext
 from interlock.governance.rules import Side
+from interlock.matching.score import Weights
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
+from interlock.service.matching import load_weights
 from interlock.store.database import Store
 from interlock.sync.pair import Connection, Pair
 
-__all__ = ["Session", "connect", "make_session", "open_store"]
+__all__ = ["WEIGHTS_FILE", "Session", "connect", "make_session", "open_store", "weights_of"]
+
+WEIGHTS_FILE = "matching-weights.json"
+"""In the project's folder: the weights ``match learn`` found and a person put to use."""
 
 
 def _now() -> datetime:
@@ -44,6 +49,12 @@ class Session:
 def open_store(project: Project) -> Store:
     """Open the project's store alone: enough for whatever only reads or decides."""
     return Store.open(project.store_url, project.schema)
+
+
+def weights_of(project: Project) -> Weights:
+    """What the project matches customers with: weights it learnt, else those we ship."""
+    path = project.root / WEIGHTS_FILE
+    return load_weights(path if path.exists() else None)
 
 
 def _make_pair(
@@ -79,6 +90,7 @@ def _make_pair(
         new_id=new_id,
         views={("deal", "order"): order_as_deal},
         counterpart={("deal", Side.ERP): "order"},
+        weights=weights_of(project),
     )
 
 

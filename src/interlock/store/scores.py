@@ -104,9 +104,17 @@ def add_suggestions(tx: Tx, entity: str, found: Sequence[Suggestion]) -> None:
 
 
 def scored_suggestions(
-    tx: Tx, entity: str, limit: int | None = None, *, pair: tuple[str, str] | None = None
+    tx: Tx,
+    entity: str,
+    limit: int | None = None,
+    *,
+    pair: tuple[str, str] | None = None,
+    of: tuple[Side, str] | None = None,
 ) -> list[Suggestion]:
-    """Pairs for a person to decide on, the likeliest first; ``pair``: only this one."""
+    """Pairs for a person to decide on, the likeliest first.
+
+    ``pair``: only this one; ``of``: only those of one record.
+    """
     query = (
         select(suggestion)
         .where(suggestion.c.entity == entity)
@@ -115,6 +123,8 @@ def scored_suggestions(
     )
     if pair is not None:
         query = query.where(suggestion.c.crm_id == pair[0], suggestion.c.erp_id == pair[1])
+    if of is not None:
+        query = query.where(_columns(of[0])[0] == of[1])
     return [
         Suggestion(
             crm_id=row.crm_id,
