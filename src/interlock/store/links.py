@@ -412,6 +412,9 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
             reason=reason,
             now=now,
         )
+    mine = {side: [m.id] for side, m in bundle.members.items()}
+    for side, others in partners_of(tx, bundle.link.entity, mine).items():
+        look_again(tx, bundle.link.entity, side, others)
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
     tx.conn.execute(
