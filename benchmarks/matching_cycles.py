@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 
 from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin, register
@@ -28,7 +28,7 @@ from interlock.model import Address, Record
 from interlock.project.load import open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.session import make_session, open_store
-from interlock.store import feeds, observations, scores
+from interlock.store import feeds, links, observations, scores
 from interlock.store.database import Store, Tx
 from interlock.store.feeds import Feed
 from interlock.sync.customers import link_customers
@@ -115,26 +115,32 @@ def measure(size: int, folder: Path) -> dict[str, object]:
                 page = []
         save(pair.store, side, page)
     first = cycle(pair)
-    linked = pair.store.run(lambda tx: scores.count_suggestions(tx, "customer"))
-    some = list(records(folder / "left.csv"))[:9]
-    result: dict[str, object] = {"records": size, "first": first, "queued": linked}
-    for number, what in enumerate(("warm", "cold")):
-        pair = pair if what == "warm" else opened()
-        mine = some[number * 3 : number * 3 + 3]
+    queued = pair.store.run(lambda tx: scores.count_suggestions(tx, "customer"))
+    known = list(islice(records(folder / "left.csv"), 1_000))
+    partners = pair.store.run(
+        lambda tx: links.partners(tx, Side.CRM, "customer", [r.id for r in known])
+    )
+    linked = [r for r in known if r.id in partners][:3]
+    result: dict[str, object] = {
+        "records": size,
+        "first": first,
+        "queued": queued,
+    }
+    for what in ("warm", "cold"):
         edited = [
-            Record(entity="customer", id=r.id, fields={**r.fields, "phone": f"+49 30 {number}"},
-                   version="2", modified=clock())
-            for r in mine
+            Record(entity="customer", id=r.id, fields={**r.fields, "phone": f"+49 30 {what}"},
+                   version=what, modified=clock())
+            for r in linked
         ]  # fmt: skip
         save(pair.store, Side.CRM, edited)
-        result[f"three linked ones changed, {what}"] = cycle(pair)
+        result[f"three linked ones changed, {what}"] = cycle(pair if what == "warm" else opened())
         new = [
             Record(entity="customer", id=f"new-{what}-{r.id}", fields=r.fields, version="1",
                    modified=clock())
-            for r in mine
+            for r in linked
         ]  # fmt: skip
         save(pair.store, Side.CRM, new)
-        result[f"three new ones, {what}"] = cycle(pair)
+        result[f"three new ones, {what}"] = cycle(pair if what == "warm" else opened())
     result["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
     return result
 
