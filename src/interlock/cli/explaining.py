@@ -9,7 +9,7 @@ import typer
 
 from interlock.cli.options import JsonOutput, ProjectFolder, with_store
 from interlock.cli.screen import columns, heading, moment, print_json, say
-from interlock.cli.values import field_name, how, show_value
+from interlock.cli.values import field_name, how, show_score, show_value
 
 if TYPE_CHECKING:
     from interlock.service.explaining import Explanation, FieldStory, Moment, Shown
@@ -53,8 +53,14 @@ def _show(result: Explanation, *, alone: bool) -> None:
             f"Link {link.id} since {moment(link.since)}: "
             f"{how(link, whole=len(result.records) > 1)}."
         )
+        if link.score is not None and not alone:
+            say(show_score(link.score), lead="  ", style="dim")
     else:
         say(f"Not linked: {result.unlinked}.")
+    for other in () if alone else result.candidates:
+        say(f"May be {other.system} {other.id} {other.label}: {other.evidence}")
+        if other.score is not None:
+            say(show_score(other.score), lead="  ", style="dim")
     for letter, message, fix in result.dead_letters:
         say(f"Dead letter {letter}: {message}", style="red")
         say(f"-> {fix}", lead="   ")

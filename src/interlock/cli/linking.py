@@ -20,7 +20,7 @@ from interlock.cli.options import (
     with_store,
 )
 from interlock.cli.screen import amount, columns, moment, print_json, say, shorten
-from interlock.cli.values import field_name, how
+from interlock.cli.values import field_name, how, show_score
 from interlock.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ def _show(view: LinkView) -> None:
     columns([(system, f"{m.entity} {m.id} {m.label} ({m.presence})")
              for system, m in view.members.items()])  # fmt: skip
     say(f"since {moment(view.since)}: {how(view, whole=len(view.members) > 1)}", lead="  ")
+    if view.score is not None:
+        say(show_score(view.score), lead="  ", style="dim")
     if view.pending:
         say(f"{amount(view.pending, 'write')} not delivered yet", lead="  ")
     columns([(field_name(f), why) for f, why in view.open_fields.items()])

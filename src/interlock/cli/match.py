@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from interlock.cli import matchqueue
 from interlock.cli.failures import DONE, NEEDS_PERSON, finish
-from interlock.cli.options import JsonOutput
+from interlock.cli.options import JsonOutput, ProjectFolder, load, with_store
 from interlock.cli.screen import amount, columns, print_json, say
 from interlock.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from interlock.matching.learn import Figures
+    from interlock.service.matching import Learnt
     from interlock.service.second_opinion import Compared
 
 __all__ = ["match_app"]
@@ -22,6 +25,19 @@ __all__ = ["match_app"]
 match_app = typer.Typer(
     help="Which company of one list is which of the other.", no_args_is_help=True
 )
+_PROJECT = "The project's systems"
+_FILES = "Any two lists"
+for _name, _command in (
+    ("run", matchqueue.run),
+    ("review", matchqueue.review),
+    ("accept", matchqueue.accept),
+    ("reject", matchqueue.reject),
+    ("undo", matchqueue.undo),
+    ("export", matchqueue.export),
+    ("import", matchqueue.import_),
+    ("duplicates", matchqueue.duplicates),
+):
+    match_app.command(_name, rich_help_panel=_PROJECT)(_command)
 
 Left = Annotated[Path, typer.Argument(metavar="LEFT.csv", help="The list of the CRM.")]
 Right = Annotated[Path, typer.Argument(metavar="RIGHT.csv", help="The list of the ERP.")]
@@ -48,7 +64,7 @@ WeightsFile = Annotated[
 ]
 
 
-@match_app.command("files")
+@match_app.command("files", rich_help_panel=_FILES)
 def files(
     left: Left,
     right: Right,
@@ -98,7 +114,7 @@ def files(
         finish(NEEDS_PERSON)
 
 
-@match_app.command("pairs")
+@match_app.command("pairs", rich_help_panel=_FILES)
 def pairs(
     left: Left,
     right: Right,
@@ -127,7 +143,7 @@ def pairs(
         say(f"{amount(count, 'pair')} scored -> {out}")
 
 
-@match_app.command("quality")
+@match_app.command("quality", rich_help_panel=_FILES)
 def quality(
     left: Left,
     right: Right,
@@ -164,35 +180,81 @@ def quality(
     _show_figures([("", found.figures)])
 
 
-@match_app.command("learn")
+@match_app.command("learn", rich_help_panel=_PROJECT)
 def learn(
-    left: Left,
-    right: Right,
+    left: Annotated[
+        Path | None, typer.Argument(metavar="[LEFT.csv", help="The CRM's list.")
+    ] = None,
+    right: Annotated[Path | None, typer.Argument(metavar="RIGHT.csv", help="The ERP's.")] = None,
     decisions: Annotated[
-        Path, typer.Argument(metavar="DECISIONS.csv", help="left_id, right_id, label.")
-    ],
+        Path | None, typer.Argument(metavar="DECISIONS.csv]", help="left_id, right_id, label.")
+    ] = None,
     *,
-    out: Out = Path("weights.json"),
+    project: ProjectFolder = Path(),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where the weights go.")
+    ] = None,
     version: Annotated[
         str, typer.Option("--version", metavar="TEXT", help="What to call the new weights.")
     ] = "learnt",
     weights: WeightsFile = None,
+    use: Annotated[
+        bool,
+        typer.Option("--use", metavar="", help="Have the project use them from the next run on."),
+    ] = False,
     as_json: JsonOutput = False,
 ) -> None:
     """Estimate weights anew from decided pairs, with figures before and after.
 
-    They are used only where --weights names the file.
+    Without files: from what was decided in the project's queue.  They are used only where
+    --weights names the file, or by the project after --use.
     """
     from interlock.service.matching import learn_weights, load_weights
 
+    if left is None:
+        _learn_from_queue(project, out, use=use, as_json=as_json)
+        return
+    if right is None or decisions is None or use:
+        raise ConfigurationError(
+            "--use is for what the project's own queue teaches"
+            if use
+            else "learning from files takes three of them",
+            fix="interlock match learn LEFT.csv RIGHT.csv DECISIONS.csv, or no file at all",
+        )
+    out = out or Path("weights.json")
     learnt = learn_weights(
         left, right, decisions, out, before=load_weights(weights), version=version
     )
     if as_json:
         print_json(learnt)
         return
-    _show_figures([("before", learnt.before), ("after (cross-validated)", learnt.after)])
+    _show_learnt(learnt)
     say(f"-> {out}")
+
+
+def _learn_from_queue(folder: Path, out: Path | None, *, use: bool, as_json: bool) -> None:
+    from interlock.service.customers import learn_from_queue, use_weights
+    from interlock.service.matching import write_weights
+
+    project = load(folder)
+    learnt = with_store(folder, lambda p, s: learn_from_queue(p, s, now=datetime.now(UTC)))
+    if out is not None:
+        write_weights(out, learnt.weights)
+    used = use_weights(project, learnt.weights) if use else None
+    if as_json:
+        print_json(learnt)
+        return
+    _show_learnt(learnt)
+    if out is not None:
+        say(f"-> {out}")
+    if used is not None:
+        say(f"-> {used}: used from the next run on; remove it to go back", style="green")
+    else:
+        say("They are not in use: --use has the project use them.", style="dim")
+
+
+def _show_learnt(learnt: Learnt) -> None:
+    _show_figures([("before", learnt.before), ("after (cross-validated)", learnt.after)])
 
 
 def _show_second(found: Compared, out: Path, *, as_json: bool) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol
 
 from interlock.cli.screen import shorten
 
-__all__ = ["field_name", "how", "show_value"]
+__all__ = ["field_name", "how", "show_score", "show_value"]
 
 _ADDRESS = ("street", "postcode", "city", "region", "country")
 _WIDTH = 70
@@ -40,6 +40,24 @@ def how(link: _Linked, *, whole: bool = True) -> str:
         return "to be created on the other side"
     words = _ORIGINS.get(link.origin, link.origin)
     return words if link.origin == "alone" else f"{words} {link.evidence}".strip()
+
+
+class _Scored(Protocol):
+    @property
+    def probability(self) -> float: ...
+
+    @property
+    def contributions(self) -> Mapping[str, float]: ...
+
+    @property
+    def weights(self) -> str: ...
+
+
+def show_score(score: _Scored) -> str:
+    """Show what each field contributed, their sum, and the probability that makes."""
+    parts = " ".join(f"{field} {value:+.2f}" for field, value in score.contributions.items())
+    total = sum(score.contributions.values())
+    return f"{parts} = {total:+.2f}: probability {score.probability:.3f} (weights {score.weights})"
 
 
 def field_name(field: str) -> str:

@@ -14,9 +14,11 @@ from interlock.matching.rarity import Rarity, Weighed
 from interlock.matching.score import Band, Logits, Weights, bands, logits, probabilities
 from interlock.matching.table import Table
 
-__all__ = ["Matched", "match_lists", "score_pairs"]
+__all__ = ["Matched", "match_lists", "score_pairs", "telling"]
 
 _CHUNK = 200_000
+_RARE = 0.5
+"""Frequency up to which a domain is a company's own: five records of both lists have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +66,44 @@ def _parts(pairs: Pairs) -> Iterator[Pairs]:
         yield pairs[0][start : start + _CHUNK], pairs[1][start : start + _CHUNK]
 
 
+def telling(left: Weighed, right: Weighed, pairs: Pairs) -> NDArray[np.bool_]:
+    """Tell which pairs share a tax id, or a web domain that hardly anybody else has."""
+    ours, theirs = left.table, right.table
+    tax, domain = ours.tax[pairs[0]], ours.domain[pairs[0]]
+    same_tax = (tax != 0) & (tax == theirs.tax[pairs[1]])
+    same_domain = (domain != 0) & (domain == theirs.domain[pairs[1]])
+    return np.asarray(same_tax | (same_domain & (left.domains[pairs[0]] <= _RARE)))
+
+
 def match_lists(
-    left: Table, right: Table, weights: Weights, *, rarity: Rarity | None = None
+    left: Table,
+    right: Table,
+    weights: Weights,
+    *,
+    rarity: Rarity | None = None,
+    cautious: bool = False,
 ) -> Matched:
     """Match two lists.
 
     One left record may own several right ones.  Left records that want the same right record
-    compete, unless they are the same company twice: then the best of them owns it.
+    compete, unless they are the same company twice: then the best of them owns it.  ``cautious``:
+    what shares a telling key is at least reviewed, however unlikely the rest makes it.
     """
     rarity = rarity or Rarity.of(left, right)
     ours, theirs = Weighed.of(left, rarity), Weighed.of(right, rarity)
     pairs = candidates(keys_of(ours), Index.of(theirs))
     scores, sure = score_pairs(ours, theirs, pairs, weights, lowest=weights.review_at / 4)
     keep = probabilities(scores) >= weights.review_at / 4
+    if cautious:
+        keep |= telling(ours, theirs, pairs)
     rows, other = pairs[0][keep], pairs[1][keep]
     scores, sure = scores[keep], sure[keep]
     competition, doubled = _compete(ours, rows, other, scores, sure, weights)
     final = scores + competition
     band = bands(final, sure, weights)
+    if cautious:
+        held = (band == Band.NONE.value) & telling(ours, theirs, (rows, other))
+        band = np.where(held, Band.REVIEW.value, band)
     shown = band != Band.NONE.value
     return Matched(
         rows[shown], other[shown], final[shown], competition[shown], band[shown], doubled[shown]

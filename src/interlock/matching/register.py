@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from interlock.matching.assign import score_pairs, telling
 from interlock.matching.candidates import Index, candidates, keys_of
 from interlock.matching.levels import certain, compare
 from interlock.matching.rarity import Rarity, Weighed
@@ -53,9 +54,9 @@ class Register:
     parts: tuple[_Part, ...]
 
     @classmethod
-    def of(cls, table: Table, *others: Table) -> Register:
+    def of(cls, table: Table, *others: Table, rarity: Rarity | None = None) -> Register:
         """Index a list; ``others`` count for rarity only (the list of the other system)."""
-        rarity = Rarity.of(table, *others)
+        rarity = rarity or Rarity.of(table, *others)
         return cls(rarity, (_Part.of(table, rarity),))
 
     def with_records(self, companies: Iterable[Company]) -> Register:
@@ -70,6 +71,31 @@ class Register:
             table = Table.joined([late.chosen(kept), table])
             older = older[:-1]
         return Register(self.rarity, (*older, _Part.of(table, self.rarity)))
+
+    def chosen(self, ids: Iterable[str]) -> Table:
+        """These records, those that are known; a record's newest state."""
+        left = set(ids)
+        tables = []
+        for part in reversed(self.parts):
+            here = sorted(part.rows[i] for i in left if i in part.rows)
+            tables.append(part.weighed.table.chosen(here))
+            left -= part.rows.keys()
+        return Table.joined(tables)
+
+    def near(self, asked: Table, weights: Weights) -> set[str]:
+        """Ids of records that may be one of those asked about, rivals included."""
+        lowest = weights.review_at / 4
+        weighed = Weighed.of(asked, self.rarity)
+        keys = keys_of(weighed)
+        found: set[str] = set()
+        for place, part in enumerate(self.parts):
+            pairs = candidates(keys, part.index, crowds=False)
+            scores, _ = score_pairs(weighed, part.weighed, pairs, weights, lowest=lowest)
+            may_be = likelihoods(scores) >= lowest
+            rows = np.unique(pairs[1][may_be | telling(weighed, part.weighed, pairs)])
+            ids = set(part.weighed.table.ids[rows].tolist())
+            found |= ids.difference(*(newer.rows for newer in self.parts[place + 1 :]))
+        return found
 
     def find(self, company: Company, weights: Weights) -> Sequence[Found]:
         """Records that may be this one, the likeliest first; band ``none`` is left out."""

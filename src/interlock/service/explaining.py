@@ -30,6 +30,7 @@ from interlock.store import (
     observations,
     outbox,
     resolutions,
+    scores,
 )
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
@@ -37,10 +38,11 @@ from interlock.store.history import Event
 from interlock.store.links import Bundle
 from interlock.store.observations import Observation
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.store.scores import Score
 
 __all__ = [
-    "Explanation", "FieldStory", "LinkStory", "Moment", "RecordStory", "Shown", "explain",
-    "rule_in_words",
+    "Candidate", "Explanation", "FieldStory", "LinkStory", "Moment", "RecordStory", "Shown",
+    "explain", "rule_in_words",
 ]  # fmt: skip
 
 _VALUES = ("written", "overruled")
@@ -124,6 +126,17 @@ class LinkStory(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     evidence: str
     since: datetime
+    score: Score | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of the other system that may be the same; a person decides."""
+
+    system: str
+    id: str
+    label: str
+    evidence: str
+    score: Score | None
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +152,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     fields: Sequence[FieldStory]
     moments: Sequence[Moment]
     dead_letters: Sequence[tuple[int, str, str]]
+    candidates: Sequence[Candidate] = ()
 
 
 def explain(
@@ -197,12 +211,31 @@ def _explain(
             origin=bundle.link.origin,
             evidence=bundle.link.evidence,
             since=bundle.link.created_at,
+            score=bundle.link.score,
         ),
         unlinked="" if bundle is not None else _why_unlinked(tx, found),
         fields=[teller.story(name) for name in names],
         moments=[teller.moment(e) for e in events if e.field is None or e.event in _OF_RECORD],
         dead_letters=[(d.id, d.message, d.fix) for d in letters],
+        candidates=_candidates(tx, project, found),
     )
+
+
+def _candidates(tx: Tx, project: Project, found: Observation) -> list[Candidate]:
+    side = found.side
+    waiting = scores.scored_suggestions(tx, found.entity, of=(side, found.id))
+    ids = [s.erp_id if side is Side.CRM else s.crm_id for s in waiting]
+    seen = observations.load(tx, side.other, found.entity, ids)
+    return [
+        Candidate(
+            system=project.connection(side.other).name,
+            id=i,
+            label=label_of(seen[i].fields) if i in seen else "",
+            evidence=s.evidence,
+            score=s.score,
+        )
+        for i, s in zip(ids, waiting, strict=True)
+    ]
 
 
 def _find(tx: Tx, project: Project, entity: str, record_id: str, only: Side | None) -> Observation:

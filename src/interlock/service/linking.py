@@ -16,8 +16,18 @@ from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.links import Bundle
 from interlock.store.outbox import WriteState
+from interlock.store.scores import Score
 
-__all__ = ["LinkList", "LinkView", "MemberView", "Undone", "list_links", "show_link", "undo_link"]
+__all__ = [
+    "LinkList",
+    "LinkView",
+    "MemberView",
+    "Undone",
+    "list_links",
+    "show_link",
+    "take_apart",
+    "undo_link",
+]
 
 _ON_ITS_WAY = (WriteState.SENDING, WriteState.IN_DOUBT)
 
@@ -32,7 +42,10 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
-    """One link; ``members`` by system.  ``pending``: writes decided and not delivered yet."""
+    """One link; ``members`` by system.  ``pending``: writes decided and not delivered yet.
+
+    ``score``: what matching found, where a score made it.
+    """
 
     id: int
     entity: str
@@ -42,6 +55,7 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     members: Mapping[str, MemberView]
     open_fields: Mapping[str, str]
     pending: int
+    score: Score | None = None
 
 
 class LinkList(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,41 +102,46 @@ def undo_link(
     Refused while a write of the link is under way: its record would be nobody's.
     """
 
-    def _undo(tx: Tx) -> Undone:
-        bundle = _find(tx, key)
-        link = bundle.link
-        writes = list(outbox.of_links(tx, [link.id]).values())
-        if any(w.state in _ON_ITS_WAY for w in writes):
-            raise StaleStateError(
-                f"link {link.id} has a write under way",
-                fix="run `interlock sync --once`, then undo the link",
-            )
-        closed = dead_letters.close_of_link(tx, link.id, why="the link was undone", now=now)
-        history.add(
-            tx,
-            [
-                Event(
-                    at=now,
-                    event="unlinked",
-                    entity=member.entity,
-                    why=f"undone by {by}: {reason}",
-                    link_id=link.id,
-                    side=side,
-                    record_id=member.id,
-                )
-                for side, member in bundle.members.items()
-            ],
-        )
-        links.forget_link(tx, link.id, reason=f"{by}: {reason}", now=now)
-        return Undone(
-            link=link.id,
-            entity=link.entity,
-            members={project.connection(s).name: m.id for s, m in bundle.members.items()},
-            dropped_writes=sum(w.state is not WriteState.DEAD for w in writes),
-            closed_letters=closed,
-        )
+    return store.run(
+        lambda tx: take_apart(tx, project, _find(tx, key), by=by, reason=reason, now=now)
+    )
 
-    return store.run(_undo)
+
+def take_apart(
+    tx: Tx, project: Project, bundle: Bundle, *, by: str, reason: str, now: datetime
+) -> Undone:
+    """Undo a link within a transaction of the caller's."""
+    link = bundle.link
+    writes = list(outbox.of_links(tx, [link.id]).values())
+    if any(w.state in _ON_ITS_WAY for w in writes):
+        raise StaleStateError(
+            f"link {link.id} has a write under way",
+            fix="run `interlock sync --once`, then undo the link",
+        )
+    closed = dead_letters.close_of_link(tx, link.id, why="the link was undone", now=now)
+    history.add(
+        tx,
+        [
+            Event(
+                at=now,
+                event="unlinked",
+                entity=member.entity,
+                why=f"undone by {by}: {reason}",
+                link_id=link.id,
+                side=side,
+                record_id=member.id,
+            )
+            for side, member in bundle.members.items()
+        ],
+    )
+    links.forget_link(tx, link.id, reason=f"{by}: {reason}", now=now)
+    return Undone(
+        link=link.id,
+        entity=link.entity,
+        members={project.connection(s).name: m.id for s, m in bundle.members.items()},
+        dropped_writes=sum(w.state is not WriteState.DEAD for w in writes),
+        closed_letters=closed,
+    )
 
 
 def _find(tx: Tx, key: Sequence[str]) -> Bundle:
@@ -171,6 +190,7 @@ def _views(tx: Tx, project: Project, bundles: Sequence[Bundle]) -> list[LinkView
             members={project.connection(s).name: _member(b, s) for s in Side if s in b.members},
             open_fields={f: why for f, (_, why) in opened.get(b.link.id, {}).items()},
             pending=pending.count(b.link.id),
+            score=b.link.score,
         )
         for b in bundles
     ]

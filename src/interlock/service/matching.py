@@ -37,12 +37,14 @@ __all__ = [
     "FilesMatched",
     "Learnt",
     "Quality",
+    "learn_from",
     "learn_weights",
     "load_weights",
     "located",
     "match_files",
     "measure",
     "score_given",
+    "write_weights",
 ]
 
 HEADER = ("left_id", "right_id", "probability", "band", "explanation")
@@ -261,24 +263,43 @@ def learn_weights(
     """Re-estimate weights from decided pairs and write them; few decisions move them little."""
     ours, theirs = read_companies(left), read_companies(right)
     given = read_pairs(decisions, labelled=True)
-    labels = _labels(given)
+    rows = located(ours, theirs, given, decisions)
+    learnt = learn_from(
+        _levels(ours, theirs, rows),
+        _labels(given),
+        list(zip(*map(np.ndarray.tolist, rows), strict=True)),
+        before=before,
+        version=version,
+        file=str(decisions),
+    )
+    write_weights(out, learnt.weights)
+    return learnt
+
+
+def learn_from(
+    levels: Numbers,
+    labels: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    pairs: Sequence[tuple[int, int]],
+    *,
+    before: Weights,
+    version: str,
+    file: str | None = None,
+) -> Learnt:
+    """Re-estimate weights from compared and decided pairs; ``file``: where they come from."""
     if min(int(labels.sum()), int((~labels).sum())) < _FEWEST:
         raise ConfigurationError(
             f"{int(labels.sum())} pairs decided as same and {int((~labels).sum())} as different "
             "are too few to learn from",
-            file=str(decisions),
+            file=file,
             fix=f"decide at least {_FEWEST} of each kind",
         )
-    rows = located(ours, theirs, given, decisions)
-    levels = _levels(ours, theirs, rows)
-    pairs = list(zip(*map(np.ndarray.tolist, rows), strict=True))
     after = cross_validate(levels, labels, pairs, prior=before)
     weights = fit(levels, labels, version=version, prior=before)
-    _write_weights(out, weights)
     return Learnt(before=figures(levels, labels, before), after=after, weights=weights)
 
 
-def _write_weights(path: Path, weights: Weights) -> None:
+def write_weights(path: Path, weights: Weights) -> None:
+    """Write weights to a file that :func:`load_weights` reads."""
     try:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(weights), indent=2) + b"\n")
     except OSError as error:

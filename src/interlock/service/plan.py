@@ -57,7 +57,7 @@ SAMPLES = 3
 """Writes of a group that are shown when it is approved."""
 
 _MAKE_ALIKE = {
-    "customer": "make tax id, or name, domain and postal code the same on both sides",
+    "customer": "decide: interlock match review",
     "contact": "make the e-mail address the same on both sides",
     "product": "make the SKU the same on both sides",
 }

@@ -12,16 +12,29 @@ from pathlib import Path
 from interlock.connectors.base import ConnectorContext
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
+from interlock.matching.score import Weights
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
 from interlock.service.audit import reapply_forgotten
+from interlock.service.matching import load_weights
 from interlock.store.database import Store
 from interlock.store.mark import MarkFile
 from interlock.store.vault import KEY_VARIABLE, Vault
 from interlock.sync.pair import Connection, Pair
 
-__all__ = ["Session", "connect", "make_session", "mark_path", "open_store"]
+__all__ = [
+    "WEIGHTS_FILE",
+    "Session",
+    "connect",
+    "make_session",
+    "mark_path",
+    "open_store",
+    "weights_of",
+]
+
+WEIGHTS_FILE = "matching-weights.json"
+"""In the project's folder: the weights ``match learn`` found and a person put to use."""
 
 
 def _now() -> datetime:
@@ -79,6 +92,12 @@ def mark_path(project: Project) -> Path:
     return project.root / "interlock.mark"
 
 
+def weights_of(project: Project) -> Weights:
+    """What the project matches customers with: weights it learnt, else those we ship."""
+    path = project.root / WEIGHTS_FILE
+    return load_weights(path if path.exists() else None)
+
+
 def _make_pair(
     project: Project,
     store: Store,
@@ -117,6 +136,7 @@ def _make_pair(
         limits=project.limits,
         views={("deal", "order"): order_as_deal},
         counterpart={("deal", Side.ERP): "order"},
+        weights=weights_of(project),
     )
 
 

@@ -13,6 +13,14 @@ from interlock.governance.rules import Side
 from interlock.model import Fields, Ref
 from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
+from interlock.store.scores import (
+    Score,
+    clear_suggestions,
+    columns_of,
+    look_again,
+    partners_of,
+    score_of,
+)
 from interlock.store.sqlite import fixed
 from interlock.store.tables import (
     creation,
@@ -45,6 +53,7 @@ __all__ = [
     "due",
     "forget_link",
     "half",
+    "halves",
     "live_members",
     "members_of",
     "of_references",
@@ -54,12 +63,14 @@ __all__ = [
     "raise_revision",
     "refuse",
     "refused",
+    "repoint",
     "save_bases",
     "save_open",
     "set_reconciled",
     "some",
     "suggest",
     "suggestions",
+    "unpark",
 ]
 
 
@@ -190,6 +201,7 @@ class LinkInfo(msgspec.Struct, frozen=True, kw_only=True):
     origin: str
     evidence: str
     created_at: datetime
+    score: Score | None = None
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,6 +221,7 @@ def _info(row: Any) -> LinkInfo:
         origin=row.origin,
         evidence=row.evidence,
         created_at=row.created_at,
+        score=score_of(row),
     )
 
 
@@ -247,8 +260,12 @@ def create_many(
     *,
     origin: str,
     now: datetime,
+    scores: Sequence[Score | None] | None = None,
 ) -> list[int]:
-    """Make many links, given as (members, evidence); returns their ids in order."""
+    """Make many links, given as (members, evidence); returns their ids in order.
+
+    ``scores``: what matching found of each.
+    """
     if not links:
         return []
     rows = [
@@ -260,7 +277,8 @@ def create_many(
             "evidence": evidence,
             "created_at": now,
         }
-        for _, evidence in links
+        | columns_of(score)
+        for (_, evidence), score in zip(links, scores or [None] * len(links), strict=True)
     ]
     ids = list(tx.conn.execute(_CREATE, rows).scalars())
     attach(
@@ -300,10 +318,12 @@ def attach(tx: Tx, members: Sequence[tuple[int, Side, str, str]]) -> None:
         ],
     )
     raise_revision(tx, {m[0] for m in members})
-    for side, settled in _SETTLED.items():
-        gone = [{"s_entity": e, "s_id": i} for _, s, e, i in members if s is side]
-        if gone:
-            tx.conn.execute(settled, gone)
+    for entity in {m[2] for m in members}:
+        joined = {side: [i for _, s, e, i in members if s is side and e == entity] for side in Side}
+        # whoever may have been one of these is one of somebody else's now, or alone
+        for side, others in partners_of(tx, entity, joined).items():
+            look_again(tx, entity, side, others)
+        clear_suggestions(tx, entity, joined)
 
 
 def due(tx: Tx, entity: str | None, after: int, limit: int) -> list[Bundle]:
@@ -515,6 +535,9 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
             reason=reason,
             now=now,
         )
+    mine = {side: [m.id] for side, m in bundle.members.items()}
+    for side, others in partners_of(tx, bundle.link.entity, mine).items():
+        look_again(tx, bundle.link.entity, side, others)
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
     tx.conn.execute(delete(resolution).where(resolution.c.link_id == link_id))
@@ -523,6 +546,56 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
     )
     tx.conn.execute(delete(member).where(member.c.link_id == link_id))
     tx.conn.execute(delete(link).where(link.c.id == link_id))
+
+
+def halves(tx: Tx, entity: str, ids: Mapping[Side, Iterable[str]]) -> dict[tuple[Side, str], int]:
+    """Like :func:`half`, of these records only, by side."""
+    found: dict[int, tuple[Side, str]] = {}
+    whole: set[int] = set()
+    for side, some in ids.items():
+        for part in chunks(sorted(some)):
+            here = and_(member.c.side == side, member.c.entity == entity, member.c.id.in_(part))
+            mine = select(member.c.link_id).where(here)
+            for row in tx.conn.execute(select(member.c.link_id, member.c.id).where(here)):
+                found[row.link_id] = side, row.id
+            whole |= set(
+                tx.conn.execute(
+                    select(member.c.link_id)
+                    .where(member.c.link_id.in_(mine))
+                    .group_by(member.c.link_id)
+                    .having(func.count() > 1)
+                ).scalars()
+            )
+            whole |= set(
+                tx.conn.execute(
+                    select(outbox.c.link_id).where(
+                        outbox.c.link_id.in_(mine), outbox.c.state.in_(("sending", "in doubt"))
+                    )
+                ).scalars()
+            )
+    return {of: link_id for link_id, of in found.items() if link_id not in whole}
+
+
+def repoint(tx: Tx, link_id: int, side: Side, entity: str, old: str, new: str) -> None:
+    """Put another record of a system in the place of a link's member.
+
+    The two never agreed on anything: both bases are emptied (rule 2).
+    """
+    tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
+    tx.conn.execute(
+        delete(member).where(member.c.link_id == link_id, member.c.side == side, member.c.id == old)
+    )
+    tx.conn.execute(
+        update(member)
+        .where(member.c.link_id == link_id)
+        .values(base=tx.schema[entity].encode({}), unconfirmed=None, unconfirmed_since=None)
+    )
+    tx.conn.execute(
+        update(record)
+        .where(record.c.side == side, record.c.entity == entity, record.c.id == old)
+        .values(link_id=None, unlinked=None)
+    )
+    attach(tx, [(link_id, side, entity, new)])
 
 
 def half(tx: Tx, entity: str) -> dict[tuple[Side, str], int]:
@@ -585,6 +658,8 @@ def dissolve(
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(delete(open_field).where(open_field.c.link_id == link_id))
     tx.conn.execute(delete(resolution).where(resolution.c.link_id == link_id))
+    for row in tx.conn.execute(select(member).where(member.c.link_id == link_id)).all():
+        look_again(tx, row.entity, Side(row.side), [row.id])
     tx.conn.execute(
         update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked=None)
     )
@@ -605,6 +680,23 @@ def refuse(tx: Tx, entity: str, crm_id: str, erp_id: str, *, reason: str, now: d
             suggestion.c.erp_id == erp_id,
         )
     )
+    look_again(tx, entity, Side.CRM, [crm_id])
+    look_again(tx, entity, Side.ERP, [erp_id])
+
+
+def unpark(tx: Tx, side: Side, entity: str, record_id: str) -> None:
+    """Let a record whose link was undone be matched again."""
+    tx.conn.execute(
+        update(record)
+        .where(
+            record.c.side == side,
+            record.c.entity == entity,
+            record.c.id == record_id,
+            record.c.link_id.is_(None),
+        )
+        .values(unlinked=None)
+    )
+    look_again(tx, entity, side, [record_id])
 
 
 def refused(tx: Tx, entity: str) -> set[tuple[str, str]]:

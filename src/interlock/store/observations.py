@@ -14,6 +14,7 @@ from interlock.governance.rules import Side
 from interlock.model import EntitySchema, Fields, Presence, Record
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import without_forgotten
+from interlock.store.scores import SCORED
 from interlock.store.sqlite import fixed
 from interlock.store.tables import link, record
 
@@ -204,6 +205,7 @@ def save_page(
                     "sweep": sweep,
                     "first_seen": read_from,
                     "unlinked": "parked" if item.id in forgotten else None,
+                    "to_match": (entity in SCORED) or None,
                 }
             )
             continue
@@ -214,7 +216,10 @@ def save_page(
             if not unchanged:
                 dropped.append(item.id)
         else:
-            updates.append(values | {"b_id": item.id, "sweep": max(sweep, old.sweep)})
+            look = entity in SCORED and (old.to_match or values["hash"] != old.hash)
+            updates.append(
+                values | {"b_id": item.id, "sweep": max(sweep, old.sweep), "to_match": look or None}
+            )
             # a field that turns unknown, or can be read again, changes what may be written
             noticed = not unchanged or old.problems != values["problems"]
             if noticed and old.link_id is not None:
@@ -378,6 +383,7 @@ def note_absent(
                     .values(
                         presence=Presence.GONE,
                         refetch_at=None,
+                        to_match=(entity in SCORED) or None,
                         hash=content_hash(
                             row.fields, Presence.GONE, row.reference, row.merged_into
                         ),

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -66,9 +67,26 @@ record = Table(
     Column("problems", LargeBinary),
     Column("link_id", Integer, ForeignKey("link.id")),
     Column("unlinked", String(16)),
+    # true: matching has not looked at it since it changed; else empty
+    Column("to_match", Boolean),
     Index(None, "side", "entity", "link_id"),
     Index(None, "refetch_at"),
     Index(None, "side", "entity", "reference"),
+)
+
+Index(
+    "ix_record_to_match",
+    record.c.entity,
+    record.c.side,
+    record.c.id,
+    sqlite_where=record.c.to_match.is_not(None),
+    postgresql_where=record.c.to_match.is_not(None),
+)
+Index(
+    "ix_record_merged",
+    record.c.link_id,
+    sqlite_where=record.c.merged_into.is_not(None),
+    postgresql_where=record.c.merged_into.is_not(None),
 )
 
 link = Table(
@@ -80,6 +98,10 @@ link = Table(
     Column("reconciled_rev", Integer, nullable=False),
     Column("origin", String(16), nullable=False),
     Column("evidence", Text, nullable=False),
+    # where a score made it: probability, contributions and reasons, version of the weights
+    Column("probability", Float),
+    Column("explanation", LargeBinary),
+    Column("weights", Text),
     Column("created_at", Instant, nullable=False),
     # sqlite reuses the ids of deleted rows unless told not to; a link id must never come back
     sqlite_autoincrement=True,
@@ -125,7 +147,11 @@ suggestion = Table(
     Column("crm_id", String(255), primary_key=True),
     Column("erp_id", String(255), primary_key=True),
     Column("evidence", Text, nullable=False),
+    Column("probability", Float),
+    Column("explanation", LargeBinary),
+    Column("weights", Text),
     Column("at", Instant, nullable=False),
+    Index(None, "entity", "erp_id"),
 )
 
 outbox = Table(

@@ -1,31 +1,36 @@
-"""Linking: pair records once both lists are known, and decide what may be created (rule 12)."""
+"""Linking: pair records once both lists are known, and decide what may be created (rule 12).
+
+Customers are matched by score (:mod:`interlock.sync.customers`), contacts and products by key.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import select
 
-from interlock.governance.rules import CreatePolicy, Side
-from interlock.matching.exact import (
+from interlock.governance.rules import Side
+from interlock.matching.keyed import (
     Candidate,
     Matches,
     Signs,
     contact_signs,
-    customer_signs,
-    match_exact,
+    match_keyed,
     product_signs,
 )
 from interlock.model import Fields, Ref
-from interlock.store import feeds, history, links, observations, outbox
-from interlock.store.database import Tx, chunks
-from interlock.store.history import Event
+from interlock.store import feeds, links, observations
+from interlock.store.database import Tx
 from interlock.store.observations import Observation
+from interlock.store.scores import SCORED
 from interlock.store.sqlite import fixed
 from interlock.store.tables import record
 from interlock.sync import copies
+from interlock.sync.customers import link_customers
 from interlock.sync.pair import Pair
+from interlock.sync.pairing import Couple, couple, leave_alone, mark
 from interlock.sync.progress import Run
+from interlock.sync.survivors import follow_merges
 
 __all__ = ["link_records", "matched_at"]
 
@@ -47,25 +52,18 @@ _FREE = fixed(
         record.c.unlinked.is_distinct_from("parked"),
     )
 )
-_MARK = fixed(
-    update(record)
-    .where(
-        record.c.side == bindparam("b_side"),
-        record.c.entity == bindparam("b_entity"),
-        record.c.id.in_(bindparam("b_ids", expanding=True)),
-        record.c.link_id.is_(None),
-        record.c.unlinked.is_distinct_from("parked"),
-    )
-    .values(unlinked=bindparam("b_state"))
-)
 
 
 async def link_records(pair: Pair, run: Run) -> None:
     """Match the free records of every entity whose two lists have been read in full."""
     merged = pair.merged()
-    free = await pair.store.call(_unsettled)
+    await pair.store.call(follow_merges, pair, run)
     for entity in MATCHED:
-        if entity in merged and entity in free:
+        if entity not in merged:
+            continue
+        if entity in SCORED:
+            await pair.store.call(link_customers, pair, run)
+        elif entity in await pair.store.call(_unsettled):
             await pair.store.call(_link_entity, pair, entity, run)
 
 
@@ -87,7 +85,7 @@ def _link_entity(tx: Tx, pair: Pair, entity: str, run: Run) -> None:
     first = matched_at(tx, entity) is None
     if free[Side.CRM] or free[Side.ERP]:
         half = links.half(tx, entity)
-        matches = match_exact(
+        matches = match_keyed(
             _candidates(tx, entity, Side.CRM, half),
             _candidates(tx, entity, Side.ERP, half),
             links.refused(tx, entity),
@@ -121,8 +119,6 @@ def _candidates(
 def _signs_of(
     tx: Tx, entity: str, side: Side, seen: list[Observation]
 ) -> Callable[[Fields], Signs]:
-    if entity == "customer":
-        return customer_signs
     if entity == "product":
         return product_signs
     owners = [f for o in seen if isinstance(f := o.fields.get("customer"), Ref)]
@@ -140,66 +136,14 @@ def _apply(
     tx: Tx, pair: Pair, entity: str, matches: Matches, half: dict[tuple[Side, str], int], run: Run
 ) -> None:
     now = pair.clock()
-    for crm_id, erp_id, _ in matches.links:
-        links.dissolve(tx, half.get((Side.CRM, crm_id)), now)
-        links.dissolve(tx, half.get((Side.ERP, erp_id)), now)
-    made = links.create_many(
-        tx,
-        entity,
-        [
-            ([(Side.CRM, entity, crm_id), (Side.ERP, entity, erp_id)], why)
-            for crm_id, erp_id, why in matches.links
-        ],
-        origin="match",
-        now=now,
-    )
-    events = [
-        Event(at=now, event="linked", entity=entity, link_id=link_id, why=why, run_id=run.id)
-        for link_id, (_, _, why) in zip(made, matches.links, strict=True)
-    ]
-    run.counts["linked"] += len(matches.links)
-    if matches.links:
-        outbox.wake(tx, now)
+    found = [Couple(crm_id=c, erp_id=e, evidence=why) for c, e, why in matches.links]
+    couple(tx, pair, entity, found, half, run)
     links.suggest(tx, entity, matches.suggestions, now)
     for crm_id, erp_id, _ in matches.suggestions:
         # what may have a counterpart is no longer alone: its create must not go out
         links.dissolve(tx, half.get((Side.CRM, crm_id)), now)
         links.dissolve(tx, half.get((Side.ERP, erp_id)), now)
-    _mark(tx, Side.CRM, entity, sorted({c for c, _, _ in matches.suggestions}), "suggested")
-    _mark(tx, Side.ERP, entity, sorted({e for _, e, _ in matches.suggestions}), "suggested")
-    rules = pair.rules(entity)
-    policy = rules.create if rules is not None else CreatePolicy.NONE
+    mark(tx, Side.CRM, entity, sorted({c for c, _, _ in matches.suggestions}), "suggested")
+    mark(tx, Side.ERP, entity, sorted({e for _, e, _ in matches.suggestions}), "suggested")
     for side, alone in ((Side.CRM, matches.alone_crm), (Side.ERP, matches.alone_erp)):
-        fresh = [i for i in alone if (side, i) not in half]
-        if policy.value == side.value:
-            caps = pair.side(side.other).entity(entity)
-            if caps is not None and caps.create:
-                alone_links = links.create_many(
-                    tx,
-                    entity,
-                    [([(side, entity, i)], "no counterpart") for i in fresh],
-                    origin="alone",
-                    now=now,
-                )
-                events += [
-                    Event(
-                        at=now,
-                        event="alone",
-                        entity=entity,
-                        link_id=link_id,
-                        side=side,
-                        record_id=record_id,
-                        run_id=run.id,
-                        why=f"no counterpart in the {side.other.value.upper()}",
-                    )
-                    for link_id, record_id in zip(alone_links, fresh, strict=True)
-                ]
-                continue
-        _mark(tx, side, entity, fresh, "born here")
-    history.add(tx, events)
-
-
-def _mark(tx: Tx, side: Side, entity: str, ids: list[str], state: str) -> None:
-    for part in chunks(ids):
-        marked = {"b_side": side, "b_entity": entity, "b_ids": part, "b_state": state}
-        tx.conn.execute(_MARK, marked)
+        leave_alone(tx, pair, entity, side, [i for i in alone if (side, i) not in half], run)

@@ -11,8 +11,10 @@ from interlock.connectors.base import Capabilities, Connector, EntityCapabilitie
 from interlock.governance.limits import Limits
 from interlock.governance.rules import EntityRules, OwnershipMap, Side
 from interlock.governance.versions import MapVersion
+from interlock.matching.score import Weights, default_weights
 from interlock.model import Fields
 from interlock.store.database import Store
+from interlock.sync.lists import Lists
 
 __all__ = ["Connection", "Pair", "Patience", "View"]
 
@@ -80,6 +82,7 @@ class Pair:
 
     ``views``: (link entity, member entity) -> how to see the member as the link's entity.
     ``counterpart``: link entity -> side -> entity of that side's member, where it differs.
+    ``weights``: what customers are matched with; ``lists``: what matching remembers of them.
     """
 
     crm: Connection
@@ -97,6 +100,8 @@ class Pair:
     active_map: MapVersion = field(default_factory=MapVersion)
     views: Mapping[tuple[str, str], View] = field(default_factory=dict)
     counterpart: Mapping[tuple[str, Side], str] = field(default_factory=dict)
+    weights: Weights = field(default_factory=default_weights)
+    lists: Lists = field(default_factory=Lists)
 
     def side(self, side: Side) -> Connection:
         """The connection of one side."""

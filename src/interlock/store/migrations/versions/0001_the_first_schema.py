@@ -137,6 +137,9 @@ def upgrade() -> None:
         sa.Column("reconciled_rev", sa.Integer(), nullable=False),
         sa.Column("origin", sa.String(length=16), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("probability", sa.Float(), nullable=True),
+        sa.Column("explanation", sa.LargeBinary(), nullable=True),
+        sa.Column("weights", sa.Text(), nullable=True),
         sa.Column("created_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_link")),
         sqlite_autoincrement=True,
@@ -265,9 +268,17 @@ def upgrade() -> None:
         sa.Column("crm_id", sa.String(length=255), nullable=False),
         sa.Column("erp_id", sa.String(length=255), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("probability", sa.Float(), nullable=True),
+        sa.Column("explanation", sa.LargeBinary(), nullable=True),
+        sa.Column("weights", sa.Text(), nullable=True),
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("entity", "crm_id", "erp_id", name=op.f("pk_suggestion")),
     )
+    with op.batch_alter_table("suggestion", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_suggestion_entity_erp_id"), ["entity", "erp_id"], unique=False
+        )
+
     op.create_table(
         "tally",
         sa.Column("side", sa.String(length=3), nullable=False),
@@ -391,10 +402,18 @@ def upgrade() -> None:
         sa.Column("problems", sa.LargeBinary(), nullable=True),
         sa.Column("link_id", sa.Integer(), nullable=True),
         sa.Column("unlinked", sa.String(length=16), nullable=True),
+        sa.Column("to_match", sa.Boolean(), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_record_link_id_link")),
         sa.PrimaryKeyConstraint("side", "entity", "id", name=op.f("pk_record")),
     )
     with op.batch_alter_table("record", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_record_merged",
+            ["link_id"],
+            unique=False,
+            sqlite_where=sa.text("merged_into IS NOT NULL"),
+            postgresql_where=sa.text("merged_into IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_record_refetch_at"), ["refetch_at"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_record_side_entity_link_id"), ["side", "entity", "link_id"], unique=False
@@ -403,4 +422,11 @@ def upgrade() -> None:
             batch_op.f("ix_record_side_entity_reference"),
             ["side", "entity", "reference"],
             unique=False,
+        )
+        batch_op.create_index(
+            "ix_record_to_match",
+            ["entity", "side", "id"],
+            unique=False,
+            sqlite_where=sa.text("to_match IS NOT NULL"),
+            postgresql_where=sa.text("to_match IS NOT NULL"),
         )

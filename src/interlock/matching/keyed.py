@@ -1,8 +1,7 @@
-"""Exact matching: the only pairs that are linked without a person at this stage.
+"""Keyed matching: contacts and products are one when they share a key that nobody else has.
 
-Two customers are one when they share a valid tax id, or normalised name and web domain and
-postal code, and nobody else on either side does.  Any weaker sign in common makes a suggestion,
-which keeps both from being created anew.
+A product's key is its SKU, a contact's its e-mail address at the linked customer.  Any weaker sign
+in common makes a suggestion, which keeps both from being created anew.
 """
 
 from __future__ import annotations
@@ -13,23 +12,15 @@ from collections.abc import Set as AbstractSet
 
 import msgspec
 
-from interlock.matching.normalise import (
-    domain_key,
-    email_key,
-    name_key,
-    phone_key,
-    postcode_key,
-    tax_key,
-)
-from interlock.model import Address, Fields
+from interlock.matching.normalise import email_key, name_key
+from interlock.model import Fields
 
 __all__ = [
     "Candidate",
     "Matches",
     "Signs",
     "contact_signs",
-    "customer_signs",
-    "match_exact",
+    "match_keyed",
     "product_signs",
 ]
 
@@ -61,28 +52,6 @@ class Matches(msgspec.Struct, frozen=True, kw_only=True):
     alone_erp: Sequence[str]
 
 
-def customer_signs(fields: Fields) -> Signs:
-    """Signs of a customer."""
-    address = fields.get("billing_address")
-    place = address if isinstance(address, Address) else Address()
-    name = name_key(_text(fields, "name"))
-    domain = domain_key(_text(fields, "website")) or domain_key(_text(fields, "email"))
-    postcode = postcode_key(place.postcode)
-    tax, valid = tax_key(_text(fields, "tax_id"), place.country)
-    strong = []
-    if tax and valid:
-        strong.append(("same valid tax id", f"t:{tax}"))
-    if name and domain and postcode:
-        strong.append(("same name, domain and postal code", f"n:{name}|{domain}|{postcode}"))
-    weak = [("same tax id", f"t:{tax}")] if tax else []
-    weak += [("same name", f"n:{name}")] if name else []
-    weak += [("same web domain", f"d:{domain}")] if domain else []
-    phone, email = phone_key(_text(fields, "phone")), email_key(_text(fields, "email"))
-    weak += [("same phone", f"p:{phone}")] if phone else []
-    weak += [("same e-mail", f"e:{email}")] if email else []
-    return Signs(tuple(strong), tuple(weak))
-
-
 def contact_signs(fields: Fields, customer: str) -> Signs:
     """Signs of a contact; ``customer`` is the link of its customer, "" when there is none."""
     name, email = name_key(_text(fields, "name")), email_key(_text(fields, "email"))
@@ -105,7 +74,7 @@ def _text(fields: Fields, field: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def match_exact(
+def match_keyed(
     crm: Sequence[Candidate],
     erp: Sequence[Candidate],
     refused: AbstractSet[tuple[str, str]] = frozenset(),

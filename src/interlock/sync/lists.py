@@ -1,0 +1,122 @@
+"""Lists: all customers of both systems as matching reads them, kept while the process lives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, select
+
+from interlock.governance.rules import Side
+from interlock.matching.rarity import Rarity
+from interlock.matching.register import Register
+from interlock.matching.table import Company, Table, tabulate
+from interlock.model import Address, Fields, Presence
+from interlock.store import feeds
+from interlock.store.database import Tx, chunks
+from interlock.store.tables import record
+
+__all__ = ["TOKEN", "Ids", "Lists", "company_of", "present"]
+
+_ENTITY = "customer"
+TOKEN = f"matched_to:{_ENTITY}"
+"""Names, in the store, the last time matching looked at what had changed."""
+
+Ids = Mapping[Side, Collection[str]]
+"""Record ids by side."""
+
+
+def present(side: Side) -> ColumnElement[bool]:
+    """Condition: a customer that is there."""
+    return (
+        (record.c.side == side)
+        & (record.c.entity == _ENTITY)
+        & (record.c.presence == Presence.PRESENT)
+    )
+
+
+def company_of(record_id: str, fields: Fields) -> Company:
+    """What matching looks at in a customer; unknown and blank fields alike are missing."""
+    address = fields.get("billing_address")
+    if not isinstance(address, Address):
+        address = fields.get("shipping_address")
+    place = address if isinstance(address, Address) else Address()
+
+    def text(name: str) -> str:
+        value = fields.get(name)
+        return value if isinstance(value, str) else ""
+
+    return Company(
+        id=record_id,
+        name=text("name"),
+        website=text("website") or text("email"),
+        street=place.street or "",
+        city=place.city or "",
+        region=place.region or "",
+        postcode=place.postcode or "",
+        country=place.country or "",
+        phone=text("phone"),
+        tax_id=text("tax_id"),
+    )
+
+
+@dataclass(slots=True)
+class Lists:
+    """Both lists as matching reads them; what changed is read again, not the rest.
+
+    ``token`` names the state of the store they are up to date with but for what is flagged there.
+    """
+
+    token: str | None = None
+    registers: dict[Side, Register] = field(default_factory=dict)
+    digests: dict[Side, dict[str, bytes]] = field(default_factory=dict)
+    late: int = 0
+
+    def current(self, tx: Tx, flagged: Ids) -> dict[Side, Register]:
+        """Bring both lists up to date; ``flagged``: the records matching has not looked at."""
+        size = sum(map(len, self.digests.values()))
+        if not self.registers or self.late > max(size // 10, 1_000):
+            return self._read(tx)
+        known = self.token == feeds.get_meta(tx, TOKEN)
+        for side in Side:
+            moved = set(flagged.get(side, ())) if known else self._moved(tx, side)
+            if moved:
+                self._replace(tx, side, moved)
+        return self.registers
+
+    def _read(self, tx: Tx) -> dict[Side, Register]:
+        tables: dict[Side, Table] = {}
+        for side in Side:
+            self.digests[side] = {}
+            tables[side] = tabulate(self._companies(tx, side, None))
+        rarity = Rarity.of(*tables.values())
+        self.registers = {side: Register.of(tables[side], rarity=rarity) for side in Side}
+        self.late = 0
+        return self.registers
+
+    def _replace(self, tx: Tx, side: Side, moved: set[str]) -> None:
+        found = {c.id: c for part in chunks(sorted(moved)) for c in self._companies(tx, side, part)}
+        for gone in moved - found.keys():
+            self.digests[side].pop(gone, None)
+            # nothing to be found by
+            found[gone] = Company(id=gone)
+        self.registers[side] = self.registers[side].with_records(found.values())
+        self.late += len(moved)
+
+    def _companies(self, tx: Tx, side: Side, ids: list[str] | None) -> Iterable[Company]:
+        query = select(record.c.id, record.c.fields, record.c.hash).where(present(side))
+        if ids is not None:
+            query = query.where(record.c.id.in_(ids))
+        decode = tx.schema[_ENTITY].decode
+        for row in tx.conn.execute(query.order_by(record.c.id)):
+            self.digests[side][row.id] = row.hash
+            yield company_of(row.id, decode(row.fields))
+
+    def _moved(self, tx: Tx, side: Side) -> set[str]:
+        """What another process has looked at, or a transaction that failed."""
+        seen = self.digests[side]
+        query = select(record.c.id, record.c.hash).where(present(side))
+        now = {row.id: row.hash for row in tx.conn.execute(query)}
+        return {i for i, digest in now.items() if seen.get(i) != digest} | (
+            seen.keys() - now.keys()
+        )
