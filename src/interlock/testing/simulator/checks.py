@@ -488,6 +488,8 @@ def created_once(e: Evidence) -> Iterator[str]:
             e.made += 1
             if not reference:
                 yield f"{change.side} {change.entity} {change.id} was created without our key"
+            if _gone_unseen(e, change):
+                continue
             sources[change.side, change.entity, str(reference)].append(change.id)
             other = change.after.cells.get("crm_id" if change.side is Side.ERP else "ErpId__c")
             if other:
@@ -495,6 +497,19 @@ def created_once(e: Evidence) -> Iterator[str]:
     for (side, entity, source), ids in sources.items():
         if len(ids) > 1:
             yield f"{source}: {', '.join(ids)} were all created as {side} {entity}"
+
+
+def _gone_unseen(e: Evidence, created: Change) -> bool:
+    """Say whether a person deleted a record before the engine learnt that it was there.
+
+    After a call without an answer this cannot be told from a record that was never made.
+    """
+    key = (created.side, created.entity, created.id)
+    deleted = next((c for c in e.by_record[key] if c.after.state is State.DELETED), None)
+    if deleted is None:
+        return False
+    seen = e.seen.get(key)
+    return seen is None or seen.first_seen >= deleted.at
 
 
 def keys_rebuildable(e: Evidence) -> Iterator[str]:
@@ -597,8 +612,8 @@ def ordered_once(e: Evidence) -> Iterator[str]:
             made[str(change.after.cells.get("crm_id"))].append(change)
     for deal_id, orders in made.items():
         e.made += 1
-        if len(orders) > 1:
-            yield f"deal {deal_id} has {len(orders)} orders"
+        if (number := sum(not _gone_unseen(e, c) for c in orders)) > 1:
+            yield f"deal {deal_id} has {number} orders"
         moments = [
             c
             for c in e.by_record.get((Side.CRM, "deal", deal_id), ())
