@@ -479,6 +479,8 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "replaced_without_history": (1, "nothing_lost"),
     "silent_drop_believed": (42, "edits_survive"),
     "cursor_too_early": (9, "observed"),
+    "no_overlap": (147, "observed"),
+    "gone_at_first_sight": (38, "absent_is_not_gone"),
     "secret_mapped": (0, "observed"),
     "unknown_is_blank": (9, "no_invented_blanks"),
     "merged_without_base": (6, "edits_survive"),
@@ -499,7 +501,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
 ``older_replaces_newer`` is caught in ``test_stale_reads``, as what replaced a newer look is itself
 replaced at the next one, and seldom anybody acts on it in between.  Not caught in the histories
-looked through so far: ``default_taken_for_agreed``, ``dropped_never_read_again``, ``gone_at_first_sight``, ``lease_ignored``, ``no_overlap``.
+looked through so far: ``default_taken_for_agreed``, ``dropped_never_read_again``, ``lease_ignored``.
 """
 
 
