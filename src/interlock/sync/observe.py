@@ -98,7 +98,7 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
 
 async def _follow(
     pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
-) -> Feed:
+) -> None:
     cursor = feed.cursor
     while True:
         read_from = pair.clock()
@@ -107,7 +107,24 @@ async def _follow(
         feed = msgspec.structs.replace(feed, cursor=cursor)
         await _store_page(pair, caps, feed, page.records, read_from, 0, run)
         if not page.more:
-            return feed
+            return
+
+
+async def _start_of_feed(
+    pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
+) -> str:
+    """Give a cursor that starts now; what the feed already shows is kept.
+
+    A sweep that lags may not show it yet.  The earlier cursor stays until the sweep has begun.
+    """
+    cursor = None
+    while True:
+        read_from = pair.clock()
+        page = await connection.connector.changes(feed.entity, cursor)
+        cursor = page.cursor
+        await _store_page(pair, caps, feed, page.records, read_from, 0, run)
+        if not page.more:
+            return cursor
 
 
 async def _sweep(
@@ -117,10 +134,9 @@ async def _sweep(
     entity = feed.entity
     if feed.sweep_cursor is None:
         if caps.changes:
-            # the feed's start is taken before the sweep, so that no change falls between the two;
-            # what it already shows is kept, as a sweep that lags may not show it yet
-            start = msgspec.structs.replace(feed, cursor=None)
-            feed = await _follow(pair, connection, caps, start, run)
+            # taken before the sweep, so that no change falls between the two
+            cursor = await _start_of_feed(pair, connection, caps, feed, run)
+            feed = msgspec.structs.replace(feed, cursor=cursor)
         feed = msgspec.structs.replace(
             feed,
             sweep_no=feed.sweep_no + 1,
