@@ -473,6 +473,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "absent_before_settle_time": (82, "created_once"),
     "resend_whole_batch": (0, "created_once"),
     "no_version_sent": (85, "nothing_lost"),
+    "lease_ignored": (456, "created_at_all"),
     "sending_never_recovered": (17, "created_at_all"),
     "header_is_enough": (0, "ordered_once"),
     "dead_letters_kept_silent": (32, "outbox_at_rest"),
@@ -480,6 +481,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "silent_drop_believed": (42, "edits_survive"),
     "cursor_too_early": (9, "observed"),
     "no_overlap": (147, "observed"),
+    "dropped_never_read_again": (434, "observed"),
     "gone_at_first_sight": (38, "absent_is_not_gone"),
     "secret_mapped": (0, "observed"),
     "unknown_is_blank": (9, "no_invented_blanks"),
@@ -501,7 +503,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
 ``older_replaces_newer`` is caught in ``test_stale_reads``, as what replaced a newer look is itself
 replaced at the next one, and seldom anybody acts on it in between.  Not caught in the histories
-looked through so far: ``default_taken_for_agreed``, ``dropped_never_read_again``, ``lease_ignored``.
+looked through so far: ``default_taken_for_agreed``.
 """
 
 
