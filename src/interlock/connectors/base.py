@@ -301,8 +301,10 @@ class Connector(ABC):
         """Read every record, archived ones too; safe when rows come and go while paging."""
 
     async def changes(self, entity: str, cursor: str | None) -> Page:
-        """Read what changed since ``cursor``; ``None`` starts now, after a full sweep.
+        """Read what changed since ``cursor``; ``None`` starts a feed, before the first full sweep.
 
+        It starts at the system's clock less the commit delay and the read lag: what is younger may
+        be missing from a sweep begun now.
         The final page's cursor lies at most at the system's clock when the round's first request
         started, less the commit delay or the read lag, whichever is longer.  Equal timestamps and
         edits while paging lose nothing; a record may come more than once.

@@ -99,13 +99,14 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
 async def _follow(
     pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
 ) -> None:
-    cursor = feed.cursor
     while True:
-        read_from = pair.clock()
-        page = await connection.connector.changes(feed.entity, cursor)
-        cursor = page.cursor
-        feed = msgspec.structs.replace(feed, cursor=cursor)
+        read_from, midway = pair.clock(), feed.midway
+        page = await connection.connector.changes(feed.entity, feed.cursor)
+        feed = msgspec.structs.replace(feed, cursor=page.cursor, midway=page.more)
         await _store_page(pair, caps, feed, page.records, read_from, 0, run)
+        if midway and not page.records:
+            # the cursor saved is that of a round that is over now
+            await pair.store.call(feeds.put, feed)
         if not page.more:
             return
 
@@ -115,7 +116,7 @@ async def _start_of_feed(
 ) -> str:
     """Give a cursor that starts now; what the feed already shows is kept.
 
-    A sweep that lags may not show it yet.  The earlier cursor stays until the sweep has begun.
+    A sweep that lags may not show it yet.  The cursor is not saved before the sweep has begun.
     """
     cursor = None
     while True:
@@ -133,8 +134,9 @@ async def _sweep(
     """Read everything; what is missing afterwards is asked for by id, never taken as deleted."""
     entity = feed.entity
     if feed.sweep_cursor is None:
-        if caps.changes:
-            # taken before the sweep, so that no change falls between the two
+        if caps.changes and feed.cursor is None:
+            # taken before the sweep, so that no change falls between the two; a later sweep leaves
+            # it where it is, for what the sweep may still see as it was
             cursor = await _start_of_feed(pair, connection, caps, feed, run)
             feed = msgspec.structs.replace(feed, cursor=cursor)
         feed = msgspec.structs.replace(

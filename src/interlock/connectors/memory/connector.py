@@ -118,7 +118,8 @@ class MemoryConnector(Connector):
         delay, now = max(declared.commit_delay, declared.read_lag), self._clock()
         if cursor is None or Window.load(cursor, now=now, delay=delay).started is None:
             now = self._client.call(name, MemoryApi.server_time)
-        window = Window.load(cursor, now=now, delay=delay).begin(now)
+        # what a full read begun now may not show yet has to come with the first round
+        window = Window.load(cursor, now=now, delay=delay + declared.read_lag).begin(now)
         after = None
         if window.at_modified is not None and window.at_id is not None:
             after = (window.at_modified, window.at_id)

@@ -621,13 +621,13 @@ def ordered_once(e: Evidence) -> Iterator[str]:
         ]
         if not moments:
             yield f"order {orders[0].id} is for no deal ({deal_id})"
-        elif not any(_matches(e, c.after, orders[0].id) for c in moments):
+        elif not any(_matches(e, c.after, orders[0]) for c in moments):
             yield f"order {orders[0].id} was never what deal {deal_id} said"
         if not e.world.history.go_live:
             yield f"order {orders[0].id} was made although orders are off"
 
 
-def _matches(e: Evidence, deal: Row, order_id: str) -> bool:
+def _matches(e: Evidence, deal: Row, created: Change) -> bool:
     fields = e.fields(Side.CRM, deal)
     if fields.get("stage_kind") != "won":
         return False
@@ -642,16 +642,26 @@ def _matches(e: Evidence, deal: Row, order_id: str) -> bool:
     total = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
     if total != amount.amount:  # type: ignore[union-attr]
         return False
-    saved = (c.after.cells.get("rows") for c in e.by_record[Side.ERP, "order", order_id])
-    rows: list[dict[str, Any]] = next(filter(None, saved), [])
-    if not rows and any(
-        w.kind is WriteKind.CREATE and w.entity == "order" and w.source_id == deal.id
-        for w in e.outbox
-    ):
-        return True  # the system refuses to complete it, and a person is asked
-    return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
+    # an order torn on creation is completed by a second write
+    written = [
+        c.after.cells["rows"]
+        for c in e.by_record[Side.ERP, "order", created.id]
+        if c.by_program and c.after.cells.get("rows")
+    ]
+    if not written:
+        return _stays_torn(e, deal, created)
+    return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in written[-1]] == [
         (line.key, line.quantity, line.unit_price) for line in lines
     ]
+
+
+def _stays_torn(e: Evidence, deal: Row, created: Change) -> bool:
+    """Say whether an order without lines is one a person is asked about or has deleted."""
+    row = e.row(Side.ERP, "order", created.id)
+    return (row is None or row.state is not State.LIVE) or any(
+        w.kind is WriteKind.CREATE and w.entity == "order" and w.source_id == deal.id
+        for w in e.outbox
+    )
 
 
 def ordered_at_all(e: Evidence) -> Iterator[str]:
