@@ -115,3 +115,22 @@ class TestReadsThatLag:
         clock["now"] = now + timedelta(seconds=60)
         page = asyncio.run(connector.changes("customer", start.cursor))
         assert made in {r.id for r in (*start.records, *page.records)}
+
+    async def test_a_round_that_ends_with_an_empty_page_is_over(
+        self, found: Founding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        company = found(crm_settings={"page_size": 2, "commit_delay": 10.0})
+        made = [company.crm.add("customer", {"Name": f"Firm {n}"}) for n in range(2)]
+        await company.go()
+        await company.rest()
+        company.advance(seconds=60)
+        commit = company.crm.begin_late("customer", {"Phone": "late"}, made[0])
+        for record_id in made:
+            company.crm.edit("customer", record_id, {"Phone": "early"})
+        await company.sync()
+        company.advance(seconds=5)
+        commit()
+        company.advance(seconds=60)
+        await company.rest()
+        seen = company.ask(lambda tx: observations.load(tx, Side.CRM, "customer", made[:1]))
+        assert seen[made[0]].fields["phone"] == "late"

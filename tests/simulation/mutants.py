@@ -495,15 +495,15 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "open_fields_forgotten": (0, "converged"),
     "revision_lost": (0, "converged"),
     "weak_signs_link": (0, "linked_rightly"),
+    "default_taken_for_agreed": (1, "converged"),
     "go_live_ignored": (15, "ordered_once"),
     "torn_deals_ordered": (40, "ordered_once"),
     "cancelled_ordered_again": (3, "created_once"),
     "drafts_never_confirmed": (0, "orders_finished"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
-``older_replaces_newer`` is caught in ``test_stale_reads``, as what replaced a newer look is itself
-replaced at the next one, and seldom anybody acts on it in between.  Not caught in the histories
-looked through so far: ``default_taken_for_agreed``.
+``older_replaces_newer`` has a history of its own in ``test_stale_reads``: what replaced a newer look
+is itself replaced at the next one, and seldom anybody acts on it in between.
 """
 
 

@@ -239,11 +239,26 @@ def converged(e: Evidence) -> Iterator[str]:
             name = rule.field
             crm, erp = shown[Side.CRM].get(name), shown[Side.ERP].get(name)
             e.made += 1
-            if e.same(bundle, name, crm, erp) or e.waits(bundle, name):
+            if e.same(bundle, name, crm, erp):
+                continue
+            if _never_flagged(e, bundle, name):
+                yield f"link {bundle.link.id} {name}: crm {crm!r}, erp {erp!r} from the start"
+            if e.waits(bundle, name):
                 continue
             if isinstance(crm, Ref) and (Side.CRM, crm.entity, crm.id) not in e.partner:
                 continue
             yield f"link {bundle.link.id} {name}: crm {crm!r}, erp {erp!r}, and nobody is told"
+
+
+def _never_flagged(e: Evidence, bundle: Bundle, name: str) -> bool:
+    """Say whether a field is held to be different at rest although nobody ever edited it."""
+    kind, _ = e.open.get(bundle.link.id, {}).get(name, ("", ""))
+    edited = (
+        c.bent or (c.before is not None and not c.by_program)
+        for m in bundle.members.values()
+        for c, _, _ in e.edits((m.side, m.entity, m.id), name)
+    )
+    return kind == "different" and not any(edited)
 
 
 def edits_survive(e: Evidence) -> Iterator[str]:
