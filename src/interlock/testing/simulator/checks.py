@@ -586,23 +586,24 @@ def created_at_all(e: Evidence) -> Iterator[str]:
 
 
 def _may_be_known(e: Evidence, key: Key, row: Row) -> bool:
-    """Say whether another record on either side has a value of this one's."""
+    """Say whether another record on either side has a value of this one's.
+
+    One that is missed, but not proven to be gone, still counts.
+    """
     side, entity, _ = key
-    mine = {
-        str(v)
-        for f, v in e.fields(side, row).items()
-        if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")
-    }
-    ours = {m.casefold() for m in mine}
-    for other in e.alive(side.other, entity):
-        theirs = {
-            str(v).casefold()
-            for f, v in e.fields(side.other, other).items()
-            if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")
-        }
-        if ours & theirs:
-            return True
-    return False
+    others = [e.fields(side.other, other) for other in e.alive(side.other, entity)]
+    others += [
+        o.fields
+        for (at, of, _), o in e.seen.items()
+        if (at, of) == (side.other, entity) and o.absent_since and o.presence is Presence.PRESENT
+    ]
+    ours = _signs(e.fields(side, row))
+    return any(ours & _signs(fields) for fields in others)
+
+
+def _signs(fields: Fields) -> set[str]:
+    names = ("name", "website", "email", "phone", "tax_id", "sku")
+    return {str(fields[f]).casefold() for f in names if fields.get(f) is not None}
 
 
 def linked_rightly(e: Evidence) -> Iterator[str]:
