@@ -13,11 +13,14 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
+from interlock.connectors.base import Receipt, WriteRequest
 from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin
+from interlock.connectors.memory.connector import MemoryConnector
 from interlock.project.load import Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.session import connect, open_store
@@ -44,13 +47,18 @@ def main(root: Path, store: str, seed: int, kills: int) -> None:
         with closing(MemorySystem("crm", path=root / "crm.db")) as crm:
             _work(crm, number)
         victim = os.fork()
+        # on a busy machine no kill from outside may fall between a call and its answer
+        call = moments.randrange(1, 4) if number % 5 == 4 else None
         if victim == 0:
+            if call is not None:
+                _die_in_call(call)
             _sync_for_ever(project)
-        if number % 2:
-            time.sleep(moments.uniform(0.01, 0.5))
-        else:
-            _await_growth(root / "erp.db-wal", moments.randrange(1, 5))
-        os.kill(victim, signal.SIGKILL)
+        if call is None:
+            if number % 2:
+                time.sleep(moments.uniform(0.01, 0.5))
+            else:
+                _await_growth(root / "erp.db-wal", moments.randrange(1, 5))
+            os.kill(victim, signal.SIGKILL)
         os.waitpid(victim, 0)
         caught += _in_the_act(project)
     reports = []
@@ -108,6 +116,23 @@ def _await_growth(file: Path, times: int) -> None:
         if now != size and size is not None:
             times -= 1
         size = now
+
+
+def _die_in_call(number: int) -> None:
+    """Let this process die in its so many'th write: the system has done it, nobody knows."""
+    write, calls = MemoryConnector.write, 0
+
+    async def _write(
+        self: MemoryConnector, entity: str, writes: Sequence[WriteRequest]
+    ) -> Sequence[Receipt]:
+        nonlocal calls
+        calls += 1
+        receipts = await write(self, entity, writes)
+        if calls == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return receipts
+
+    MemoryConnector.write = _write  # type: ignore[method-assign]
 
 
 def _in_the_act(project: Project) -> int:

@@ -260,7 +260,7 @@ class TestAnswersThatNeverCome:
         await company.sync()
         in_one_run = sum(c.operation == "write" for c in company.erp_faults.seen)
         assert in_one_run <= 2
-        for _ in range(12):
+        for _ in range(25):
             company.advance(hours=1)
             await company.sync()
         assert sum(c.operation == "write" for c in company.erp_faults.seen) == 8

@@ -10,9 +10,11 @@ import pytest
 
 from interlock.connectors.base import ConnectorContext
 from interlock.connectors.memory import MemorySystem, register
+from interlock.connectors.memory.api import MemoryApi
 from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.connector import MemoryConnector
-from interlock.store import outbox
+from interlock.governance.rules import Side
+from interlock.store import observations, outbox
 
 from .conftest import Founding
 
@@ -77,6 +79,22 @@ class TestAFlaggedValueThatComesBack:
 
 
 class TestReadsThatLag:
+    async def test_what_the_feed_shows_at_its_start_is_kept(
+        self, found: Founding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        company = found(crm_settings={"page_size": 2, "commit_delay": 10.0})
+        listed = MemoryApi.listed
+
+        def _behind(api: MemoryApi, *args: Any, **kw: Any) -> Any:
+            rows = listed(api, *args, **kw)
+            return [] if api.system is company.crm and args[0] == "customer" else rows
+
+        monkeypatch.setattr(MemoryApi, "listed", _behind)
+        made = [company.crm.add("customer", {"Name": f"Firm {n}"}) for n in range(3)]
+        await company.plan()
+        seen = company.ask(lambda tx: observations.load(tx, Side.CRM, "customer", made))
+        assert sorted(seen) == sorted(made)
+
     """A sweep may not show yet what changed just before it; the feed behind it must."""
 
     def test_the_feed_starts_before_the_read_lag(self) -> None:
@@ -97,3 +115,22 @@ class TestReadsThatLag:
         clock["now"] = now + timedelta(seconds=60)
         page = asyncio.run(connector.changes("customer", start.cursor))
         assert made in {r.id for r in (*start.records, *page.records)}
+
+    async def test_a_round_that_ends_with_an_empty_page_is_over(
+        self, found: Founding, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        company = found(crm_settings={"page_size": 2, "commit_delay": 10.0})
+        made = [company.crm.add("customer", {"Name": f"Firm {n}"}) for n in range(2)]
+        await company.go()
+        await company.rest()
+        company.advance(seconds=60)
+        commit = company.crm.begin_late("customer", {"Phone": "late"}, made[0])
+        for record_id in made:
+            company.crm.edit("customer", record_id, {"Phone": "early"})
+        await company.sync()
+        company.advance(seconds=5)
+        commit()
+        company.advance(seconds=60)
+        await company.rest()
+        seen = company.ask(lambda tx: observations.load(tx, Side.CRM, "customer", made[:1]))
+        assert seen[made[0]].fields["phone"] == "late"

@@ -148,7 +148,7 @@ class TestUpdates:
         company.erp_faults.arm(act, operation="write", entity="customer")
         pair.edit_crm(Phone="2")
         await company.sync()
-        # what no version check holds back may still arrive until the settle time
+        # it may still arrive until the settle time
         company.advance(minutes=2)
         await company.rest()
         assert pair.erp["tel"] == "2"
@@ -167,10 +167,25 @@ class TestUpdates:
 
         company.erp_faults.arm(edit_then_read, operation="fetched", entity="customer")
         await company.sync()
+        company.advance(minutes=2)
         await company.rest()
         # both were edited as far as the engine can know: the rule for conflicts decides
         assert pair.crm["Phone"] == pair.erp["tel"] == "2"
         assert [e.old for e in company.events("overruled")] == ["3"]
+
+    async def test_what_arrived_unanswered_is_nobodys_edit(self, found: Founding) -> None:
+        company = found()
+        pair = await link(company)
+        company.erp_faults.arm(lose_answer, operation="write", entity="customer")
+        pair.edit_crm(Phone="2")
+        await company.sync()
+        company.own("customer", {"phone": "{owner: shared, conflict: erp, first_link: erp}"})
+        # the source moves on before anybody knows that "2" is there
+        pair.edit_crm(Phone="3")
+        company.advance(minutes=2)
+        await company.rest()
+        assert pair.crm["Phone"] == pair.erp["tel"] == "3"
+        assert not company.events("overruled")
 
 
 class TestPauses:

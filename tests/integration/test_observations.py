@@ -112,6 +112,12 @@ class TestNewerOnly:
         save(store, customer(name="a"), at=9)
         assert save(store, customer(name="ours"), at=1, own_write=True).changed == ("1",)
 
+    def test_of_two_writes_answered_without_values_the_later_counts(self, store: Store) -> None:
+        save(store, customer(name="theirs"))
+        for at, name in ((1, "first"), (2, "second")):
+            save(store, customer(name=name), at=at, own_write=True, assumed=("1",))
+        assert seen(store).fields == {"name": "second"}
+
     def test_a_double_changes_nothing(self, store: Store) -> None:
         save(store, customer(name="a"))
         link_id = link(store)

@@ -7,10 +7,6 @@ lose an answer after Tryton committed, and hand a request on only after Interloc
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +19,7 @@ from interlock.connectors.memory import MemorySystem, crm_plugin
 from interlock.connectors.tryton import plugin as tryton_plugin
 from interlock.project.scaffold import Answers, scaffold
 from interlock.testing.proxy import Fault, FaultKind, FaultProxy, proxy_thread
+from tests.real.killing import finish, run_and_kill, run_interlock
 from tests.real.systems.tryton import TrytonServer, start_tryton
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("kills")]
@@ -49,8 +46,8 @@ def test_kills_during_delivery(tryton: TrytonServer, tmp_path: Path) -> None:
     accounts, deals = _seed(crm)
     with proxy_thread(tryton.url) as proxy:
         project = _project(tmp_path / "project", tmp_path / "crm.db", proxy.url, tryton)
-        assert _interlock(project, "plan").returncode == 0
-        assert _interlock(project, "approve").returncode == 0
+        assert run_interlock(project, "plan").returncode == 0
+        assert run_interlock(project, "approve").returncode == 0
         hits: Counter[str] = Counter()
         for attempt in range(KILLS * 4):
             if sum(hits.values()) >= KILLS:
@@ -60,11 +57,10 @@ def test_kills_during_delivery(tryton: TrytonServer, tmp_path: Path) -> None:
             if fault is not None:
                 proxy.add(fault)
             _edit_some(crm, accounts, luck)
-            hit = _run_and_kill(project, proxy, luck, "answer lost" if fault else "plain")
-            if hit:
-                hits[hit] += 1
+            if run_and_kill(project, lambda: _writes(proxy), luck):
+                hits["answer lost" if fault else "plain"] += 1
         proxy.clear()
-        _finish(project)
+        finish(project)
     print(f"kills that hit a delivery: {sum(hits.values())} {dict(hits)}")
     assert sum(hits.values()) >= KILLS
     _verify(tryton, crm, accounts, deals)
@@ -156,16 +152,6 @@ def _project(root: Path, crm_file: Path, erp_url: str, tryton: TrytonServer) -> 
     return root
 
 
-def _interlock(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "interlock", *words, "--project", str(project)],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-
-
 def _fault(attempt: int) -> Fault | None:
     """Every third run loses an answer after the commit, every fifth commits seconds late."""
     if attempt % 5 == 4:
@@ -184,41 +170,8 @@ def _edit_some(crm: MemorySystem, accounts: list[str], luck: random.Random) -> N
         crm.edit("customer", account, {"Phone": f"+1 555 {luck.randrange(10**6, 10**7)}"})
 
 
-def _run_and_kill(project: Path, proxy: FaultProxy, luck: random.Random, kind: str) -> str:
-    """Start a sync and kill it a random moment after one of its writes went out."""
-    before = _writes(proxy)
-    wanted = before + luck.choice((1, 1, 2, 3))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "interlock", "sync", "--once", "--project", str(project)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while process.poll() is None and _writes(proxy) < wanted and time.monotonic() < deadline:
-        time.sleep(0.005)
-    time.sleep(luck.random() * 0.3)
-    alive = process.poll() is None
-    if alive:
-        process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
-    return kind if alive and _writes(proxy) >= wanted else ""
-
-
 def _writes(proxy: FaultProxy) -> int:
     return sum(any(word in seen.body for word in WRITES) for seen in list(proxy.seen))
-
-
-def _finish(project: Path) -> None:
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline:
-        result = _interlock(project, "sync", "--once", "--json")
-        if result.returncode == 0 and '"in_doubt":0' in result.stdout.replace(" ", ""):
-            again = _interlock(project, "sync", "--once", "--json")
-            assert again.returncode == 0, again.stderr
-            if '"created":0,"updated":0' in again.stdout.replace(" ", "").replace("\n", ""):
-                return
-    raise AssertionError(f"did not come to rest: {result.stdout} {result.stderr}")
 
 
 def _verify(tryton: TrytonServer, crm: MemorySystem, accounts: list[str], deals: list[str]) -> None:

@@ -500,12 +500,16 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "absent_before_settle_time": (82, "created_once"),
     "resend_whole_batch": (0, "created_once"),
     "no_version_sent": (85, "nothing_lost"),
+    "lease_ignored": (456, "created_at_all"),
     "sending_never_recovered": (17, "created_at_all"),
     "header_is_enough": (0, "ordered_once"),
     "dead_letters_kept_silent": (32, "outbox_at_rest"),
     "replaced_without_history": (1, "nothing_lost"),
     "silent_drop_believed": (42, "edits_survive"),
     "cursor_too_early": (9, "observed"),
+    "no_overlap": (147, "observed"),
+    "dropped_never_read_again": (434, "observed"),
+    "gone_at_first_sight": (38, "absent_is_not_gone"),
     "secret_mapped": (0, "observed"),
     "unknown_is_blank": (9, "no_invented_blanks"),
     "merged_without_base": (6, "edits_survive"),
@@ -518,6 +522,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "open_fields_forgotten": (0, "converged"),
     "revision_lost": (0, "converged"),
     "weak_signs_link": (0, "linked_rightly"),
+    "default_taken_for_agreed": (1, "converged"),
     "go_live_ignored": (15, "ordered_once"),
     "torn_deals_ordered": (40, "ordered_once"),
     "cancelled_ordered_again": (3, "created_once"),
@@ -527,10 +532,9 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "map_change_asks_nobody": (144, "map_change_waits"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
-``older_replaces_newer`` is caught in ``test_stale_reads``, as what replaced a newer look is itself
-replaced at the next one, and seldom anybody acts on it in between.  ``ignore_blast_limit`` is caught by
-``tests/integration/test_limits.py``.  Not caught in the histories
-looked through so far: ``default_taken_for_agreed``, ``dropped_never_read_again``, ``gone_at_first_sight``, ``lease_ignored``, ``no_overlap``.
+``older_replaces_newer`` has a history of its own in ``test_stale_reads``: what replaced a newer look
+is itself replaced at the next one, and seldom anybody acts on it in between.  ``ignore_blast_limit`` is
+caught by ``tests/integration/test_limits.py``.
 """
 
 

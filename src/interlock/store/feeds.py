@@ -30,7 +30,8 @@ _ALL_META = fixed(select(meta))
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """Reading one entity of one side.
 
-    ``cursor``: where the modified-since feed goes on.  ``sweep_cursor``: the next page of a sweep
+    ``cursor``: where the modified-since feed goes on; ``midway``: in the middle of a round, which
+    shows nothing that comes late before that point.  ``sweep_cursor``: the next page of a sweep
     under way.  ``complete_at``: when a full sweep last ended.  ``shortfall``: how many known
     records the last sweep did not show, when that was too many to believe.
     """
@@ -38,6 +39,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     side: Side
     entity: str
     cursor: str | None = None
+    midway: bool = False
     sweep_cursor: str | None = None
     sweep_no: int = 0
     sweep_started: datetime | None = None
@@ -65,6 +67,7 @@ def _feed(row: Any) -> Feed:
         side=Side(row.side),
         entity=row.entity,
         cursor=row.cursor,
+        midway=row.midway,
         sweep_cursor=row.sweep_cursor,
         sweep_no=row.sweep_no,
         sweep_started=row.sweep_started,

@@ -209,7 +209,8 @@ def save_page(
                 }
             )
             continue
-        unchanged = values["hash"] == old.hash and old.absent_since is None
+        # of two writes answered without values the later one counts
+        unchanged = values["hash"] == old.hash != _ASSUMED and old.absent_since is None
         if unchanged and old.version == item.version and old.problems == values["problems"]:
             same.append(item.id)
         elif not (own_write or _is_newer(old, item, read_from, read_lag, comparable_versions)):

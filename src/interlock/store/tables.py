@@ -367,6 +367,7 @@ feed = Table(
     Column("side", String(3), primary_key=True),
     Column("entity", String(32), primary_key=True),
     Column("cursor", Text),
+    Column("midway", Boolean, nullable=False),
     Column("sweep_cursor", Text),
     Column("sweep_no", Integer, nullable=False, server_default="0"),
     Column("sweep_started", Instant),

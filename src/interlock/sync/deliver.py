@@ -405,10 +405,8 @@ class _Batch(Recovery):
             for w in writes
             if w.kind is WriteKind.UPDATE
             and w.record_id
-            and (
-                by_id.get(w.id) is None
-                or by_id[w.id].outcome in (Outcome.UNKNOWN, Outcome.CONFLICT)
-            )
+            and w.id in by_id
+            and by_id[w.id].outcome is Outcome.CONFLICT
         ]
         if again:
             await fetch_now(self.pair, self.side, self.entity, again, self.run)

@@ -100,15 +100,33 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
 async def _follow(
     pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
 ) -> None:
-    cursor = feed.cursor
+    while True:
+        read_from, midway = pair.clock(), feed.midway
+        page = await connection.connector.changes(feed.entity, feed.cursor)
+        feed = msgspec.structs.replace(feed, cursor=page.cursor, midway=page.more)
+        await _store_page(pair, caps, feed, page.records, read_from, 0, run)
+        if midway and not page.records:
+            # the cursor saved is that of a round that is over now
+            await pair.store.call(feeds.put, feed)
+        if not page.more:
+            return
+
+
+async def _start_of_feed(
+    pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
+) -> str:
+    """Give a cursor that starts now; what the feed already shows is kept.
+
+    A sweep that lags may not show it yet.  The cursor is not saved before the sweep has begun.
+    """
+    cursor = None
     while True:
         read_from = pair.clock()
         page = await connection.connector.changes(feed.entity, cursor)
         cursor = page.cursor
-        feed = msgspec.structs.replace(feed, cursor=cursor)
         await _store_page(pair, caps, feed, page.records, read_from, 0, run)
         if not page.more:
-            return
+            return cursor
 
 
 async def _sweep(
@@ -118,10 +136,10 @@ async def _sweep(
     entity = feed.entity
     if feed.sweep_cursor is None:
         if caps.changes and feed.cursor is None:
-            # the feed's start is taken before the sweep, so that no change falls between the two;
-            # a later sweep leaves it where it is, for what the sweep may still see as it was
-            page = await connection.connector.changes(entity, None)
-            feed = msgspec.structs.replace(feed, cursor=page.cursor)
+            # taken before the sweep, so that no change falls between the two; a later sweep leaves
+            # it where it is, for what the sweep may still see as it was
+            cursor = await _start_of_feed(pair, connection, caps, feed, run)
+            feed = msgspec.structs.replace(feed, cursor=cursor)
         feed = msgspec.structs.replace(
             feed,
             sweep_no=feed.sweep_no + 1,

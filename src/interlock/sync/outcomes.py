@@ -307,13 +307,14 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
             outbox.release(tx, w, state=WriteState.READY, due_at=until)
         case Outcome.UNKNOWN if w.kind is WriteKind.CREATE:
             _doubt(tx, w, s.at)
-        case Outcome.UNKNOWN if not s.caps.version_check and s.at < _settled_at(s, w):
-            # it may still arrive, unchecked, and undo whatever is written meanwhile
+        case Outcome.UNKNOWN if s.at < _settled_at(s, w):
+            # it may still arrive, and would then look like an edit by somebody there
             _doubt(tx, w, _settled_at(s, w))
         case Outcome.UNKNOWN:
             # observe and merge again: the write is decided anew from what is there; what it may
             # have replaced is noted now, since a merge that finds it done would not tell
             history.add(tx, _events(s, w, receipt, w.record_id, sent=True))
+            _note_arrived(tx, s, w)
             if w.attempts >= patience.max_attempts:
                 bury(tx, s, w, unanswered(w))
             else:
@@ -322,6 +323,30 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
             links.raise_revision(tx, [w.link_id])
         case _:
             _retry(tx, s, w, receipt)
+
+
+def _note_arrived(tx: Tx, s: Settlement, w: OutboxWrite) -> None:
+    """Take what is shown as it was sent for agreed on: it is our value, nobody's edit there."""
+    bundle = links.bundles(tx, [w.link_id]).get(w.link_id)
+    if bundle is None or len(bundle.members) < len(Side):
+        return
+    seen = bundle.seen.get(s.side)
+    if seen is None or w.sent_at is None or seen.instant <= w.sent_at:
+        return
+    facts = s.caps.fields
+    arrived = {
+        f: seen.known[f]
+        for f, v in w.fields.items()
+        if f in seen.known and agree(seen.known[f], v, facts.get(f, ANYTHING))
+    }
+    agreed = {s.side: arrived, s.side.other: {f: v for f, v in w.bases.items() if f in arrived}}
+    links.save_bases(
+        tx,
+        [
+            (w.link_id, msgspec.structs.replace(m, base={**m.base, **agreed[side]}))
+            for side, m in bundle.members.items()
+        ],
+    )
 
 
 def _doubt(tx: Tx, w: OutboxWrite, due_at: datetime) -> None:

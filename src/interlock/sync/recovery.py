@@ -21,6 +21,7 @@ from interlock.model import WriteKind
 from interlock.store import outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
+from interlock.sync.observe import fetch_now
 from interlock.sync.outcomes import Settlement, bury, unanswered
 from interlock.sync.pair import Connection, Pair
 from interlock.sync.progress import Run
@@ -52,6 +53,8 @@ class Recovery(ABC):
         updates = [w for w in writes if w.kind is WriteKind.UPDATE]
         if updates:
             # an update with unknown outcome is never uncertain: observe and merge again
+            ids = [w.record_id for w in updates if w.record_id is not None]
+            await fetch_now(self.pair, self.side, self.entity, ids, self.run)
             await self._settle(
                 [Receipt(write_id=w.id, outcome=Outcome.UNKNOWN) for w in updates], updates
             )

@@ -240,11 +240,26 @@ def converged(e: Evidence) -> Iterator[str]:
             name = rule.field
             crm, erp = shown[Side.CRM].get(name), shown[Side.ERP].get(name)
             e.made += 1
-            if e.same(bundle, name, crm, erp) or e.waits(bundle, name):
+            if e.same(bundle, name, crm, erp):
+                continue
+            if _never_flagged(e, bundle, name):
+                yield f"link {bundle.link.id} {name}: crm {crm!r}, erp {erp!r} from the start"
+            if e.waits(bundle, name):
                 continue
             if isinstance(crm, Ref) and (Side.CRM, crm.entity, crm.id) not in e.partner:
                 continue
             yield f"link {bundle.link.id} {name}: crm {crm!r}, erp {erp!r}, and nobody is told"
+
+
+def _never_flagged(e: Evidence, bundle: Bundle, name: str) -> bool:
+    """Say whether a field is held to be different at rest although nobody ever edited it."""
+    kind, _ = e.open.get(bundle.link.id, {}).get(name, ("", ""))
+    edited = (
+        c.bent or (c.before is not None and not c.by_program)
+        for m in bundle.members.values()
+        for c, _, _ in e.edits((m.side, m.entity, m.id), name)
+    )
+    return kind == "different" and not any(edited)
 
 
 def edits_survive(e: Evidence) -> Iterator[str]:
@@ -489,6 +504,8 @@ def created_once(e: Evidence) -> Iterator[str]:
             e.made += 1
             if not reference:
                 yield f"{change.side} {change.entity} {change.id} was created without our key"
+            if _gone_unseen(e, change):
+                continue
             sources[change.side, change.entity, str(reference)].append(change.id)
             other = change.after.cells.get("crm_id" if change.side is Side.ERP else "ErpId__c")
             if other:
@@ -496,6 +513,19 @@ def created_once(e: Evidence) -> Iterator[str]:
     for (side, entity, source), ids in sources.items():
         if len(ids) > 1:
             yield f"{source}: {', '.join(ids)} were all created as {side} {entity}"
+
+
+def _gone_unseen(e: Evidence, created: Change) -> bool:
+    """Say whether a person deleted a record before the engine learnt that it was there.
+
+    After a call without an answer this cannot be told from a record that was never made.
+    """
+    key = (created.side, created.entity, created.id)
+    deleted = next((c for c in e.by_record[key] if c.after.state is State.DELETED), None)
+    if deleted is None:
+        return False
+    seen = e.seen.get(key)
+    return seen is None or seen.first_seen >= deleted.at
 
 
 def keys_rebuildable(e: Evidence) -> Iterator[str]:
@@ -557,23 +587,24 @@ def created_at_all(e: Evidence) -> Iterator[str]:
 
 
 def _may_be_known(e: Evidence, key: Key, row: Row) -> bool:
-    """Say whether another record on either side has a value of this one's."""
+    """Say whether another record on either side has a value of this one's.
+
+    One that is missed, but not proven to be gone, still counts.
+    """
     side, entity, _ = key
-    mine = {
-        str(v)
-        for f, v in e.fields(side, row).items()
-        if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")
-    }
-    ours = {m.casefold() for m in mine}
-    for other in e.alive(side.other, entity):
-        theirs = {
-            str(v).casefold()
-            for f, v in e.fields(side.other, other).items()
-            if v is not None and f in ("name", "website", "email", "phone", "tax_id", "sku")
-        }
-        if ours & theirs:
-            return True
-    return False
+    others = [e.fields(side.other, other) for other in e.alive(side.other, entity)]
+    others += [
+        o.fields
+        for (at, of, _), o in e.seen.items()
+        if (at, of) == (side.other, entity) and o.absent_since and o.presence is Presence.PRESENT
+    ]
+    ours = _signs(e.fields(side, row))
+    return any(ours & _signs(fields) for fields in others)
+
+
+def _signs(fields: Fields) -> set[str]:
+    names = ("name", "website", "email", "phone", "tax_id", "sku")
+    return {str(fields[f]).casefold() for f in names if fields.get(f) is not None}
 
 
 def linked_rightly(e: Evidence) -> Iterator[str]:
@@ -598,8 +629,8 @@ def ordered_once(e: Evidence) -> Iterator[str]:
             made[str(change.after.cells.get("crm_id"))].append(change)
     for deal_id, orders in made.items():
         e.made += 1
-        if len(orders) > 1:
-            yield f"deal {deal_id} has {len(orders)} orders"
+        if (number := sum(not _gone_unseen(e, c) for c in orders)) > 1:
+            yield f"deal {deal_id} has {number} orders"
         moments = [
             c
             for c in e.by_record.get((Side.CRM, "deal", deal_id), ())

@@ -142,6 +142,8 @@ class People:
 
     def edit(self, side: Side, entity: str, record_id: str, fields: Fields) -> None:
         """Change fields of a record."""
+        if not fields:
+            return
         raw = MAPS[side][entity].encode(fields)
         self.systems[side].edit(entity, record_id, raw)
         self.last_edit = (side, entity, record_id, next(iter(fields)))

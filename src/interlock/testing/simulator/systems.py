@@ -150,6 +150,8 @@ class Mischief(Faults):
         self.struck: Counter[str] = Counter()
         self.lag_next = 0
         self.on = True
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What people finish while calls take their time."""
         self.concealed: dict[tuple[str, str], datetime] = {}
         self.last_read: dict[tuple[str, str], datetime] = {}
         self._lags: dict[tuple[str, str], _Lag] = {}
@@ -241,6 +243,7 @@ class Mischief(Faults):
         clock = self.system.true_clock
         clock.advance(self._rng.choice((0.001, 0.02, 0.3)))
         self.finish_due()
+        self.meanwhile()
 
         def by_program() -> T:
             if call.operation == "write":

@@ -191,6 +191,8 @@ class World:
         self.journal = Journal()
         self.systems = {side: self._system(side) for side in Side}
         self.people = People(self.systems, self.clock, self.journal)
+        for system in self.systems.values():
+            system.mischief.meanwhile = self.people.finish_due
         self.store = fresh_store()
         self.project = self._project()
         self._ids = Random(history.seed ^ 0x1D5)

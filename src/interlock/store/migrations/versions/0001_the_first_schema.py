@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("side", sa.String(length=3), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
         sa.Column("cursor", sa.Text(), nullable=True),
+        sa.Column("midway", sa.Boolean(), nullable=False),
         sa.Column("sweep_cursor", sa.Text(), nullable=True),
         sa.Column("sweep_no", sa.Integer(), server_default="0", nullable=False),
         sa.Column("sweep_started", Instant(), nullable=True),
