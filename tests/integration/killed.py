@@ -96,7 +96,7 @@ def make_project(root: Path, store: str) -> Project:
 def _work(crm: MemorySystem, number: int) -> None:
     """What people do between two crashes: new customers, a won deal each, a changed phone."""
     for n in range(8):
-        name = f"Customer {number}-{n}"
+        name = f"Customer {number * 8 + n}"
         account = crm.add("customer", {"Name": name, "Phone": "1"})
         crm.add("deal", {
             "Name": name, "AccountId": account, "StageName": "Closed Won",

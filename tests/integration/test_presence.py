@@ -136,15 +136,31 @@ async def test_an_archived_record_is_left_alone(company: Company) -> None:
     assert company.open_fields() == {}
 
 
-async def test_a_merged_record_is_shown(company: Company) -> None:
+async def test_a_record_merged_into_one_that_has_a_partner_is_shown(company: Company) -> None:
     pair = await link(company)
-    winner = company.erp.add("customer", {"name": "Winner"})
+    other = company.crm.add("customer", {"Name": "Kestrel Pumps", "VatNumber": "DE129273398"})
+    winner = company.erp.add("customer", {"name": "Kestrel Pumps", "vat_no": "DE129273398"})
+    await company.go()
+    assert company.linked("customer")[other] == winner
     company.erp.merge("customer", pair.erp_id, winner)
     before = dict(company.erp.all("customer"))
     pair.edit_crm(Phone="2")
     await company.rest()
     assert company.erp.all("customer") == before
     assert company.open_fields() == {"(erp)": "merged"}
+
+
+async def test_the_survivor_of_a_merge_takes_the_link_over_and_waits_for_a_plan(
+    company: Company,
+) -> None:
+    pair = await link(company)
+    winner = company.erp.add("customer", {"name": "Winner", "tel": "7"})
+    company.erp.merge("customer", pair.erp_id, winner)
+    pair.edit_crm(Phone="2")
+    await company.rest()
+    assert company.linked("customer") == {pair.crm_id: winner}
+    assert company.erp.all("customer")[winner]["tel"] == "7", "nothing was agreed with this one"
+    assert company.open_fields() == {}
 
 
 async def test_a_deleted_source_withdraws_its_create(company: Company) -> None:

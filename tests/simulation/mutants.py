@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+import numpy as np
 from sqlalchemy import select, update
 
 from interlock.connectors.base import Found, Outcome, Receipt
@@ -25,13 +26,14 @@ from interlock.governance import merge as merging
 from interlock.governance.rules import EntityRules, Ownership, Side
 from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
+from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
 from interlock.processes import quote_to_order
 from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
-from interlock.sync import decision, deliver, linking, mapchange, outcomes
+from interlock.sync import customers, decision, deliver, linking, mapchange, outcomes
 from interlock.sync import limits as limiting
 from interlock.sync.decision import Intent
 from interlock.testing.simulator.run import simulate
@@ -352,14 +354,20 @@ def revision_lost(patch: Patch) -> None:
 
 
 def weak_signs_link(patch: Patch) -> None:
-    """Link what has anything in common."""
-    signs = linking.customer_signs
+    """Link what may be one, with one kind of evidence."""
+    propose = customers.propose
 
-    def _signs(fields: Any) -> Any:
-        found = signs(fields)
-        return msgspec.structs.replace(found, strong=found.strong + found.weak)
+    def _propose(left: Any, right: Any, weights: Any, **kw: Any) -> Any:
+        bold = msgspec.structs.replace(weights, link_at=weights.review_at)
+        return propose(left, right, bold, **kw)
 
-    patch(linking, "customer_signs", _signs)
+    patch(customers, "propose", _propose)
+    patch(assign, "certain", lambda levels: np.ones(len(levels), dtype=np.bool_))
+
+
+def changes_not_matched(patch: Patch) -> None:
+    """Never look at a record again once it was matched."""
+    patch(customers, "_match_changed", lambda tx, pair, flagged, run: None)
 
 
 def default_taken_for_agreed(patch: Patch) -> None:
@@ -483,6 +491,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         open_fields_forgotten,
         revision_lost,
         weak_signs_link,
+        changes_not_matched,
         default_taken_for_agreed,
         go_live_ignored,
         torn_deals_ordered,
@@ -522,6 +531,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "open_fields_forgotten": (0, "converged"),
     "revision_lost": (0, "converged"),
     "weak_signs_link": (0, "linked_rightly"),
+    "changes_not_matched": (0, "created_at_all"),
     "default_taken_for_agreed": (1, "converged"),
     "go_live_ignored": (15, "ordered_once"),
     "torn_deals_ordered": (40, "ordered_once"),

@@ -18,7 +18,7 @@ __all__ = ["Matched", "match_lists", "score_pairs", "telling"]
 
 _CHUNK = 200_000
 _RARE = 0.5
-"""Frequency up to which a domain is a company's own: five records of both lists have it."""
+"""Frequency up to which a domain or phone is a company's own: five records have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,15 @@ def _parts(pairs: Pairs) -> Iterator[Pairs]:
 
 
 def telling(left: Weighed, right: Weighed, pairs: Pairs) -> NDArray[np.bool_]:
-    """Tell which pairs share a tax id, or a web domain that hardly anybody else has."""
-    ours, theirs = left.table, right.table
-    tax, domain = ours.tax[pairs[0]], ours.domain[pairs[0]]
-    same_tax = (tax != 0) & (tax == theirs.tax[pairs[1]])
-    same_domain = (domain != 0) & (domain == theirs.domain[pairs[1]])
-    return np.asarray(same_tax | (same_domain & (left.domains[pairs[0]] <= _RARE)))
+    """Tell which pairs share a tax id, or a web domain or phone that hardly anybody else has."""
+
+    def same(column: str) -> NDArray[np.bool_]:
+        one = getattr(left.table, column)[pairs[0]]
+        return np.asarray((one != 0) & (one == getattr(right.table, column)[pairs[1]]))
+
+    rare_domain = left.domains[pairs[0]] <= _RARE
+    rare_phone = left.phones[pairs[0]] <= _RARE
+    return np.asarray(same("tax") | (same("domain") & rare_domain) | (same("phone") & rare_phone))
 
 
 def match_lists(
