@@ -34,7 +34,7 @@ def test_explain_tells_who_was_overruled_when_and_by_which_map(shop: Shop) -> No
     shop.do("sync", "--once")
     result = shop.do("explain", "customer", "001-0000001", "website")
     assert "overruled in erp https://wrong.example -> https://acme.example" in result.flat
-    assert "put back: CRM owns the field; the earlier value gave way (map " in result.flat
+    assert "put back: CRM owns the field; the earlier value gave way to crm's (map " in result.flat
     (field,) = shop.do("explain", "customer", number, "website", "--json").json["fields"]
     newest = field["history"][0]
     assert (newest["event"], newest["old"]) == ("overruled", "https://wrong.example")
