@@ -126,7 +126,7 @@ class _Journey:
 
     @property
     def held(self) -> bool:
-        return bool(self.world.store.run(epochs.held))
+        return self.world.store.run(epochs.hold_of) is not None
 
     def sync(self) -> None:
         """Sync once; what was lost must be noticed, and nothing written then."""
