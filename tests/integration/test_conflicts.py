@@ -327,6 +327,10 @@ async def test_who_owns_the_field_may_change_meanwhile(office: Office) -> None:
     office.resolve(conflict, "crm")
     office.company.own("customer", {"phone": "{owner: erp}"})
     await office.company.rest()
+    assert office.phones == ("2", "3"), "a changed map writes nothing before it is approved"
+    await office.company.plan()
+    office.company.approve()
+    await office.company.rest()
     assert office.phones == ("3", "3"), "the new owner's value, as the map now says"
     assert office.list() == []
 

@@ -34,8 +34,8 @@ def _copies(tx: Any, record_id: str) -> list[Any]:
     from interlock.governance.rules import Side
     from interlock.store import history
 
-    events = history.of_record(tx, Side.CRM, "customer", record_id)
-    return [e for e in events if e.event == "copy"]
+    events = history.everything(tx)
+    return [e for e in events if e.event == "copy" and e.record_id == record_id]
 
 
 async def test_a_copy_in_the_erp_loses_the_key(pair: Linked) -> None:

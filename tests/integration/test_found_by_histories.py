@@ -68,13 +68,13 @@ class TestAFlaggedValueThatComesBack:
         await company.rest()
         assert company.open_fields()["website"] == "flagged"
         company.own("customer", {"website": "{owner: crm}"})
-        company.erp.edit("customer", party, {"web": "https://three.example"})
-        await company.plan()
-        # before that was put back somebody returns to what had been flagged
-        company.erp.edit("customer", party, {"web": "https://two.example"})
+        await company.sync()
+        assert "website" not in company.open_fields(), "to be put back, once somebody approves"
+        company.own("customer", {"website": "{owner: crm, on_foreign_edit: flag}"})
         await company.rest()
         shown = company.crm.all("customer")[account]["Website"], company.erp.all("customer")
         assert shown[0] == "one.example"
+        assert shown[1][party]["web"] == "https://two.example"
         assert company.open_fields().get("website") == "different"
 
 

@@ -175,11 +175,11 @@ class TestUpdates:
 
     async def test_what_arrived_unanswered_is_nobodys_edit(self, found: Founding) -> None:
         company = found()
+        company.own("customer", {"phone": "{owner: shared, conflict: erp, first_link: erp}"})
         pair = await link(company)
         company.erp_faults.arm(lose_answer, operation="write", entity="customer")
         pair.edit_crm(Phone="2")
         await company.sync()
-        company.own("customer", {"phone": "{owner: shared, conflict: erp, first_link: erp}"})
         # the source moves on before anybody knows that "2" is there
         pair.edit_crm(Phone="3")
         company.advance(minutes=2)

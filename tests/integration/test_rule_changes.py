@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from interlock.store import maps
+from interlock.store import maps, sealing
 from interlock.store.tables import (
     case,
     dead_letter,
@@ -301,7 +302,8 @@ class TestNever:
         assert len(company.letters()) == 1
         company.crm.add("customer", {"Name": "Acme Two", "Email": f"3-{SECRET}"})
         await company.plan()
-        assert _holding(company, SECRET) >= {"record", "member", "outbox", "dead_letter", "history"}
+        assert _holding(company, SECRET) >= {"record", "member", "outbox", "dead_letter"}
+        assert _told(company, SECRET), "readable with the record's key"
         return company
 
     async def test_nothing_of_it_is_left_anywhere(self, barred: Company) -> None:
@@ -317,6 +319,10 @@ class TestNever:
         await company.plan()
 
         assert _holding(company, SECRET) == set()
+        assert not _told(company, SECRET)
+        verdict = company.ask(sealing.verify)
+        assert verdict.findings == []
+        assert verdict.erased > 0, "what was erased for the boundary is accounted for"
         company.erp_faults.clear()
         await company.go()
         await company.rest()
@@ -331,6 +337,11 @@ def _holding(company: Company, text: str) -> set[str]:
             if any(text.encode() in (v if isinstance(v, bytes) else str(v).encode()) for v in row):
                 found.add(table.name)
     return found
+
+
+def _told(company: Company, text: str) -> bool:
+    """Whether any event, read with its key, has a text."""
+    return any(text in str(msgspec.to_builtins(event)) for event in company.events())
 
 
 async def test_every_map_that_was_active_is_kept_with_its_text(pair: Linked) -> None:

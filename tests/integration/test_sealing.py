@@ -97,7 +97,7 @@ async def test_an_altered_row_with_a_fitting_digest_is_found(found_company: Comp
         where = rows.c.id == victim
         tx.conn.execute(update(rows).where(where).values(event="settled"))
         row = tx.conn.execute(select(rows).where(where)).one()
-        digest = history.digest_of(row._mapping, history.body_digest(row.body))
+        digest = history.digest_of(row._asdict(), history.body_digest(row.body))
         tx.conn.execute(update(rows).where(where).values(digest=digest))
 
     company.ask(_alter)

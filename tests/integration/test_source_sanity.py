@@ -106,7 +106,7 @@ async def test_a_field_that_can_no_longer_be_read_stops(many: Company, column: s
     report = await many.sync(full=True)
     assert written(many) == before
     assert stopped(many) == [("erp", "customer", "unknown", field, MANY)]
-    assert codes(report) == ["limit"]
+    assert "limit" in codes(report)
     assert "can no longer be read on 500 records" in status_stops(many)[0]
     account = next(iter(many.crm.all("customer")))
     many.crm.edit("customer", account, {source: "1.example", "Name": "Kestrel renamed"})

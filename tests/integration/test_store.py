@@ -14,7 +14,16 @@ from sqlalchemy.exc import IntegrityError
 
 from interlock.governance.rules import Side
 from interlock.model import Address, Money, Record, Ref, Schema, WriteKind
-from interlock.store import cases, dead_letters, feeds, history, links, observations, plans
+from interlock.store import (
+    cases,
+    dead_letters,
+    feeds,
+    history,
+    letter_batches,
+    links,
+    observations,
+    plans,
+)
 from interlock.store.cases import Case
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
@@ -288,7 +297,7 @@ class TestDeadLetters:
     def test_an_override_is_kept_with_author_and_reason(self, store: Store) -> None:
         store.run(dead_letters.put, self.letter())
         [first] = store.run(dead_letters.opened)
-        store.run(dead_letters.override, first, {"name": "b"}, by="jo", reason="typo")
+        store.run(letter_batches.override, [(first, {"name": "b"})], by="jo", reason="typo")
         [found] = store.run(dead_letters.overrides, [first.subject])[first.subject]
         assert found.fields == {"name": "b"}
         assert found.instead_of == {"name": "a"}
@@ -299,7 +308,7 @@ class TestDeadLetters:
     ) -> None:
         store.run(dead_letters.put, self.letter())
         [first] = store.run(dead_letters.opened)
-        store.run(dead_letters.override, first, {"name": "b"}, by="jo", reason="typo")
+        store.run(letter_batches.override, [(first, {"name": "b"})], by="jo", reason="typo")
         assert store.run(dead_letters.put, self.letter(message="still"))
         [second] = store.run(dead_letters.opened)
         assert second.id != first.id
@@ -311,7 +320,7 @@ class TestDeadLetters:
     def test_giving_one_up_holds_for_that_very_decision(self, store: Store) -> None:
         store.run(dead_letters.put, self.letter())
         [first] = store.run(dead_letters.opened)
-        store.run(dead_letters.discard, first.id, by="jo", reason="r" * 900, now=T0)
+        store.run(letter_batches.discard, [first.id], by="jo", reason="r" * 900, now=T0)
         assert store.run(dead_letters.discarded, first.subject, "d") is not None
         assert store.run(dead_letters.discarded, first.subject, "other") is None
         assert store.run(dead_letters.discarded, "nobody", "d") is None

@@ -464,7 +464,7 @@ async def _dies(company: Company, at: int) -> bool:
 def _dump(company: Company) -> dict[str, list[dict[str, Any]]]:
     def _read(tx: Tx) -> dict[str, list[dict[str, Any]]]:
         return {
-            t.name: [dict(r._mapping) for r in tx.conn.execute(t.select())]
+            t.name: [r._asdict() for r in tx.conn.execute(t.select())]
             for t in metadata.sorted_tables
         }
 

@@ -205,7 +205,11 @@ def thin(tx: Tx, before: datetime, now: datetime) -> Thinned:
             .where(
                 *_within(tx, part),
                 or_(
-                    history.c.event.in_(_UNIMPORTANT),
+                    # an opened one with a side is an edit that the report of overruled ones counts
+                    and_(
+                        history.c.event.in_(_UNIMPORTANT),
+                        or_(history.c.event != "opened", history.c.side.is_(None)),
+                    ),
                     and_(history.c.event == "written", history.c.field == CROSS_REFERENCE),
                 ),
             )
@@ -379,7 +383,7 @@ class _Batch:
         if row.body is None and not self.removals.cover(row):
             return "was erased, and nothing tells that its record was forgotten"
         body = row.body_digest if row.body is None else events.body_digest(row.body)
-        if events.digest_of(row._mapping, body) != row.digest:  # noqa: SLF001  a public name
+        if events.digest_of(row._asdict(), body) != row.digest:  # noqa: SLF001  a public name
             return "was altered"
         return ""
 

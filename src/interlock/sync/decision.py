@@ -261,8 +261,11 @@ def _note_silent(
     """Note fields that differ at rest: somebody went back to what had been flagged before."""
     decided = {o.field for o in decision.outcomes} | kept
     resting = {r.field for r in rules.merged()} - decided
+    shown = [_shown(pair, bundle, side) for side in Side]
     for field in sorted(_differing(pair, bundle, resting)):
-        crm, erp = (_shown(pair, bundle, side)[field] for side in Side)
+        if not all(field in fields for fields in shown):
+            continue  # what cannot be read is not known to differ
+        crm, erp = (fields[field] for fields in shown)
         if not isinstance(crm, Ref) and not respelled(crm, erp):
             opened[field] = ("different", "the sides differ, and neither has changed since")
 
