@@ -31,7 +31,6 @@ async def test_a_copy_in_the_crm_loses_the_key(pair: Linked) -> None:
 
 
 def _copies(tx: Any, record_id: str) -> list[Any]:
-    from interlock.governance.rules import Side
     from interlock.store import history
 
     events = history.everything(tx)

@@ -33,7 +33,7 @@ from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
-from interlock.sync import customers, decision, deliver, linking, mapchange, outcomes
+from interlock.sync import customers, decision, deliver, mapchange, outcomes
 from interlock.sync import limits as limiting
 from interlock.sync.decision import Intent
 from interlock.testing.simulator.run import simulate

@@ -383,7 +383,7 @@ class _Batch:
         if row.body is None and not self.removals.cover(row):
             return "was erased, and nothing tells that its record was forgotten"
         body = row.body_digest if row.body is None else events.body_digest(row.body)
-        if events.digest_of(row._asdict(), body) != row.digest:  # noqa: SLF001  a public name
+        if events.digest_of(row._asdict(), body) != row.digest:
             return "was altered"
         return ""
 
