@@ -29,7 +29,7 @@ from tests.real.crm import Crm
 from tests.real.erp import Erp
 from tests.real.killing import finish, run_and_kill, run_interlock
 from tests.real.systems.bottlecrm import BottleCrmServer
-from tests.real.systems.tryton import TrytonServer, start_tryton
+from tests.real.systems.tryton import TrytonServer
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("storm")]
 
@@ -116,14 +116,10 @@ class Companies:
 
 
 def test_nothing_is_doubled_or_lost_in_a_storm(
-    bottlecrm_server: BottleCrmServer, tmp_path: Path
+    own_bottlecrm: BottleCrmServer, own_tryton: TrytonServer, tmp_path: Path
 ) -> None:
-    tryton = start_tryton(tmp_path / "tryton")
-    try:
-        with proxy_thread(bottlecrm_server.base_url) as crm, proxy_thread(tryton.url) as erp:
-            _play(bottlecrm_server, tryton, crm, erp, tmp_path / "project")
-    finally:
-        tryton.stop()
+    with proxy_thread(own_bottlecrm.base_url) as crm, proxy_thread(own_tryton.url) as erp:
+        _play(own_bottlecrm, own_tryton, crm, erp, tmp_path / "project")
 
 
 def _play(

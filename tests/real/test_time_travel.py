@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,30 +17,10 @@ from interlock.sync.progress import Run
 from tests.real.crm import Crm
 from tests.real.erp import Erp
 from tests.real.main_job import Job, moved_rows
-from tests.real.skipping import skip
-from tests.real.systems.bottlecrm import BottleCrmServer, MissingPython, start_bottlecrm
-from tests.real.systems.tryton import TrytonServer, start_tryton
+from tests.real.systems.bottlecrm import BottleCrmServer
+from tests.real.systems.tryton import TrytonServer
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("time-travel")]
-
-
-@pytest.fixture
-def crm(tmp_path: Path) -> Iterator[BottleCrmServer]:
-    """A BottleCRM of this test's own: other tests fill the shared one."""
-    try:
-        server = start_bottlecrm(tmp_path / "bottlecrm")
-    except MissingPython as missing:
-        skip(str(missing))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def erp(tmp_path: Path) -> Iterator[TrytonServer]:
-    """A Tryton of this test's own."""
-    server = start_tryton(tmp_path / "tryton")
-    yield server
-    server.stop()
 
 
 @dataclass
@@ -105,9 +84,9 @@ class Later:
 
 
 async def test_a_day_is_lost_and_then_the_store(
-    crm: BottleCrmServer, erp: TrytonServer, tmp_path: Path
+    own_bottlecrm: BottleCrmServer, own_tryton: TrytonServer, tmp_path: Path
 ) -> None:
-    job = Job(tmp_path / "project", Crm(crm), Erp(erp))
+    job = Job(tmp_path / "project", Crm(own_bottlecrm), Erp(own_tryton))
     await job.set_up()
     later = Later(job)
     await later.plan()
