@@ -150,6 +150,14 @@ class TestABackup:
         await year.company.rest()
         assert year.shown() == before, "both agreed, so nothing was to be written"
 
+    async def test_its_history_says_that_it_went_back(self, year: Year) -> None:
+        await year.business()
+        year.restore()
+        report = await year.company.sync()
+        assert "history" not in {p.code for p in report.problems}
+        (accepted,) = year.company.events("accepted")
+        assert "tester restored the backup" in accepted.why
+
     async def test_released_it_goes_on_as_ever(self, year: Year) -> None:
         await year.business()
         year.restore()

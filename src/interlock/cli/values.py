@@ -22,7 +22,7 @@ def show_value(value: Any, links: Mapping[int, str] | None = None, *, full: bool
 _ORIGINS: Final = {
     "match": "matched by", "alone": "created from the other side", "process": "made from a",
     "manual": "linked by a person", "rebuilt": "found again after the store went back:",
-    "reference": "found by Interlock's key",
+    "merge": "taken over in a merge from", "reference": "found by Interlock's key",
 }  # fmt: skip
 
 

@@ -126,7 +126,7 @@ def accept_head(project: Project, store: Store, *, by: str, now: datetime) -> He
             at=now,
             event="accepted",
             entity="",
-            why=f"by {by}: the history goes on from here",
+            why=f"{by}: the history goes on from here",
             old=None if published is None else msgspec.to_builtins(published),
         )
         history.add(tx, [event])

@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 
 from interlock.errors import ConfigurationError
 from interlock.project.load import Project
+from interlock.service.audit import accept_head
 from interlock.service.plan import Plan, make_plan
 from interlock.service.session import Session, mark_path, open_store
 from interlock.store import backup, epochs, links
@@ -104,6 +105,12 @@ def restore(project: Project, file: Path, *, by: str, now: datetime) -> Restored
             replaced = str(aside)
         finally:
             with_store.close()
+    restored = open_store(project)
+    try:
+        # what was sealed after the backup is gone by intention: the history says so itself
+        accept_head(project, restored, by=why, now=now)
+    finally:
+        restored.close()
     return Restored(
         file=str(file),
         at=manifest.at,

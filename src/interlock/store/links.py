@@ -37,6 +37,7 @@ from interlock.store.tables import (
 
 __all__ = [
     "Bundle",
+    "FOLLOWED",
     "LinkInfo",
     "Member",
     "after",
@@ -576,11 +577,17 @@ def halves(tx: Tx, entity: str, ids: Mapping[Side, Iterable[str]]) -> dict[tuple
     return {of: link_id for link_id, of in found.items() if link_id not in whole}
 
 
+FOLLOWED = "merge"
+"""Origin of a link that a merge within a system left to the survivor."""
+
+
 def repoint(tx: Tx, link_id: int, side: Side, entity: str, old: str, new: str) -> None:
     """Put another record of a system in the place of a link's member.
 
-    The two never agreed on anything: both bases are emptied (rule 2).
+    The two never agreed on anything: both bases are emptied (rule 2), and as after matching
+    nothing is written to either before a plan is approved.
     """
+    tx.conn.execute(update(link).where(link.c.id == link_id).values(origin=FOLLOWED, evidence=old))
     tx.conn.execute(delete(outbox).where(outbox.c.link_id == link_id))
     tx.conn.execute(
         delete(member).where(member.c.link_id == link_id, member.c.side == side, member.c.id == old)

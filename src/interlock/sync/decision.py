@@ -27,7 +27,7 @@ from interlock.governance.rules import CROSS_REFERENCE, EntityRules, OnCreate, S
 from interlock.model import FieldFacts, Fields, Presence, Ref, WriteKind, agree
 from interlock.store.epochs import REBUILT
 from interlock.store.history import Event
-from interlock.store.links import Bundle, Member
+from interlock.store.links import FOLLOWED, Bundle, Member
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.store.undoing import UndoRequest
 from interlock.sync.breaker import Brakes
@@ -333,7 +333,7 @@ def _updates(
         # what goes to both sides is not agreed on before the other one has it, too
         agreed = [f for f in fields if f not in changes[side.other]]
         # a record paired by matching is touched for the first time only from an approved plan
-        needs = link.origin in ("match", "manual", REBUILT) and any(
+        needs = link.origin in ("match", "manual", FOLLOWED, REBUILT) and any(
             o.first_link or (f == CROSS_REFERENCE and o.expected is None)
             for f, o in outcomes.items()
         )

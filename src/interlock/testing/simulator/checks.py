@@ -115,6 +115,19 @@ class Evidence:
         return found
 
     @cached_property
+    def absorbed(self) -> Mapping[Key, list[Key]]:
+        """Record -> the records that were merged into it, one after the other."""
+        found: dict[Key, list[Key]] = defaultdict(list)
+        for (side, entity, loser), winner in self.world.people.merged.items():
+            last = winner
+            while True:
+                found[side, entity, last].append((side, entity, loser))
+                if (side, entity, last) not in self.world.people.merged:
+                    break
+                last = self.world.people.merged[side, entity, last]
+        return found
+
+    @cached_property
     def link_of(self) -> Mapping[Key, int]:
         """Record -> link."""
         return {
@@ -154,10 +167,11 @@ class Evidence:
         entity = bundle.link.entity
         return agree(
             crm, erp, self.facts(Side.CRM, entity, name), self.facts(Side.ERP, entity, name)
-        ) or (self._bent(bundle) and respelled(crm, erp))
+        ) or (self._bent(bundle, name) and respelled(crm, erp))
 
-    def _bent(self, bundle: Bundle) -> bool:
-        return any(
+    def _bent(self, bundle: Bundle, name: str) -> bool:
+        """Say whether the system, or a program that looks like it, may have spelt it its way."""
+        return any(r.capitals and r.name == name for r in self.world.rivals) or any(
             c.bent for m in bundle.members.values() for c in self.by_record[m.side, m.entity, m.id]
         )
 
@@ -398,6 +412,8 @@ def owners_are_obeyed(e: Evidence) -> Iterator[str]:
                 continue
             for change, before, after in e.edits(key, rule.field):
                 e.made += 1
+                if e.world.under_another_map(change, rule.field):
+                    continue
                 if change.by_program and before is not None and not change.bent:
                     yield (
                         f"{side} owns {entity}.{rule.field}, but the engine replaced "
@@ -422,7 +438,12 @@ def values_have_a_source(e: Evidence) -> Iterator[str]:
                     continue
                 e.made += 1
                 facts = (e.facts(side, entity, rule.field),)
-                stood = [v for c, _, v in e.edits(other, rule.field) if c.number < change.number]
+                stood = [
+                    v
+                    for k in (other, *e.absorbed.get(other, ()))
+                    for c, _, v in e.edits(k, rule.field)
+                    if c.number < change.number
+                ]
                 if not any(
                     agree(after, v, *facts) or respelled(after, v) for v in (*stood, *defaults)
                 ):
@@ -608,12 +629,16 @@ def _signs(fields: Fields) -> set[str]:
 
 
 def linked_rightly(e: Evidence) -> Iterator[str]:
-    """Rules 12 and 13: a link joins one thing in both systems, never a copy."""
+    """Rules 12 and 13: a link joins one thing in both systems, never a copy.
+
+    A record stands for what it was made for, and for all that was merged into it.
+    """
     identity = e.world.people.identity
     for bundle in e.links.values():
-        known = [identity.get((m.side, m.entity, m.id)) for m in bundle.members.values()]
+        keys = [(m.side, m.entity, m.id) for m in bundle.members.values()]
+        known = [{identity.get(k) for k in (key, *e.absorbed.get(key, ()))} for key in keys]
         e.made += 1
-        if len(known) == 2 and None not in known and known[0] != known[1]:
+        if len(known) == 2 and not any(None in k for k in known) and not known[0] & known[1]:
             ids = ", ".join(m.id for m in bundle.members.values())
             yield f"link {bundle.link.id} joins two different things: {ids}"
 

@@ -60,6 +60,8 @@ class People:
     rng: Random = field(default_factory=Random)
     counter: int = 0
     identity: dict[tuple[Side, str, str], int] = field(default_factory=dict)
+    merged: dict[tuple[Side, str, str], str] = field(default_factory=dict)
+    """A record that was merged away -> the one that was left."""
     """Which real thing each record made by a person stands for."""
     clones: set[tuple[Side, str, str]] = field(default_factory=set)
     late: list[tuple[Any, Callable[[], Any]]] = field(default_factory=list)
@@ -367,6 +369,7 @@ def merge(p: People) -> None:
         return
     system = p.systems[side]
     system.merge("customer", loser, winner)
+    p.merged[side, "customer", loser] = winner
     if p.rng.random() < 0.5:
         row = system.shelf("customer").row(loser)
         assert row is not None

@@ -15,6 +15,7 @@ from interlock.governance.rules import OnCreate, Ownership, OwnershipMap, Side
 from interlock.governance.versions import MapVersion
 from interlock.project.load import Project
 from interlock.testing.simulator.people import MAPS
+from interlock.testing.simulator.systems import Change
 from interlock.testing.simulator.world import World
 
 __all__ = ["change_and_back"]
@@ -26,6 +27,7 @@ _FIELDS = (
     ("customer", "payment_terms"),
     ("contact", "email"),
 )
+_KEYS = {Side.CRM: "ErpId__c", Side.ERP: "crm_id"}
 _SETTLED = 100.0
 """Seconds after which nothing sent before still takes effect."""
 
@@ -54,6 +56,7 @@ def change_and_back(world: World, rng: Random) -> None:
         world.pass_time(_SETTLED)
     for system in world.systems.values():
         system.mischief.on = True
+    world.remapped.append((range(before, len(world.journal.changes)), entity, field))
     world.map_writes += _written(world, before, entity, field)
 
 
@@ -87,17 +90,31 @@ def _changed(project: Project, entity: str, field: str, rng: Random) -> Project 
 
 
 def _written(world: World, since: int, entity: str, field: str) -> list[str]:
-    """Updates of ours to the field, made since."""
+    """Updates of ours to the field, made since, but of records linked since: those know one map."""
+    changes = world.journal.changes[since:]
+    linked = {
+        (change.side, change.id)
+        for change in changes
+        if change.by_program and change.entity == entity and _became_linked(change)
+    }
     column = {
         side: next((f.path for f in MAPS[side][entity].fields if f.field == field), None)
         for side in Side
     }
     return [
         f"{change.side} {entity} {change.id} {field} was written under a map nobody approved"
-        for change in world.journal.changes[since:]
+        for change in changes
         if change.by_program
         and change.entity == entity
+        and (change.side, change.id) not in linked
         and change.before is not None
         and (name := column[change.side]) is not None
         and change.before.cells.get(name) != change.after.cells.get(name)
     ]
+
+
+def _became_linked(change: Change) -> bool:
+    key = _KEYS[change.side]
+    return bool(change.after.cells.get(key)) and (
+        change.before is None or not change.before.cells.get(key)
+    )

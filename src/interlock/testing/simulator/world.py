@@ -38,7 +38,7 @@ from interlock.testing.clock import VirtualClock
 from interlock.testing.simulator.people import People
 from interlock.testing.simulator.plan import History
 from interlock.testing.simulator.rivals import Rival, let_act
-from interlock.testing.simulator.systems import Journal, Mischief, WatchedSystem
+from interlock.testing.simulator.systems import Change, Journal, Mischief, WatchedSystem
 
 __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
 
@@ -205,10 +205,19 @@ class World:
         """Length of the journal when the first plan was about to be approved."""
         self.agreed_at = 0
         """Length of the journal when both sides last were at rest without a fault."""
+        self.remapped: list[tuple[range, str, str]] = []
+        """Where in the journal a field was under another map for a while."""
         self.map_writes: list[str] = []
         """What was written to fields of a changed map nobody had approved."""
         self.rights_changed = False
         """Whether rights came and went, so that only a sweep sees everything again."""
+
+    def under_another_map(self, change: Change, field: str) -> bool:
+        """Say whether a change was made while its field had other rules."""
+        return any(
+            change.number in part and (change.entity, field) == (entity, name)
+            for part, entity, name in self.remapped
+        )
 
     # ── set-up ───────────────────────────────────────────────────────────────────────────────
 
