@@ -163,6 +163,23 @@ async def test_the_survivor_of_a_merge_takes_the_link_over_and_waits_for_a_plan(
     assert company.open_fields() == {}
 
 
+async def test_so_does_the_survivor_of_a_record_the_engine_made(company: Company) -> None:
+    """Its link came from a create, and yet these two have never been seen together."""
+    acme = company.crm.add("customer", {"Name": "Acme", "Phone": "1"})
+    await company.go()
+    await company.rest()
+    (made,) = company.erp.all("customer")
+    winner = company.erp.add("customer", {"name": "Winner", "tel": "7"})
+    company.erp.merge("customer", made, winner)
+    await company.rest()
+    assert company.linked("customer") == {acme: winner}
+    assert company.erp.all("customer")[winner]["tel"] == "7"
+    assert company.erp.all("customer")[winner]["name"] == "Winner"
+    assert company.crm.all("customer")[acme]["Phone"] == "1"
+    assert [w.needs_approval for w in company.pending()] == [True] * len(company.pending())
+    assert company.pending()
+
+
 async def test_a_deleted_source_withdraws_its_create(company: Company) -> None:
     acme = company.crm.add("customer", {"Name": "Acme"})
     await company.plan()

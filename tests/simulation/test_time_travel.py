@@ -34,10 +34,10 @@ def test_ignoring_the_epoch_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(epochs, "_gone_back", lambda *_: None)
     monkeypatch.setattr(epochs, "strangers", lambda *_: [])
     monkeypatch.setattr(Position, "is_ahead_of", lambda *_: False)
-    assert _caught(range(6))
+    assert _caught(range(20))
 
 
 def test_writing_before_a_release_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycle, "_may_write", lambda tx, pair, run: True)
     monkeypatch.setattr(epochs, "held", lambda tx: False)
-    assert _caught(range(6))
+    assert _caught(range(20))

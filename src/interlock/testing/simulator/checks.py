@@ -608,7 +608,7 @@ def created_at_all(e: Evidence) -> Iterator[str]:
 
 
 def _may_be_known(e: Evidence, key: Key, row: Row) -> bool:
-    """Say whether another record on either side has a value of this one's.
+    """Say whether another record has a value, or the first word of the name, of this one.
 
     One that is missed, but not proven to be gone, still counts.
     """
@@ -625,7 +625,8 @@ def _may_be_known(e: Evidence, key: Key, row: Row) -> bool:
 
 def _signs(fields: Fields) -> set[str]:
     names = ("name", "website", "email", "phone", "tax_id", "sku")
-    return {str(fields[f]).casefold() for f in names if fields.get(f) is not None}
+    signs = {str(fields[f]).casefold() for f in names if fields.get(f) is not None}
+    return signs | set(str(fields.get("name") or "").casefold().split()[:1])
 
 
 def linked_rightly(e: Evidence) -> Iterator[str]:
