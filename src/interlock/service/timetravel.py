@@ -132,6 +132,7 @@ async def rebuild_links(session: Session, run: Run, *, by: str) -> Rebuilt:
             tx.reached = epochs.position(tx)
 
     await pair.store.call(_begin)
+    accept_head(session.project, pair.store, by=f"{by} had the links rebuilt", now=pair.clock())
     plan = await make_plan(session, run)
 
     def _count(tx: Tx) -> Rebuilt:
