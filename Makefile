@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 SEEDS ?= 0:1000
 
-.PHONY: help demo demo-real test test-fast lint format bench simulate build clean
+.PHONY: help demo demo-real test test-fast lint format bench simulate storm build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench: $(VENV)/.dev  ## Measure throughput beside a raw copy in the same run
 
 simulate: $(VENV)/.dev  ## Simulated histories under faults: SEEDS=START:END
 	@$(BIN)/python -m interlock.testing.simulator --seeds $(SEEDS) --jobs $(WORKERS)
+
+storm: $(VENV)/.dev  ## BottleCRM and Tryton behind misbehaving proxies, with kills, in full
+	@INTERLOCK_STORM=full $(BIN)/python -m pytest -s tests/real/test_storm.py
 
 build: $(VENV)/.dev  ## A wheel and a source archive in dist/
 	@rm -rf dist

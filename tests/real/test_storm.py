@@ -2,7 +2,8 @@
 
 Answers lost after the commit, requests carried out seconds after Interlock gave up on them, 503,
 broken connections, delays; people edit both sides all the while.  Asked through their own APIs, the
-systems must hold every customer, person and order once, and every edit.
+systems must hold every customer, person and order once, and every edit.  ``make storm`` plays it in
+full.
 """
 
 from __future__ import annotations
@@ -34,10 +35,12 @@ from tests.real.systems.tryton import TrytonServer
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("storm")]
 
 FULL = os.environ.get("INTERLOCK_STORM") == "full"
-WRITES = 400 if FULL else 200
-KILLS = 20 if FULL else 6
-CUSTOMERS = 40
-DEALS = 12
+WRITES = 200 if FULL else 60
+KILLS = 10 if FULL else 2
+CUSTOMERS = 40 if FULL else 12
+DEALS = 12 if FULL else 4
+KINDS = 5 if FULL else 3
+"""How many kinds of faults must have hit a write."""
 SKUS = ("W-001", "W-002", "W-003", "W-004", "W-005")
 ROLES = {"primary": "Primary contact of", "billing": "Billing contact of"}
 ERP_WRITES = ('.create"', '.write"', '.quote"', '.confirm"')
@@ -138,7 +141,7 @@ def _play(
     def writes() -> int:
         return len(_writes(crm)) + len(_writes(erp))
 
-    while (writes() < WRITES or kills < KILLS or not _all_struck(crm, erp)) and rounds < 150:
+    while (writes() < WRITES or kills < KILLS or _kinds(crm, erp) < KINDS) and rounds < 150:
         rounds += 1
         for proxy in (crm, erp):
             proxy.clear()
@@ -155,7 +158,7 @@ def _play(
     print(f"{writes()} writes, {kills} kills in a delivery, {rounds} runs, writes hit: {struck}")
     assert writes() >= WRITES
     assert kills >= KILLS
-    assert _all_struck(crm, erp), struck
+    assert _kinds(crm, erp) >= KINDS, struck
     _verify(companies)
 
 
@@ -230,8 +233,8 @@ def _writes(proxy: FaultProxy) -> list[Seen]:
     ]
 
 
-def _all_struck(crm: FaultProxy, erp: FaultProxy) -> bool:
-    return {s.fault for p in (crm, erp) for s in _writes(p)} >= set(_KINDS)
+def _kinds(crm: FaultProxy, erp: FaultProxy) -> int:
+    return len({s.fault for p in (crm, erp) for s in _writes(p)} & set(_KINDS))
 
 
 # ── what the systems say ─────────────────────────────────────────────────────────────────────
