@@ -253,6 +253,23 @@ class TestABackup:
             restore(year.company.project(), year.backup, by="tester", now=year.company.clock())
         assert year.company.ask(epochs.position) == before
 
+    async def test_a_wrong_byte_anywhere_is_no_traceback(self, year: Year, tmp_path: Path) -> None:
+        year.company.close()
+        whole = year.backup.read_bytes()
+        refused = 0
+        offsets = range(0, len(whole), max(1, len(whole) // 80))
+        for offset in offsets:
+            damaged = tmp_path / f"{offset}.backup"
+            damaged.write_bytes(
+                whole[:offset] + bytes([whole[offset] ^ 0xFF]) + whole[offset + 1 :]
+            )
+            try:
+                backup.read_manifest(damaged)
+                restore(year.company.project(), damaged, by="tester", now=year.company.clock())
+            except (StoreError, ConfigurationError):
+                refused += 1
+        assert refused > len(offsets) // 2
+
     async def test_the_replaced_store_is_kept(self, year: Year) -> None:
         await year.business()
         before = year.company.ask(links.counts)

@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -29,6 +30,9 @@ __all__ = ["Manifest", "read_manifest", "replace_file", "replace_tables", "write
 
 _MANIFEST, _FILE, _TABLES = "manifest.json", "store.db", "tables.msgpack"
 _FORMAT = 1
+_DAMAGE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error,
+           NotImplementedError, RuntimeError, struct.error)  # fmt: skip
+"""What reading an archive raises where one of its bytes is wrong: method, lengths, names, data."""
 _CHUNK = 1 << 20
 _ROWS = 500
 _SEQUENCES = ("link", "dead_letter", "history")
@@ -200,7 +204,7 @@ def read_manifest(file: Path) -> Manifest:
             manifest = msgspec.json.decode(archive.read(_MANIFEST), type=Manifest)
     except FileNotFoundError:
         raise StoreError(f"{file}: there is no such file", fix="name a backup") from None
-    except (OSError, zipfile.BadZipFile, KeyError, msgspec.DecodeError):
+    except (*_DAMAGE, msgspec.DecodeError):
         raise StoreError(
             f"{file}: this is not a backup, or a damaged one",
             fix="name a file that `interlock backup` made",
@@ -228,7 +232,7 @@ def _extract(file: Path, manifest: Manifest, target: Path) -> None:
         ):
             while part := source.read(_CHUNK):
                 out.write(part)
-    except (OSError, KeyError, zipfile.BadZipFile, EOFError):
+    except _DAMAGE:
         raise damaged from None
     if _sha256_of(target) != manifest.sha256:
         raise damaged
