@@ -167,9 +167,9 @@ class Evidence:
         entity = bundle.link.entity
         return agree(
             crm, erp, self.facts(Side.CRM, entity, name), self.facts(Side.ERP, entity, name)
-        ) or (self._bent(bundle, name) and respelled(crm, erp))
+        ) or (self.bent(bundle, name) and respelled(crm, erp))
 
-    def _bent(self, bundle: Bundle, name: str) -> bool:
+    def bent(self, bundle: Bundle, name: str) -> bool:
         """Say whether the system, or a program that looks like it, may have spelt it its way."""
         return any(r.capitals and r.name == name for r in self.world.rivals) or any(
             c.bent for m in bundle.members.values() for c in self.by_record[m.side, m.entity, m.id]
@@ -273,7 +273,7 @@ def _never_flagged(e: Evidence, bundle: Bundle, name: str) -> bool:
         for m in bundle.members.values()
         for c, _, _ in e.edits((m.side, m.entity, m.id), name)
     )
-    return kind == "different" and not any(edited)
+    return kind == "different" and not any(edited) and not e.bent(bundle, name)
 
 
 def edits_survive(e: Evidence) -> Iterator[str]:
@@ -290,6 +290,8 @@ def _survives(
     name, entity = rule.field, bundle.link.entity
     if bundle.link.created_at > e.world.clock.time or e.waits(bundle, name):
         return
+    if bundle.link.origin == links.FOLLOWED:
+        return  # the survivor of a merge is another record: a first link decides
     keys = {s: (s, m.entity, m.id) for s, m in bundle.members.items()}
     if any(e.by_record[k][0].number >= since for k in keys.values() if e.by_record.get(k)):
         return

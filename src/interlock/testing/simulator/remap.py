@@ -47,6 +47,7 @@ def change_and_back(world: World, rng: Random) -> None:
     for _ in range(rng.randint(1, 3)):
         world.sync(full=rng.random() < 0.3)
         world.pass_time(rng.choice((1.0, 60.0)))
+    back = len(world.journal.changes)
     world.say("the map changes back")
     _go_on_with(world, former)
     for system in world.systems.values():
@@ -57,7 +58,7 @@ def change_and_back(world: World, rng: Random) -> None:
     for system in world.systems.values():
         system.mischief.on = True
     world.remapped.append((range(before, len(world.journal.changes)), entity, field))
-    world.map_writes += _written(world, before, entity, field)
+    world.map_writes += _written(world, before, back, entity, field)
 
 
 def _go_on_with(world: World, project: Project) -> None:
@@ -89,28 +90,38 @@ def _changed(project: Project, entity: str, field: str, rng: Random) -> Project 
     )
 
 
-def _written(world: World, since: int, entity: str, field: str) -> list[str]:
-    """Updates of ours to the field, made since, but of records linked since: those know one map."""
-    changes = world.journal.changes[since:]
-    linked = {
-        (change.side, change.id)
-        for change in changes
-        if change.by_program and change.entity == entity and _became_linked(change)
-    }
+def _written(world: World, since: int, back: int, entity: str, field: str) -> list[str]:
+    """Updates of ours to the field, made since, that only the changed map can explain.
+
+    Records linked since know one map only.  Once the map is ``back``, an edit that has not
+    travelled yet is sent under it as ever.
+    """
     column = {
         side: next((f.path for f in MAPS[side][entity].fields if f.field == field), None)
         for side in Side
     }
+    ours = [c for c in world.journal.changes[since:] if c.by_program and c.entity == entity]
+    linked = {(c.side, c.id) for c in ours if _became_linked(c)}
+    edited = {
+        (c.side, c.id)
+        for c in world.journal.changes[world.agreed_at :]
+        if not c.by_program and c.entity == entity and _moved(c, column[c.side])
+    }
     return [
-        f"{change.side} {entity} {change.id} {field} was written under a map nobody approved"
-        for change in changes
-        if change.by_program
-        and change.entity == entity
-        and (change.side, change.id) not in linked
-        and change.before is not None
-        and (name := column[change.side]) is not None
-        and change.before.cells.get(name) != change.after.cells.get(name)
+        f"{c.side} {entity} {c.id} {field} was written under a map nobody approved"
+        for c in ours
+        if c.before is not None
+        and _moved(c, column[c.side])
+        and (c.side, c.id) not in linked
+        and not (c.number >= back and (c.side.other, c.after.cells.get(_KEYS[c.side])) in edited)
     ]
+
+
+def _moved(change: Change, column: str | None) -> bool:
+    if column is None:
+        return False
+    before = None if change.before is None else change.before.cells.get(column)
+    return bool(change.after.cells.get(column) != before)
 
 
 def _became_linked(change: Change) -> bool:
