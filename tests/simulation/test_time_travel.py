@@ -23,6 +23,7 @@ def test_a_store_that_goes_back_doubles_nothing(start: int) -> None:
     )
     struck = sum((r.struck for r in results), Counter())
     assert struck["store restored"]
+    assert struck["another store"]
     assert struck["store deleted"] + struck["store last commits lost"]
 
 

@@ -13,8 +13,8 @@ import msgspec
 __all__ = ["NOT_YET", "History", "Setup", "Step", "make_history"]
 
 NOT_YET: dict[str, str] = {
-    "two stores": "two stores on one pair of systems; the store set back or lost has histories of "
-    "its own (testing.simulator.timetravel)",
+    "two stores": "a second store, and one set back or lost, have histories of their own "
+    "(testing.simulator.timetravel); two that both were approved are not played",
     "webhooks": "events doubled, reordered or dropped: no connector receives webhooks yet (rule 6)",
     "holds": "episodes of credit holds (rule 26): the process is not there yet",
     "blast limits": "histories have too few records to reach a limit (rule 14)",

@@ -1,4 +1,4 @@
-"""Histories in which the store goes back or is lost: set to an earlier commit, or deleted.
+"""Histories in which the store goes back, is lost, or is not the only one on the two systems.
 
 ``python -m interlock.testing.simulator.timetravel --seeds 0:100``.  Histories are those of the
 same seeds, with store faults in between; what needs a store that remembers is not checked.
@@ -117,6 +117,24 @@ class _Journey:
         self.world.struck[f"store {kind}"] += 1
         self.world.session = self.world.start()
         self.world.say(f"the store is {kind}")
+
+    def another_store(self) -> None:
+        """Run the same project from a second host, with a store that knows nothing."""
+        world, ours, mark = self.world, self.world.store_image(), self.mark
+        images = self.images
+        world.say("a second host starts on the same systems, with a store of its own")
+        self._load(self.empty)
+        world.store.mark = self.mark = SimMark()
+        session, world.session = world.session, world.start()
+        before = world.written()
+        for _ in range(self.rng.choice((1, 2))):
+            world.sync(full=self.rng.random() < 0.5)
+        if world.written() != before:
+            self._fail("two_stores", f"{world.written() - before} calls that nobody approved")
+        self._load(ours)
+        world.store.mark, self.mark, world.session = mark, mark, session
+        self.images = images
+        world.struck["another store"] += 1
 
     def _load(self, image: bytes) -> None:
         with self.world.store.engine.connect() as conn:
@@ -244,6 +262,8 @@ def _step(journey: _Journey, step: Step, *, settled: bool) -> None:
         journey.go_back()
     elif journey.held and journey.rng.random() < 0.15:
         journey.release()
+    elif settled and journey.rng.random() < 0.08:
+        journey.another_store()
 
 
 def _doubled(e: Evidence) -> Iterator[str]:
