@@ -75,7 +75,8 @@ def amount(number: int, thing: str) -> str:
     """Count things: ``1 record``, ``1,204 records``."""
     if number == 1:
         return f"1 {thing}"
-    return f"{number:,} {thing[:-1] + 'ies' if thing.endswith('y') else thing + 's'}"
+    many = thing + ("es" if thing.endswith(("ch", "sh", "s", "x")) else "s")
+    return f"{number:,} {thing[:-1] + 'ies' if thing.endswith('y') else many}"
 
 
 def moment(at: datetime | None) -> str:

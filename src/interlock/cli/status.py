@@ -111,6 +111,7 @@ def _show_waiting(result: Status) -> None:
         (result.in_doubt, "write", "whose answer was lost", "the next sync finds out"),
         (result.uncertain, "write", "that may have happened: look in the system", ""),
         (result.dead_letters, "dead letter", "", "interlock dead-letters list"),
+        (result.pairs_to_review, "doubtful match", "of customers", "interlock match review"),
     ]
     shown = [(amount(n, thing), f"{what}  {way and '-> ' + way}".strip())
              for n, thing, what, way in rows if n]  # fmt: skip

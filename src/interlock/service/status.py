@@ -25,6 +25,7 @@ from interlock.store import (
     observations,
     outbox,
     plans,
+    scores,
 )
 from interlock.store.database import Store, Tx
 from interlock.store.epochs import Hold
@@ -87,7 +88,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand.
 
     ``hold``: why nothing at all is written.  ``to_send``: writes decided and not delivered yet;
-    ``uncertain``: of these, those whose outcome only a person can find out.
+    ``uncertain``: of these, those whose outcome only a person can find out.  ``pairs_to_review``:
+    customers that may be the same, in the queue of ``match review``.
     """
 
     installation: str
@@ -101,6 +103,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int
     uncertain: int
     dead_letters: int
+    pairs_to_review: int
     open_fields: Sequence[OpenField]
     deals: Sequence[DealsWaiting]
     stops: Sequence[StopView] = ()
@@ -156,6 +159,7 @@ def _status(tx: Tx, project: Project) -> Status:
         in_doubt=states[WriteState.IN_DOUBT] + states[WriteState.SENDING],
         uncertain=states[WriteState.UNCERTAIN],
         dead_letters=dead_letters.count_open(tx),
+        pairs_to_review=scores.count_suggestions(tx, "customer"),
         open_fields=_open_fields(tx, names),
         deals=_deals(tx),
         stops=read_stops(tx, names),

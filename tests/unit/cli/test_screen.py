@@ -51,6 +51,8 @@ def test_counts_and_lengths() -> None:
     assert amount(1, "record") == "1 record"
     assert amount(1204, "record") == "1,204 records"
     assert amount(2, "reply") == "2 replies"
+    assert amount(8, "batch") == "8 batches"
+    assert amount(2, "doubtful match") == "2 doubtful matches"
     assert shorten("abcdef", 4) == "abc…"
     assert shorten("abcd", 4) == "abcd"
 
