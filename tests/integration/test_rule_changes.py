@@ -220,6 +220,27 @@ async def test_going_back_leaves_what_was_left_standing(pair: Linked) -> None:
     assert (pair.crm["Website"], pair.erp["web"]) == ("acme.com", "acme.org")
 
 
+async def test_what_could_not_be_read_at_the_change_is_decided_on_when_it_can(
+    found: Founding,
+) -> None:
+    """The CRM shows the very same afterwards, and yet it says something only now."""
+    company = found()
+    company.own("customer", {"website": "{owner: crm}"})
+    pair = await link(company)
+    pair.edit_crm(Website="acme.net")
+    company.own("customer", OTHER_OWNER)
+    await company.sync()
+    company.own("customer", {"website": "{owner: crm}"})
+    company.crm_faults.arm(answer_status(401), operation=None, times=None)
+    await company.sync()
+    company.crm_faults.clear()
+    await company.rest()
+    await company.plan()
+    company.approve()
+    await company.rest()
+    assert pair.erp["web"] == "acme.net"
+
+
 async def test_what_was_approved_for_a_map_is_not_for_the_next(pair: Linked) -> None:
     company = pair.company
     await disagree(pair)

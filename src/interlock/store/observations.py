@@ -213,6 +213,9 @@ def save_page(
         unchanged = values["hash"] == old.hash != _ASSUMED and old.absent_since is None
         if unchanged and old.version == item.version and old.problems == values["problems"]:
             same.append(item.id)
+            if old.map_version != map_version and old.link_id is not None:
+                # what was seen under an earlier map may have said nothing, and now says something
+                links.add(old.link_id)
         elif not (own_write or _is_newer(old, item, read_from, read_lag, comparable_versions)):
             if not unchanged:
                 dropped.append(item.id)
@@ -223,6 +226,7 @@ def save_page(
             )
             # a field that turns unknown, or can be read again, changes what may be written
             noticed = not unchanged or old.problems != values["problems"]
+            noticed |= old.map_version != values["map_version"]
             if noticed and old.link_id is not None:
                 links.add(old.link_id)
             if old.problems != values["problems"] and old.link_id is not None and not own_write:
