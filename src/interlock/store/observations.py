@@ -184,7 +184,7 @@ def save_page(
     updates: list[dict[str, Any]] = []
     same: list[str] = []
     dropped: list[str] = []
-    links: set[int] = set()
+    links: set[int | None] = set()
     lost: dict[str, list[str]] = {}
     for item in by_id.values():
         old = known.get(item.id)
@@ -213,25 +213,22 @@ def save_page(
         unchanged = values["hash"] == old.hash != _ASSUMED and old.absent_since is None
         if unchanged and old.version == item.version and old.problems == values["problems"]:
             same.append(item.id)
-            if old.map_version != map_version and old.link_id is not None:
-                # what was seen under an earlier map may have said nothing, and now says something
-                links.add(old.link_id)
         elif not (own_write or _is_newer(old, item, read_from, read_lag, comparable_versions)):
-            if not unchanged:
-                dropped.append(item.id)
+            dropped += () if unchanged else (item.id,)
+            continue
         else:
             look = entity in SCORED and (old.to_match or values["hash"] != old.hash)
             updates.append(
                 values | {"b_id": item.id, "sweep": max(sweep, old.sweep), "to_match": look or None}
             )
-            # a field that turns unknown, or can be read again, changes what may be written
-            noticed = not unchanged or old.problems != values["problems"]
-            noticed |= old.map_version != values["map_version"]
-            if noticed and old.link_id is not None:
-                links.add(old.link_id)
             if old.problems != values["problems"] and old.link_id is not None and not own_write:
                 for field in _problems(values["problems"]) - _problems(old.problems):
                     lost.setdefault(field, []).append(item.id)
+        # a field that turns unknown, or can be read again, changes what may be written; and what
+        # was seen under an earlier map may have said nothing
+        noticed = ("problems", "map_version")
+        if not unchanged or any(getattr(old, name) != values[name] for name in noticed):
+            links.add(old.link_id)
     _write(tx, side, entity, inserts, updates)
     _touch(tx, side, entity, same, read_from, sweep)
     for part in chunks([i for i in same if known[i].map_version != map_version]):
@@ -244,7 +241,7 @@ def save_page(
         if sweep:
             _touch(tx, side, entity, dropped, None, sweep)
         mark_refetch(tx, side, entity, dropped, read_from + read_lag)
-    raise_revision(tx, links)
+    raise_revision(tx, {i for i in links if i is not None})
     changed = tuple(u["b_id"] for u in updates if known[u["b_id"]].hash != u["hash"])
     return PageResult(
         new=tuple(i["id"] for i in inserts),
