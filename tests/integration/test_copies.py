@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from interlock.connectors.base import EntityCapabilities
+from interlock.governance.rules import CROSS_REFERENCE, Side
+from interlock.sync.pair import Connection
 from interlock.testing.faults import drop_column
 
 from .company import Company
@@ -103,3 +107,25 @@ async def test_a_system_that_does_not_keep_the_cross_reference_is_not_fought(
     pair.edit_crm(Phone="2")
     await company.rest()
     assert pair.erp["tel"] == "2"
+
+
+async def test_a_key_that_may_not_be_written_is_left(
+    pair: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entity = Connection.entity
+
+    def _read_only(self: Connection, name: str) -> EntityCapabilities | None:
+        caps = entity(self, name)
+        if caps is None or self.side is Side.ERP or CROSS_REFERENCE not in caps.fields:
+            return caps
+        facts = msgspec.structs.replace(caps.fields[CROSS_REFERENCE], writable=False)
+        return msgspec.structs.replace(caps, fields={**caps.fields, CROSS_REFERENCE: facts})
+
+    monkeypatch.setattr(Connection, "entity", _read_only)
+    company = pair.company
+    clone = company.crm.add("customer", dict(pair.crm))
+    await company.rest()
+    assert company.crm.all("customer")[clone]["ErpId__c"] == pair.erp_id
+    assert company.ask(lambda tx: _copies(tx, clone)) == []
+    assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+    assert len(company.erp.all("customer")) == 1

@@ -285,6 +285,43 @@ class TestABackup:
             assert backup.read_manifest(kept).rows["link"] > 0
 
 
+class TestSignsInTheSystems:
+    """What both systems say of their records counts more than what the backup says."""
+
+    async def test_links_changed_since_are_taken_apart(self, year: Year) -> None:
+        await year.business()
+        crm, erp = year.company.crm, year.company.erp
+        a, b = year.accounts[4:6]
+        before = year.company.linked("customer")
+        for account, partner in ((a, before[b]), (b, before[a])):
+            crm.edit("customer", account, {"ErpId__c": partner})
+            erp.edit("customer", partner, {"crm_id": account})
+        shown = year.shown()
+        year.restore()
+        await year.company.plan()
+        again = year.company.linked("customer")
+        assert (again[a], again[b]) == (before[b], before[a])
+        whys = [e.why for e in year.company.events("unlinked")]
+        assert whys.count("both records name others now") == 2
+        await year.assert_nothing_is_written_unreleased()
+        assert year.shown() == shown
+
+    async def test_one_name_is_enough_where_the_other_says_nothing(self, year: Year) -> None:
+        await year.business()
+        crm, erp = year.company.crm, year.company.erp
+        before = year.company.linked("customer")
+        a, b = year.accounts[4:6]
+        crm.edit("customer", a, {"ErpId__c": None})
+        erp.edit("customer", before[a], {"ext_ref": None})
+        erp.edit("customer", before[b], {"ext_ref": None, "crm_id": None})
+        year.lose_store()
+        await year.rebuild()
+        again = year.company.linked("customer")
+        assert (again[a], again[b]) == (before[a], before[b])
+        whys = {e.why for e in year.company.events("linked")}
+        assert {"found again: named in the CRM", "found again: named in the ERP"} <= whys
+
+
 class TestALostStore:
     async def test_it_is_rebuilt_from_the_systems(self, year: Year) -> None:
         await year.business()

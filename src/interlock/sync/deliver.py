@@ -126,7 +126,7 @@ class _Batch(Recovery):
         for w in writes:
             bundle = bundles.get(w.link_id)
             if bundle is None:
-                outbox.finish(tx, [w])
+                # taken apart since the claim, and its writes with it
                 continue
             if bundle.link.rev != w.rev:
                 if bundle.link.rev > bundle.link.reconciled_rev:
