@@ -10,7 +10,7 @@ import pytest
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.rules import CROSS_REFERENCE, Side
 from interlock.sync.pair import Connection
-from interlock.testing.faults import drop_column
+from interlock.testing.faults import drop_column, lose_answer
 
 from .company import Company
 from .test_edits import Linked, link
@@ -129,3 +129,17 @@ async def test_a_key_that_may_not_be_written_is_left(
     assert company.ask(lambda tx: _copies(tx, clone)) == []
     assert company.linked("customer") == {pair.crm_id: pair.erp_id}
     assert len(company.erp.all("customer")) == 1
+
+
+async def test_a_key_is_cleared_once_although_the_answer_is_lost(pair: Linked) -> None:
+    company = pair.company
+    clone = company.crm.add("customer", dict(pair.crm))
+    company.crm_faults.arm(lose_answer, operation="write", entity="customer")
+    company.crm_faults.seen.clear()
+    for _ in range(3):
+        await company.sync()
+        company.advance(minutes=1)
+    assert company.crm.all("customer")[clone]["ErpId__c"] is None
+    assert len([c for c in company.crm_faults.seen if c.operation == "write"]) == 1
+    assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+    assert company.pending() == []

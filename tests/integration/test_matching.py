@@ -139,6 +139,18 @@ class TestAmbiguity:
         assert (found.crm_id, found.erp_id) == (poor, partner)
         assert "probably the same company twice" in found.evidence
 
+    async def test_an_account_like_a_customer_that_has_its_own_is_shown(
+        self, company: Company
+    ) -> None:
+        account = company.crm.add("customer", acme_crm(VatNumber=TAX, Phone="+49 221 1234567"))
+        sister = company.crm.add("customer", acme_crm(Name="Rheinfels Handel"))
+        head = company.erp.add("customer", acme_erp(vat_no=TAX, tel="0221 1234567"))
+        await company.go()
+        assert company.linked("customer") == {account: head}
+        [found] = waiting(company)
+        assert (found.crm_id, found.erp_id) == (sister, head)
+        assert "the ERP record is linked with another one" in found.evidence
+
     async def test_further_erp_customers_of_an_account_are_shown(self, company: Company) -> None:
         account = company.crm.add("customer", acme_crm(VatNumber=TAX, Phone="+49 221 1234567"))
         head = company.erp.add("customer", acme_erp(vat_no=TAX, tel="0221 1234567"))

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from interlock.errors import ConfigurationError, StoreError
+from interlock.governance.rules import Side
 from interlock.service.status import read_status
 from interlock.service.timetravel import Rebuilt, back_up, rebuild_links, restore
 from interlock.store import backup, epochs, links
 from interlock.store.database import Store, Tx
 from interlock.store.mark import Position
 from interlock.store.tables import metadata
+from interlock.sync.identity import reference_of
 from interlock.sync.progress import Run
 from interlock.testing.faults import lose_answer
 
@@ -320,6 +322,21 @@ class TestSignsInTheSystems:
         assert (again[a], again[b]) == (before[a], before[b])
         whys = {e.why for e in year.company.events("linked")}
         assert {"found again: named in the CRM", "found again: named in the ERP"} <= whys
+
+    async def test_the_latest_of_several_made_from_one_record_is_its_own(self, year: Year) -> None:
+        """A person had it made anew: the earlier one still carries its reference."""
+        company = year.company
+        account = year.accounts[4]
+        first = company.linked("customer")[account]
+        async with company.session() as session:
+            again = reference_of(session.pair, Side.ERP, "customer", account, "customer", 2)
+        name = {"name": "Firm 4 anew", "ext_ref": again}
+        second = company.erp.add("customer", name)
+        company.crm.edit("customer", account, {"ErpId__c": None})
+        company.erp.edit("customer", first, {"crm_id": None})
+        year.lose_store()
+        await year.rebuild()
+        assert company.linked("customer")[account] == second
 
 
 class TestALostStore:
