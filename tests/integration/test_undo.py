@@ -119,6 +119,21 @@ class TestWhileItWaits:
         assert linked.erp["tel"] == linked.crm["Phone"] == "222"
         assert "phone" not in linked.company.open_fields()
 
+    async def test_put_back_by_hand_it_is_done(self, linked: Linked) -> None:
+        """Together with another field that both sides agree on just then."""
+        linked.edit_crm(Website="other.example")
+        report = await linked.company.sync()
+        await undo_without_writing(linked, report.run_id)
+        linked.edit_erp(web="acme.com", tel="2")
+        linked.edit_crm(Phone="2")
+        before = linked.written()
+        await linked.company.rest()
+        assert linked.written() == before
+        assert linked.company.open_fields() == {"website": "undone"}
+        linked.edit_crm(Phone="3", Website="third.example")
+        await linked.company.rest()
+        assert (linked.erp["tel"], linked.erp["web"]) == ("3", "third.example")
+
     async def test_it_is_agreed_on_although_the_answer_showed_nothing(
         self, found: Founding
     ) -> None:
