@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 SEEDS ?= 0:1000
 
-.PHONY: help demo demo-real test test-fast lint format bench simulate storm build clean
+.PHONY: help demo demo-real test test-fast coverage lint format bench simulate storm build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,6 +38,10 @@ test: $(VENV)/.dev  ## All tests
 
 test-fast: $(VENV)/.dev  ## Tests that need no real system
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not real"
+
+coverage: $(VENV)/.dev  ## Lines and branches of the engine no test reaches
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup -m "not real" --cov --cov-report=
+	@$(BIN)/python -m coverage report -m --skip-covered --include="*/governance/*,*/sync/*"
 
 lint: $(VENV)/.dev  ## Style, types and the direction of imports
 	@$(BIN)/ruff check .

@@ -301,6 +301,21 @@ async def test_both_sides_made_the_same_by_hand_ends_it(office: Office) -> None:
     assert office.list() == []
 
 
+async def test_one_decided_in_vain_ends_when_both_are_made_the_same(office: Office) -> None:
+    conflict = await office.disagree()
+    office.resolve(conflict, "crm")
+    office.edit_erp(tel="7")
+    await office.company.rest()
+    (again,) = office.list()
+    assert again.decided is not None
+    assert not again.decided.valid
+    office.edit_crm(Phone="7")
+    await office.company.rest()
+    assert office.phones == ("7", "7")
+    assert office.list() == []
+    assert office.company.events("resolved") == []
+
+
 async def test_a_field_that_cannot_be_read_keeps_its_decision(office: Office) -> None:
     conflict = await office.disagree()
     office.resolve(conflict, "crm")

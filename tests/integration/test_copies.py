@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
-from interlock.testing.faults import drop_column
+from interlock.connectors.base import EntityCapabilities
+from interlock.governance.rules import CROSS_REFERENCE, Side
+from interlock.sync.pair import Connection
+from interlock.testing.faults import drop_column, lose_answer
 
 from .company import Company
 from .test_edits import Linked, link
@@ -103,3 +107,39 @@ async def test_a_system_that_does_not_keep_the_cross_reference_is_not_fought(
     pair.edit_crm(Phone="2")
     await company.rest()
     assert pair.erp["tel"] == "2"
+
+
+async def test_a_key_that_may_not_be_written_is_left(
+    pair: Linked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entity = Connection.entity
+
+    def _read_only(self: Connection, name: str) -> EntityCapabilities | None:
+        caps = entity(self, name)
+        if caps is None or self.side is Side.ERP or CROSS_REFERENCE not in caps.fields:
+            return caps
+        facts = msgspec.structs.replace(caps.fields[CROSS_REFERENCE], writable=False)
+        return msgspec.structs.replace(caps, fields={**caps.fields, CROSS_REFERENCE: facts})
+
+    monkeypatch.setattr(Connection, "entity", _read_only)
+    company = pair.company
+    clone = company.crm.add("customer", dict(pair.crm))
+    await company.rest()
+    assert company.crm.all("customer")[clone]["ErpId__c"] == pair.erp_id
+    assert company.ask(lambda tx: _copies(tx, clone)) == []
+    assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+    assert len(company.erp.all("customer")) == 1
+
+
+async def test_a_key_is_cleared_once_although_the_answer_is_lost(pair: Linked) -> None:
+    company = pair.company
+    clone = company.crm.add("customer", dict(pair.crm))
+    company.crm_faults.arm(lose_answer, operation="write", entity="customer")
+    company.crm_faults.seen.clear()
+    for _ in range(3):
+        await company.sync()
+        company.advance(minutes=1)
+    assert company.crm.all("customer")[clone]["ErpId__c"] is None
+    assert len([c for c in company.crm_faults.seen if c.operation == "write"]) == 1
+    assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+    assert company.pending() == []

@@ -16,7 +16,7 @@ from interlock.service.drift import DriftReport, Filter, Healed, heal, last_drif
 from interlock.store import links
 from interlock.sync.drift import Cause
 from interlock.sync.progress import Run
-from interlock.testing.faults import refuse_inside_answer
+from interlock.testing.faults import change_cells, refuse_inside_answer
 
 from .company import Company
 from .conftest import Founding
@@ -185,10 +185,151 @@ class TestCauses:
         assert (await drift(company)).total == 0
 
 
+class TestWhatIsOnItsWay:
+    """Half links, and what was seen but not decided yet."""
+
+    async def test_a_create_that_waits_for_an_approval(self, company: Company) -> None:
+        company.crm.add("customer", {"Name": "Acme"})
+        await company.plan()
+        [one] = (await drift(company)).differences
+        assert (one.field, one.cause, one.why) == ("", Cause.PENDING, "waits for an approval")
+
+    async def test_a_create_that_was_switched_off(self, company: Company) -> None:
+        company.crm.add("customer", {"Name": "Acme"})
+        await company.plan()
+        company.own("customer", {"create": "none", "payment_terms": "{owner: erp}",
+                                 "credit_limit": "{owner: erp}"})  # fmt: skip
+        await company.go()
+        assert company.pending() == []
+        assert company.erp.all("customer") == {}
+        assert causes(await drift(company)) == {("customer", ""): "unlinked"}
+
+    async def test_a_parent_that_is_not_there_yet(self, company: Company) -> None:
+        old = company.crm.add("customer", {"Name": "Acme", "Website": "acme.example"})
+        person = company.crm.add("contact", {"AccountId": old, "PersonName": {"LastName": "Doe"}})
+        await company.go()
+        await company.rest()
+        new = company.crm.add("customer", {"Name": "Bolt", "Website": "bolt.example"})
+        company.erp_faults.arm(
+            refuse_inside_answer(), operation="write", entity="customer", times=None
+        )
+        company.crm.edit("contact", person, {"AccountId": new})
+        await company.sync()
+        found = {d.entity: d for d in (await drift(company)).differences}
+        assert found["customer"].cause is Cause.DEAD_LETTER
+        assert found["contact"].cause is Cause.PENDING
+        assert found["contact"].why.startswith("waits for customer of link")
+
+    async def test_each_field_has_a_cause_of_its_own(self, company: Company) -> None:
+        company.own("customer", {"website": "{owner: crm, on_foreign_edit: flag}"})
+        pair = await link(company)
+        pair.edit_erp(web="acme.org")
+        await company.sync()
+        pair.edit_crm(Phone="2")
+        await company.plan()
+        assert causes(await drift(company)) == {
+            ("customer", "website"): "open", ("customer", "phone"): "pending",
+        }  # fmt: skip
+
+    async def test_a_rule_that_changed_behind_a_dead_letter(self, company: Company) -> None:
+        company.own("customer", {"website": "{owner: crm, on_foreign_edit: flag}"})
+        pair = await link(company)
+        pair.edit_erp(web="acme.org")
+        await company.sync()
+        company.crm_faults.arm(refuse_inside_answer(), operation="write", times=None)
+        pair.edit_erp(tel="2")
+        await company.sync()
+        company.own("customer", {"website": "{owner: erp}"})
+        await company.sync()
+        found = {d.field: d for d in (await drift(company)).differences}
+        assert found["phone"].cause is Cause.DEAD_LETTER
+        assert found["website"].cause is Cause.PENDING
+        assert "its rule changed" in found["website"].why
+
+    async def test_what_a_process_that_died_had_seen(self, pair: Linked) -> None:
+        """It had stored what it saw, and decided nothing yet."""
+        company = pair.company
+        pair.edit_crm(Phone="2")
+
+        def _dies(_tx: Any, *_args: Any) -> Any:
+            raise ConnectionError("killed")
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("interlock.sync.reconcile._batch", _dies)
+            with pytest.raises(ConnectionError):
+                await company.sync()
+        [one] = (await drift(company)).differences
+        assert (one.cause, one.why) == (Cause.PENDING, "seen, and decided at the next sync")
+
+    async def test_a_link_made_while_it_reads(self, company: Company) -> None:
+        company.own("customer", {"create": "none", "payment_terms": "{owner: erp}",
+                                 "credit_limit": "{owner: erp}"})  # fmt: skip
+        crm_id = company.crm.add("customer", {"Name": "Kestrel"})
+        erp_id = company.erp.add("customer", {"name": "Larkspur Foods"})
+
+        def meddle(_call: Any, carry_out: Any) -> Any:
+            company.ask(
+                lambda tx: links.create(
+                    tx, "customer", [(Side.CRM, "customer", crm_id), (Side.ERP, "customer", erp_id)],
+                    origin="match", evidence="", now=company.clock(),
+                )
+            )  # fmt: skip
+            return carry_out()
+
+        await company.plan()
+        company.erp_faults.arm(meddle, operation="listed", entity="customer")
+        whole = [d for d in (await drift(company)).differences if not d.field]
+        assert [(d.records, d.cause, d.why) for d in whole] == [
+            ({"crm": crm_id}, Cause.PENDING, "linked a moment ago")
+        ]
+
+    async def test_a_link_undone_while_it_reads(self, pair: Linked) -> None:
+        company = pair.company
+        lose_hints(company)
+        pair.edit_crm(Phone="2")
+        await company.sync()
+
+        def meddle(_call: Any, carry_out: Any) -> Any:
+            company.ask(
+                lambda tx: links.forget_link(
+                    tx,
+                    links.members_of(tx, Side.CRM, [("customer", pair.crm_id)])[
+                        "customer", pair.crm_id
+                    ],
+                    reason="another",
+                    now=company.clock(),
+                )
+            )
+            return carry_out()
+
+        company.crm_faults.arm(meddle, operation="fetched", entity="customer")
+        assert (await drift(company)).total == 0
+
+
 class TestWhatIsNoDifference:
     async def test_what_the_target_cannot_hold(self, pair: Linked) -> None:
         pair.edit_crm(Name="Acme " + "x" * 200)
         await pair.company.rest()
+        assert (await drift(pair.company)).total == 0
+
+    async def test_what_it_cannot_hold_where_less_may_replace_more(self, company: Company) -> None:
+        company.own("customer", {"name": "{owner: crm, lossy_ok: true}"})
+        pair = await link(company)
+        pair.edit_crm(Name="Acme " + "x" * 200)
+        await company.rest()
+        assert len(pair.erp["name"]) < 200
+        assert (await drift(company)).total == 0
+
+    async def test_what_cannot_be_read(self, pair: Linked) -> None:
+        company = pair.company
+        lose_hints(company)
+        pair.edit_crm(Phone="2", Website="acme.org")
+        company.erp_faults.hide("customer", "tel")
+        assert causes(await drift(company)) == {("customer", "website"): "not observed"}
+
+    async def test_an_archived_record_nobody_linked(self, pair: Linked) -> None:
+        old = pair.company.crm.add("customer", {"Name": "Old"})
+        pair.company.crm.archive("customer", old)
         assert (await drift(pair.company)).total == 0
 
     async def test_what_is_local_or_behind_the_boundary(self, company: Company) -> None:
@@ -209,6 +350,24 @@ class TestWhatIsNoDifference:
         company.crm_faults.arm(meddle, operation="listed", entity="customer", times=1)
         report = await drift(company)
         assert report.total == 0
+
+
+class TestSpelling:
+    async def test_a_system_that_writes_it_in_its_own_way(self, pair: Linked) -> None:
+        company = pair.company
+        spelt = change_cells(
+            lambda cells: (
+                {**cells, "web": cells["web"].upper()} if cells.get("web") else dict(cells)
+            )
+        )
+        company.erp_faults.arm(spelt, operation="write", times=None)
+        pair.edit_crm(Website="acme-pumps.com")
+        for _ in range(3):
+            await company.sync(full=True)
+            company.advance(minutes=1)
+        [one] = (await drift(company)).differences
+        assert (one.field, one.cause) == ("website", Cause.NOT_TAKEN)
+        assert one.why == "the same but for its spelling"
 
 
 class TestHealing:

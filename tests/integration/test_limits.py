@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from interlock.governance.limits import Limit
 from interlock.governance.rules import Side
 from interlock.service.syncing import SyncReport
-from interlock.store import stops
+from interlock.store import outbox, stops
 from interlock.store.stops import Stop
 from tests.simulation.mutants import broken
 
@@ -229,3 +231,34 @@ async def test_a_cross_reference_follows_from_its_create(company: Company) -> No
     ids = company.linked("customer")
     assert all(company.crm.all("customer")[a]["ErpId__c"] == ids[a] for a in accounts)
     assert Side.CRM not in {s.side for s in company.ask(stops.active)}
+
+
+async def test_records_changed_again_are_no_further_ones(company: Company) -> None:
+    """Twenty a day: twelve, and the same twelve again, are twelve."""
+    accounts = (await staff(company, 40))[:12]
+    for value in ("1", "2"):
+        for account in accounts:
+            company.crm.edit("customer", account, {"Phone": value})
+        await company.sync()
+    assert shown(company, "tel").count("2") == 12
+    assert stopped(company) == []
+
+
+async def test_a_worker_whose_every_write_is_beyond_sends_none(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another worker's writes used the limit up after this one had decided."""
+    account = (await staff(company, 1))[0]
+    company.crm.edit("customer", account, {"Phone": "0"})
+    claim = outbox.claim
+
+    def _after_others(tx: Any, side: Side, entity: str, **kw: Any) -> Any:
+        others = [str(n) for n in range(100, 120)]
+        stops.tally_up(tx, side, entity, "change", others, company.clock())
+        return claim(tx, side, entity, **kw)
+
+    monkeypatch.setattr(outbox, "claim", _after_others)
+    await company.sync()
+    assert "0" not in shown(company, "tel")
+    assert stopped(company) == [("erp", "customer", "change", "", 1)]
+    assert [w.needs_approval for w in company.pending()] == [True]

@@ -16,6 +16,7 @@ from interlock.service.linking import show_link
 from interlock.service.review import Decision, decide, read_queue, take_back
 from interlock.store import scores
 from interlock.store.scores import Suggestion
+from interlock.sync import customers
 from interlock.sync.progress import Run
 
 from .company import Company
@@ -138,6 +139,35 @@ class TestAmbiguity:
         [found] = waiting(company)
         assert (found.crm_id, found.erp_id) == (poor, partner)
         assert "probably the same company twice" in found.evidence
+
+    async def test_an_account_like_a_customer_that_has_its_own_is_shown(
+        self, company: Company
+    ) -> None:
+        account = company.crm.add("customer", acme_crm(VatNumber=TAX, Phone="+49 221 1234567"))
+        sister = company.crm.add("customer", acme_crm(Name="Rheinfels Handel"))
+        head = company.erp.add("customer", acme_erp(vat_no=TAX, tel="0221 1234567"))
+        await company.go()
+        assert company.linked("customer") == {account: head}
+        [found] = waiting(company)
+        assert (found.crm_id, found.erp_id) == (sister, head)
+        assert "the ERP record is linked with another one" in found.evidence
+
+    async def test_what_one_look_leaves_is_looked_at_by_the_next(
+        self, company: Company, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Each decision may concern others; a look ends after so many rounds."""
+        monkeypatch.setattr(customers, "_ROUNDS", 1)
+        account = company.crm.add("customer", acme_crm())
+        partner, rival = (company.erp.add("customer", acme_erp()) for _ in range(2))
+        await company.go()
+        assert company.linked("customer") == {}
+        company.erp.edit(
+            "customer", rival, {"name": "Larkspur Foods", "web": None, "bill_to": None}
+        )
+        await company.go()
+        await company.go()
+        assert company.linked("customer") == {account: partner}
+        assert waiting(company) == []
 
     async def test_further_erp_customers_of_an_account_are_shown(self, company: Company) -> None:
         account = company.crm.add("customer", acme_crm(VatNumber=TAX, Phone="+49 221 1234567"))

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from interlock.connectors.memory.storage import State
 from interlock.governance.rules import Side
 from interlock.model import Presence
-from interlock.store import observations
-from interlock.testing.faults import answer_status
+from interlock.store import links, observations
+from interlock.store.outbox import WriteState
+from interlock.testing.faults import answer_status, lose_answer
 
 from .company import Company
 from .conftest import Founding
+from .test_delivery import begun
 from .test_edits import Linked, link
 
 
@@ -178,6 +182,95 @@ async def test_so_does_the_survivor_of_a_record_the_engine_made(company: Company
     assert company.crm.all("customer")[acme]["Phone"] == "1"
     assert [w.needs_approval for w in company.pending()] == [True] * len(company.pending())
     assert company.pending()
+
+
+class TestSurvivors:
+    """Rule 10: the link goes to what a record was merged into, where that can be said."""
+
+    async def test_not_while_a_write_may_still_take_effect(self, found: Founding) -> None:
+        company = found(erp_settings={"settle_time": 60.0})
+        pair = await link(company)
+        winner = company.erp.add("customer", {"name": "Winner", "tel": "7"})
+        company.erp_faults.arm(lose_answer, operation="write", entity="customer")
+        pair.edit_crm(Phone="2")
+        await company.sync()
+        assert [w.state for w in company.pending()] == [WriteState.IN_DOUBT]
+        company.erp.merge("customer", pair.erp_id, winner)
+        await company.sync()
+        assert [w.state for w in company.pending()] == [WriteState.IN_DOUBT]
+        assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+        company.advance(seconds=61)
+        await company.sync()
+        await company.rest()
+        assert company.linked("customer") == {pair.crm_id: winner}
+
+    async def test_one_that_was_not_created_yet_is_not_any_more(self, company: Company) -> None:
+        await begun(company)
+        loser, winner = (
+            company.crm.add("customer", {"Name": n, "Website": f"{n.lower()}.example"})
+            for n in ("Acme", "Bolt")
+        )
+        await company.plan()
+        assert len(company.pending()) == 2
+        company.crm.merge("customer", loser, winner)
+        await company.go()
+        await company.rest()
+        assert sorted(r["name"] for r in company.erp.all("customer").values()) == ["Bolt", "First"]
+        assert company.pending() == []
+        assert company.open_fields() == {}
+
+    async def test_not_to_one_a_person_said_is_another(self, company: Company) -> None:
+        pair = await link(company)
+        winner = company.erp.add("customer", {"name": "Winner"})
+        company.ask(
+            lambda tx: links.refuse(
+                tx, "customer", pair.crm_id, winner, reason="another", now=company.clock()
+            )
+        )
+        company.erp.merge("customer", pair.erp_id, winner)
+        await company.rest()
+        assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+        assert company.open_fields() == {"(erp)": "merged"}
+
+    async def test_merges_one_after_the_other_are_followed_to_the_end(
+        self, company: Company
+    ) -> None:
+        pair = await link(company)
+        middle, last = (company.erp.add("customer", {"name": n}) for n in ("Middle", "Last"))
+        company.erp.merge("customer", pair.erp_id, middle)
+        company.erp.merge("customer", middle, last)
+        await company.rest()
+        assert company.linked("customer") == {pair.crm_id: last}
+
+    async def test_a_survivor_that_is_gone_takes_nothing_over(self, company: Company) -> None:
+        pair = await link(company)
+        winner = company.erp.add("customer", {"name": "Winner"})
+        company.erp.merge("customer", pair.erp_id, winner)
+        company.erp.delete("customer", winner)
+        await company.rest()
+        assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+        assert company.open_fields() == {"(erp)": "merged"}
+
+    async def test_a_circle_of_merges_ends(self, company: Company) -> None:
+        """No system should show one; a read that lags behind may."""
+        pair = await link(company)
+        winner = company.erp.add("customer", {"name": "Winner"})
+        company.erp.merge("customer", pair.erp_id, winner)
+
+        def circle(_call: Any, carry_out: Any) -> Any:
+            return [
+                msgspec.structs.replace(row, state=State.MERGED, merged_into=pair.erp_id, cells={})
+                if row.id == winner
+                else row
+                for row in carry_out()
+            ]
+
+        for operation in ("changed", "fetched"):
+            company.erp_faults.arm(circle, operation=operation, entity="customer", times=None)
+        await company.sync()
+        assert seen(company, Side.ERP, winner).presence is Presence.MERGED
+        assert company.linked("customer") == {pair.crm_id: pair.erp_id}
+        assert company.open_fields() == {"(erp)": "merged"}
 
 
 async def test_a_deleted_source_withdraws_its_create(company: Company) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interlock.connectors.memory.connector import MemoryConnector
-from interlock.errors import RejectedError, TransientError
+from interlock.errors import ConnectorError, RejectedError, TransientError, UnknownOutcomeError
 from interlock.governance.rules import Side
 from interlock.model import Presence
 from interlock.store import observations
@@ -193,3 +193,29 @@ async def test_a_write_to_a_record_that_is_not_shown_is_a_dead_letter(
     (letter,) = company.letters()
     assert letter.cause == "server_error"
     assert pair.erp["tel"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(RejectedError("no such list"), "refused"), (UnknownOutcomeError("cut off"), "failed")],
+    ids=["refused", "cut off"],
+)
+async def test_a_list_that_is_not_given_stops_its_side_and_is_told(
+    company: Company, monkeypatch: pytest.MonkeyPatch, error: ConnectorError, code: str
+) -> None:
+    pair = await link(company)
+    pair.edit_crm(Phone="2")
+    changes = MemoryConnector.changes
+
+    async def _changes(self: Any, entity: str, cursor: Any) -> Any:
+        if "order" in self.capabilities.entities and entity == "customer":
+            raise error
+        return await changes(self, entity, cursor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(MemoryConnector, "changes", _changes)
+        report = await company.sync()
+    assert [p.code for p in report.problems] == [code]
+    assert pair.erp["tel"] == "1"
+    await company.rest()
+    assert pair.erp["tel"] == "2"

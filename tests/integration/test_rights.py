@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
+
+from interlock.connectors.base import EntityCapabilities
+from interlock.governance.rules import Side
+from interlock.sync.pair import Connection
 
 from .company import Company
 from .test_edits import Linked, link
@@ -45,3 +50,24 @@ async def test_a_system_that_is_down_is_asked_again(pair: Linked) -> None:
     company.erp_faults.clear()
     company.crm_faults.hide("customer", "Phone")
     assert len(await told(company)) == 1
+
+
+async def test_a_create_leaves_out_what_the_target_does_not_let_us_write(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entity = Connection.entity
+
+    def _without_phone(self: Connection, name: str) -> EntityCapabilities | None:
+        caps = entity(self, name)
+        if caps is None or self.side is Side.CRM or "phone" not in caps.fields:
+            return caps
+        facts = msgspec.structs.replace(caps.fields["phone"], writable=False)
+        return msgspec.structs.replace(caps, fields={**caps.fields, "phone": facts})
+
+    monkeypatch.setattr(Connection, "entity", _without_phone)
+    company.crm.add("customer", {"Name": "Acme", "Phone": "1"})
+    await company.go()
+    await company.rest()
+    [made] = company.erp.all("customer").values()
+    assert (made["name"], made["tel"]) == ("Acme", None)
+    assert company.open_fields() == {"phone": "read-only"}

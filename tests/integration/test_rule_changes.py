@@ -378,3 +378,30 @@ async def test_every_map_that_was_active_is_kept_with_its_text(pair: Linked) -> 
     assert "website: {owner: erp}" in known[0].texts["ownership.yaml"]
     assert known[0].changed(known[1]) == ["customer.website"]
     assert company.ask(lambda tx: maps.previous(tx, second)).version == first
+
+
+async def test_an_entity_that_is_synced_no_more_is_left_as_it_is(company: Company) -> None:
+    account = company.crm.add("customer", {"Name": "Acme"})
+    person = company.crm.add(
+        "contact", {"AccountId": account, "PersonName": {"FirstName": "Jo", "LastName": "Doe"}}
+    )
+    await company.go()
+    await company.rest()
+    file = company.root / "ownership.yaml"
+    kept, here = [], ""
+    for line in file.read_text().splitlines():
+        if line and not line.startswith((" ", "#")):
+            here = line.partition(":")[0]
+        if here != "contact":
+            kept.append(line)
+    file.write_text("\n".join(kept) + "\n")
+    before = company.erp.all("contact")
+
+    company.crm.edit("contact", person, {"PersonName": {"FirstName": "Jo", "LastName": "Roe"}})
+    company.crm.edit("customer", account, {"Phone": "2"})
+    await company.go()
+    await company.rest()
+
+    assert company.erp.all("contact") == before
+    assert [c["tel"] for c in company.erp.all("customer").values()] == ["2"]
+    assert company.pending() == []

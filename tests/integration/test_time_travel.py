@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from interlock.errors import ConfigurationError, StoreError
+from interlock.governance.rules import Side
 from interlock.service.status import read_status
 from interlock.service.timetravel import Rebuilt, back_up, rebuild_links, restore
 from interlock.store import backup, epochs, links
 from interlock.store.database import Store, Tx
 from interlock.store.mark import Position
 from interlock.store.tables import metadata
+from interlock.sync.identity import reference_of
 from interlock.sync.progress import Run
 from interlock.testing.faults import lose_answer
 
@@ -283,6 +285,58 @@ class TestABackup:
             store.close()
         else:
             assert backup.read_manifest(kept).rows["link"] > 0
+
+
+class TestSignsInTheSystems:
+    """What both systems say of their records counts more than what the backup says."""
+
+    async def test_links_changed_since_are_taken_apart(self, year: Year) -> None:
+        await year.business()
+        crm, erp = year.company.crm, year.company.erp
+        a, b = year.accounts[4:6]
+        before = year.company.linked("customer")
+        for account, partner in ((a, before[b]), (b, before[a])):
+            crm.edit("customer", account, {"ErpId__c": partner})
+            erp.edit("customer", partner, {"crm_id": account})
+        shown = year.shown()
+        year.restore()
+        await year.company.plan()
+        again = year.company.linked("customer")
+        assert (again[a], again[b]) == (before[b], before[a])
+        whys = [e.why for e in year.company.events("unlinked")]
+        assert whys.count("both records name others now") == 2
+        await year.assert_nothing_is_written_unreleased()
+        assert year.shown() == shown
+
+    async def test_one_name_is_enough_where_the_other_says_nothing(self, year: Year) -> None:
+        await year.business()
+        crm, erp = year.company.crm, year.company.erp
+        before = year.company.linked("customer")
+        a, b = year.accounts[4:6]
+        crm.edit("customer", a, {"ErpId__c": None})
+        erp.edit("customer", before[a], {"ext_ref": None})
+        erp.edit("customer", before[b], {"ext_ref": None, "crm_id": None})
+        year.lose_store()
+        await year.rebuild()
+        again = year.company.linked("customer")
+        assert (again[a], again[b]) == (before[a], before[b])
+        whys = {e.why for e in year.company.events("linked")}
+        assert {"found again: named in the CRM", "found again: named in the ERP"} <= whys
+
+    async def test_the_latest_of_several_made_from_one_record_is_its_own(self, year: Year) -> None:
+        """A person had it made anew: the earlier one still carries its reference."""
+        company = year.company
+        account = year.accounts[4]
+        first = company.linked("customer")[account]
+        async with company.session() as session:
+            again = reference_of(session.pair, Side.ERP, "customer", account, "customer", 2)
+        name = {"name": "Firm 4 anew", "ext_ref": again}
+        second = company.erp.add("customer", name)
+        company.crm.edit("customer", account, {"ErpId__c": None})
+        company.erp.edit("customer", first, {"crm_id": None})
+        year.lose_store()
+        await year.rebuild()
+        assert company.linked("customer")[account] == second
 
 
 class TestALostStore:

@@ -66,7 +66,7 @@ class Resolution(msgspec.Struct, frozen=True, kw_only=True):
                 return (Side(self.choice.value).other,)
             case Choice.VALUE:
                 return tuple(Side)
-            case Choice.KEEP:
+            case _:
                 return ()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -19,7 +19,7 @@ from interlock.errors import (
     UnknownOutcomeError,
 )
 from interlock.governance.rules import Side
-from interlock.model import ANYTHING, Fields, Line, Presence, Record, Ref, Value, WriteKind, agree
+from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
 from interlock.store import epochs, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -126,7 +126,7 @@ class _Batch(Recovery):
         for w in writes:
             bundle = bundles.get(w.link_id)
             if bundle is None:
-                outbox.finish(tx, [w])
+                # taken apart since the claim, and its writes with it
                 continue
             if bundle.link.rev != w.rev:
                 if bundle.link.rev > bundle.link.reconciled_rev:
@@ -465,12 +465,9 @@ def _resolve(fields: Fields, ids: Mapping[Ref, tuple[str, str] | None]) -> Field
         if isinstance(value, Ref):
             resolved = _one(value)
         elif isinstance(value, tuple):
-            resolved = tuple(_line(line, _one) for line in value)
+            resolved = tuple(
+                msgspec.structs.replace(line, product=line.product and _one(line.product))
+                for line in value
+            )
         out[name] = resolved
     return out
-
-
-def _line(line: Line, one: Callable[[Ref], Ref]) -> Line:
-    if line.product is None:
-        return line
-    return msgspec.structs.replace(line, product=one(line.product))

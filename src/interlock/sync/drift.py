@@ -95,11 +95,9 @@ class _Entity:
         caps = self.pair.side(side).entity(member)
         return caps.fields if caps is not None and member == self.entity else {}
 
-    def _held(self, rule: FieldRule) -> list[FieldFacts]:
-        """What both systems can hold of a field (rule 4)."""
-        if rule.lossy_ok:
-            return [ANYTHING]
-        return [self.facts[side].get(rule.field, ANYTHING) for side in Side]
+    def _held(self, field: str) -> list[FieldFacts]:
+        """What both systems can hold of a field: what is cut off at best is no drift (rule 4)."""
+        return [self.facts[side].get(field, ANYTHING) for side in Side]
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────
 
@@ -118,10 +116,7 @@ class _Entity:
                         r.id in linked,
                         Shown(
                             r.presence is Presence.PRESENT,
-                            {
-                                f: self.spool.digest(v, self._held(self.fields[f]))
-                                for f, v in fields.items()
-                            },
+                            {f: self.spool.digest(v, self._held(f)) for f, v in fields.items()},
                         ),
                     )
                     for r, fields in zip(page.records, shown, strict=True)
@@ -227,7 +222,7 @@ class _Entity:
         for field, rule in self.fields.items():
             if field not in crm or field not in erp:
                 continue
-            if agree(crm[field], erp[field], *self._held(rule)):
+            if agree(crm[field], erp[field], *self._held(field)):
                 continue
             pair = {s: values[s][field] for s in Side}
             looked = {
@@ -240,9 +235,7 @@ class _Entity:
         return found
 
     def _seen(self, tx: Tx, bundle: Bundle, side: Side) -> Fields:
-        seen = bundle.seen.get(side)
-        if seen is None:
-            return {}
+        seen = bundle.seen[side]
         record = Record(entity=seen.entity, id=seen.id, fields=seen.known)
         return self._shown(tx, side, [record])[1][0]
 

@@ -149,9 +149,7 @@ class Maps:
         return field in self.agreed(bundle, side)
 
     def _rests(self, bundle: Bundle, side: Side, field: str) -> bool:
-        member, seen = bundle.members[side], bundle.seen.get(side)
-        if seen is None:
-            return False
+        member, seen = bundle.members[side], bundle.seen[side]
         view = self._pair.views.get((bundle.link.entity, member.entity))
         shown = seen.known if view is None else view(seen.known)
         return field in shown and agree(shown[field], member.base[field])

@@ -146,13 +146,15 @@ async def _sweep(
             sweep_started=pair.clock(),
             map_version=pair.map_version,
         )
-    for attempt in (1, 2):
+    again = False
+    while True:
         feed = await _sweep_once(pair, connection, caps, feed, run)
         assert feed.sweep_started is not None
         missing, known = await pair.store.call(_end_if_believed, pair, feed)
         if missing is None:
             return
-        if attempt == 1:
+        if not again:
+            again = True
             feed = msgspec.structs.replace(
                 feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock()
             )

@@ -55,8 +55,15 @@ def settle(tx: Tx, s: Settlement, answers: Sequence[tuple[OutboxWrite, Receipt]]
     done = _refuse_strangers(tx, s, done)
     # another worker may have taken a create over and made it, too: the record is there all the same
     lost = [(w, r) for w, r in answers if w.id not in held and r.outcome.succeeded]
-    made = [(w, r.record_id) for w, r in (*done, *lost) if w.kind is WriteKind.CREATE]
-    twice = _note_made(tx, s, [(w, i) for w, i in made if i is not None])
+    twice = _note_made(
+        tx,
+        s,
+        [
+            (w, w.reference, r.record_id)
+            for w, r in (*done, *lost)
+            if w.reference is not None and r.record_id is not None
+        ],
+    )
     _store_successes(tx, s, done)
     for w, reason in twice:
         subject = f"{_subject(w)}:twice"
@@ -67,20 +74,18 @@ def settle(tx: Tx, s: Settlement, answers: Sequence[tuple[OutboxWrite, Receipt]]
 
 
 def _note_made(
-    tx: Tx, s: Settlement, made: Sequence[tuple[OutboxWrite, str]]
+    tx: Tx, s: Settlement, made: Sequence[tuple[OutboxWrite, str, str]]
 ) -> list[tuple[OutboxWrite, Reason]]:
-    """Note what was created; returns the creates that made a second record."""
+    """Note what was created, as (write, reference, record id); returns what made a second one."""
     twice = []
-    known = outbox.made_as(tx, [w.reference for w, _ in made if w.reference is not None])
+    known = outbox.made_as(tx, [reference for _, reference, _ in made])
     fresh: dict[str, str] = {}
-    for w, record_id in made:
-        if w.reference is None:
-            continue
-        earlier = known.get(w.reference) or fresh.setdefault(w.reference, record_id)
+    for w, reference, record_id in made:
+        earlier = known.get(reference) or fresh.setdefault(reference, record_id)
         if earlier != record_id:
             reason = Reason(
                 code="created_twice",
-                message=f"{earlier} and {record_id} were both created as {w.reference}",
+                message=f"{earlier} and {record_id} were both created as {reference}",
                 fix="keep the one that is linked, archive the other and clear its reference",
             )
             twice.append((w, reason))
@@ -327,11 +332,11 @@ def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> N
 
 def _note_arrived(tx: Tx, s: Settlement, w: OutboxWrite) -> None:
     """Take what is shown as it was sent for agreed on: it is our value, nobody's edit there."""
-    bundle = links.bundles(tx, [w.link_id]).get(w.link_id)
-    if bundle is None or len(bundle.members) < len(Side):
+    bundle = links.bundles(tx, [w.link_id])[w.link_id]
+    if len(bundle.members) < len(Side):
         return
-    seen = bundle.seen.get(s.side)
-    if seen is None or w.sent_at is None or seen.instant <= w.sent_at:
+    seen = bundle.seen[s.side]
+    if w.sent_at is None or seen.instant <= w.sent_at:
         return
     facts = s.caps.fields
     arrived = {

@@ -249,9 +249,7 @@ class _Finder:
 
     def _dissolve(self, side: Side, record_id: str) -> None:
         key = (self.members[side], record_id)
-        link_id = links.members_of(self.tx, side, [key]).get(key)
-        if link_id is None:
-            return
+        link_id = links.members_of(self.tx, side, [key])[key]
         history.add(
             self.tx,
             [self._event("unlinked", "both records name others now", link_id=link_id)],

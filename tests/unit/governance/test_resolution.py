@@ -193,3 +193,9 @@ def test_rebased_sides_stay_rebased() -> None:
     )  # fmt: skip
     found = resolve_field(SHARED, resolution, views, frozenset(), merged, is_open=True)
     assert found.outcomes[0].rebase == {Side.CRM}
+
+
+def test_what_stays_as_it_is_is_written_to_neither() -> None:
+    assert decided("keep").targets() == ()
+    assert decided("erp").targets() == (Side.CRM,)
+    assert decided("value", "4").targets() == (Side.CRM, Side.ERP)
