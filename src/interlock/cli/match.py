@@ -49,13 +49,15 @@ class Engine(StrEnum):
 
     INTERLOCK = "interlock"
     SPLINK = "splink"
+    SPLINK_SPARK = "splink-spark"
 
 
 Scorer = Annotated[
     Engine,
     typer.Option(
         "--engine",
-        help="splink: a second opinion, beside our own; needs the extra 'matching'.",
+        help="splink: a second opinion, beside our own; needs the extra 'matching'.  "
+        "splink-spark: the same on Spark; needs the extra 'spark' and Java.",
     ),
 ]
 WeightsFile = Annotated[
@@ -85,15 +87,23 @@ def files(
     """
     from interlock.service.matching import load_weights, match_files
 
-    if engine is Engine.SPLINK:
+    if engine is not Engine.INTERLOCK:
         from interlock.service.second_opinion import compare_files
 
         if duplicates is not None:
             raise ConfigurationError(
-                "--duplicates is not for --engine splink", fix="leave one of them out"
+                f"--duplicates is not for --engine {engine}", fix="leave one of them out"
             )
         _show_second(
-            compare_files(left, right, out, weights=load_weights(weights)), out, as_json=as_json
+            compare_files(
+                left,
+                right,
+                out,
+                weights=load_weights(weights),
+                spark=engine is Engine.SPLINK_SPARK,
+            ),
+            out,
+            as_json=as_json,
         )
     found = match_files(left, right, out, weights=load_weights(weights), duplicates=duplicates)
     if as_json:
@@ -128,11 +138,18 @@ def pairs(
     """Score given pairs, in their order."""
     from interlock.service.matching import load_weights, score_given
 
-    if engine is Engine.SPLINK:
+    if engine is not Engine.INTERLOCK:
         from interlock.service.second_opinion import compare_given
 
         _show_second(
-            compare_given(left, right, given, out, weights=load_weights(weights)),
+            compare_given(
+                left,
+                right,
+                given,
+                out,
+                weights=load_weights(weights),
+                spark=engine is Engine.SPLINK_SPARK,
+            ),
             out,
             as_json=as_json,
         )

@@ -1,7 +1,8 @@
 """A second opinion: the same job by Splink, which knows nothing of our weights.
 
 Splink learns its weights from the two lists themselves (expectation maximisation), so that it errs
-in other places than we do.  It is an extra, imported only where it is asked for.
+in other places than we do.  It is an extra, imported only where it is asked for, and works on
+DuckDB or on Spark.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from interlock.errors import ConfigurationError
+from interlock.errors import ConfigurationError, InterlockError
 from interlock.matching.candidates import Pairs
+from interlock.matching.spark import spark_api
 from interlock.matching.table import Hashes, Table
 
 __all__ = ["Opinion", "SecondOpinion"]
 
 _SEED = 1
+_DATABASES = ("duckdb", "_duckdb", "py4j", "pyspark")
 
 
 class Opinion(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,11 +40,12 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
 class SecondOpinion:
     """Splink, trained on two lists."""
 
-    def __init__(self, left: Table, right: Table) -> None:
-        """Raise ``ConfigurationError`` where Splink is not installed."""
+    def __init__(self, left: Table, right: Table, *, spark: bool = False) -> None:
+        """Raise ``ConfigurationError`` where Splink, or Spark if asked for, is not installed."""
         self._left, self._right = left, right
         with _quiet():
-            self._linker, self._api = _trained(left, right)
+            self._api = _api(spark=spark)
+            self._linker = _trained(left, right, self._api)
 
     def on_lists(self, *, lowest: float) -> Opinion:
         """Link the lists; pairs below the probability ``lowest`` are left out."""
@@ -74,24 +78,30 @@ class SecondOpinion:
 
 
 def _read(predicted: Any) -> Opinion:
-    found = predicted.as_dict()
+    found = predicted.as_pyarrow_table()
     return Opinion(
-        left=np.array(found["unique_id_l"], dtype=np.int64),
-        right=np.array(found["unique_id_r"], dtype=np.int64),
-        probabilities=np.array(found["match_probability"], dtype=np.float64),
+        left=found["unique_id_l"].to_numpy(),
+        right=found["unique_id_r"].to_numpy(),
+        probabilities=found["match_probability"].to_numpy(),
     )
 
 
-def _trained(left: Table, right: Table) -> tuple[Any, Any]:
+def _api(*, spark: bool) -> Any:
+    """Give the database Splink works on."""
     try:
-        import splink.comparison_library as compare
-        from splink import Linker, SettingsCreator, block_on
+        import splink  # noqa: F401
         from splink.backends.duckdb import DuckDBAPI
     except ImportError as error:
         raise ConfigurationError(
             "the second opinion needs Splink, which is not installed",
-            fix="pip install 'interlock[matching]'",
+            fix=f"pip install 'interlock[{'spark' if spark else 'matching'}]'",
         ) from error
+    return spark_api() if spark else DuckDBAPI()
+
+
+def _trained(left: Table, right: Table, api: Any) -> Any:
+    import splink.comparison_library as compare
+    from splink import Linker, SettingsCreator, block_on
 
     def exact(column: str, *, frequency: bool = False) -> Any:
         return compare.ExactMatch(column).configure(term_frequency_adjustments=frequency)
@@ -123,14 +133,13 @@ def _trained(left: Table, right: Table) -> tuple[Any, Any]:
         retain_matching_columns=False,
         additional_columns_to_retain=["pair"],
     )
-    api = DuckDBAPI()
     tables = [
         api.register(_columns(table), table_name=name)
         for name, table in (("left_list", left), ("right_list", right))
     ]
     linker = Linker(tables, settings, log_level=logging.ERROR)
     _train(linker, block_on)
-    return linker, api
+    return linker
 
 
 def _train(linker: Any, block_on: Any) -> None:
@@ -152,12 +161,20 @@ def _train(linker: Any, block_on: Any) -> None:
     for step in steps:
         try:
             step()
-        except Exception as error:  # noqa: BLE001  Splink has no error class for "too few records"
+        except Exception as error:  # Splink has no error class for "too few records"
+            if _of_database(error):
+                raise
             logging.getLogger(__name__).debug("Splink left out a step: %s", type(error).__name__)
 
 
-def _columns(table: Table, rows: NDArray[np.int64] | None = None) -> dict[str, Sequence[Any]]:
+def _of_database(error: Exception) -> bool:
+    return type(error.__cause__ or error).__module__.partition(".")[0] in _DATABASES
+
+
+def _columns(table: Table, rows: NDArray[np.int64] | None = None) -> Any:
     """Give the columns Splink compares; those of ``rows`` once for each pair they are in."""
+    import pyarrow as pa
+
     at = np.arange(len(table)) if rows is None else rows
 
     def texts(values: Any) -> list[str | None]:
@@ -166,9 +183,8 @@ def _columns(table: Table, rows: NDArray[np.int64] | None = None) -> dict[str, S
     def keys(values: Hashes) -> list[str | None]:
         return [str(value) if value else None for value in values[at].tolist()]
 
-    numbers = list(range(len(at)))
-    return {
-        "unique_id": numbers,
+    numbers = range(len(at))
+    columns: dict[str, Sequence[str | None]] = {
         "pair": [None] * len(at) if rows is None else list(map(str, numbers)),
         "name": texts(table.names),
         "start": [name[:4] or None for name in table.names[at].tolist()],
@@ -180,11 +196,16 @@ def _columns(table: Table, rows: NDArray[np.int64] | None = None) -> dict[str, S
         "phone": keys(table.phone),
         "tax": texts(table.taxes),
     }
+    # a column without any value has to be text as well: Spark would not compare it
+    return pa.table(
+        {"unique_id": pa.array(numbers, pa.int64())}
+        | {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    )
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Splink's advice to its own users to itself."""
+    """Keep Splink's advice to its own users to itself, and name a database that gave up."""
     logger = logging.getLogger("splink")
     before = logger.level
     logger.setLevel(logging.CRITICAL)
@@ -192,5 +213,12 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except Exception as error:
+        if not _of_database(error):
+            raise
+        raise InterlockError(
+            f"Splink's database gave up ({type(error.__cause__ or error).__name__})",
+            fix="give it more memory (Spark: spark.driver.memory), or see its own log",
+        ) from error
     finally:
         logger.setLevel(before)

@@ -50,10 +50,12 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     weights: str
 
 
-def compare_files(left: Path, right: Path, out: Path, *, weights: Weights) -> Compared:
+def compare_files(
+    left: Path, right: Path, out: Path, *, weights: Weights, spark: bool = False
+) -> Compared:
     """Match two lists by both; a file row for every pair that either would link or review."""
     ours, theirs = read_companies(left), read_companies(right)
-    opinion = SecondOpinion(ours, theirs)
+    opinion = SecondOpinion(ours, theirs, spark=spark)
     rarity = Rarity.of(ours, theirs)
     matched = match_lists(ours, theirs, weights, rarity=rarity)
     second = opinion.on_lists(lowest=weights.review_at)
@@ -68,13 +70,15 @@ def compare_files(left: Path, right: Path, out: Path, *, weights: Weights) -> Co
     return _write(out, (ours, theirs), pairs, opinion.on_pairs(pairs).probabilities, scores)
 
 
-def compare_given(left: Path, right: Path, pairs: Path, out: Path, *, weights: Weights) -> Compared:
+def compare_given(
+    left: Path, right: Path, pairs: Path, out: Path, *, weights: Weights, spark: bool = False
+) -> Compared:
     """Score the pairs of a file by both, in its order."""
     ours, theirs = read_companies(left), read_companies(right)
     given = read_pairs(pairs)
     rows = located(ours, theirs, given, pairs)
     scores = _own(ours, theirs, Rarity.of(ours, theirs), rows, weights, np.zeros(len(given)))
-    second = SecondOpinion(ours, theirs).on_pairs(rows)
+    second = SecondOpinion(ours, theirs, spark=spark).on_pairs(rows)
     return _write(out, (ours, theirs), rows, second.probabilities, scores)
 
 

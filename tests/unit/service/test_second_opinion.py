@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from interlock.cli import run
+from interlock.errors import ConfigurationError
 
 Capture = pytest.CaptureFixture[str]
 CITIES = ("Köln", "Kiel", "Ulm", "Bonn", "Trier")
@@ -76,9 +77,102 @@ def test_without_splink_the_message_says_what_to_install(
     assert not out.exists()
 
 
-def test_duplicates_are_our_own_engines_business(
-    lists: list[str], tmp_path: Path, capsys: Capture
+@pytest.mark.parametrize("command", ["files", "pairs"])
+def test_the_engine_decides_which_database_splink_works_on(
+    lists: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    flags = ["--engine", "splink", "--duplicates", str(tmp_path / "d.csv")]
+    asked = []
+
+    def started() -> object:
+        asked.append("spark")
+        raise ConfigurationError("enough seen")
+
+    pytest.importorskip("splink")
+    monkeypatch.setattr("interlock.matching.second_opinion.spark_api", started)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("left_id,right_id\nC1,E1\n", encoding="utf-8")
+    given = [*lists, str(pairs)] if command == "pairs" else lists
+    flags = ["--out", str(tmp_path / "scored.csv"), "--engine"]
+    assert run(["match", command, *given, *flags, "splink"]) == 0
+    assert not asked
+    assert run(["match", command, *given, *flags, "splink-spark"]) == 2
+    assert asked == ["spark"]
+
+
+def test_without_pyspark_the_message_says_what_to_install(
+    lists: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("splink")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "java").touch()
+    monkeypatch.delenv("SPARK_REMOTE", raising=False)
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    for module in ("pyspark", "pyspark.errors", "pyspark.sql"):
+        monkeypatch.setitem(sys.modules, module, None)
+    out = tmp_path / "scored.csv"
+    assert run(["match", "files", *lists, "--engine", "splink-spark", "--out", str(out)]) == 2
+    assert "interlock[spark]" in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("home", [None, "empty"])
+def test_without_java_the_message_says_so(
+    lists: list[str],
+    tmp_path: Path,
+    capsys: Capture,
+    monkeypatch: pytest.MonkeyPatch,
+    home: str | None,
+) -> None:
+    pytest.importorskip("splink")
+    monkeypatch.delenv("SPARK_REMOTE", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if home is None:
+        monkeypatch.delenv("JAVA_HOME", raising=False)
+    else:
+        monkeypatch.setenv("JAVA_HOME", str(tmp_path / home))
+    assert run(["match", "files", *lists, "--engine", "splink-spark"]) == 2
+    said = capsys.readouterr().err
+    assert "needs Java" in said or "JAVA_HOME=" in said
+    assert "install Java 17" in said
+
+
+def test_spark_connect_is_refused(
+    lists: list[str], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("splink")
+    monkeypatch.setenv("SPARK_REMOTE", "sc://localhost")
+    assert run(["match", "files", *lists, "--engine", "splink-spark"]) == 2
+    assert "SPARK_REMOTE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("when", ["training", "scoring"])
+def test_a_database_that_gives_up_is_named_and_nothing_is_written(
+    lists: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    pytest.importorskip("splink")
+    import duckdb
+    from splink.internals.linker_components.inference import LinkerInference
+    from splink.internals.linker_components.training import LinkerTraining
+
+    def fail(*_: object, **__: object) -> None:
+        raise duckdb.OutOfMemoryException("Acme GmbH did not fit")
+
+    if when == "training":
+        monkeypatch.setattr(LinkerTraining, "estimate_u_using_random_sampling", fail)
+    else:
+        monkeypatch.setattr(LinkerInference, "predict", fail)
+    out = tmp_path / "scored.csv"
+    assert run(["match", "files", *lists, "--engine", "splink", "--out", str(out)]) == 1
+    said = capsys.readouterr().err
+    assert "OutOfMemoryException" in said
+    assert "Acme" not in said
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("engine", ["splink", "splink-spark"])
+def test_duplicates_are_our_own_engines_business(
+    lists: list[str], tmp_path: Path, capsys: Capture, engine: str
+) -> None:
+    flags = ["--engine", engine, "--duplicates", str(tmp_path / "d.csv")]
     assert run(["match", "files", *lists, *flags]) == 2
     assert "--duplicates" in capsys.readouterr().err
