@@ -148,7 +148,8 @@ def _train(linker: Any, block_on: Any) -> None:
     sure = [block_on("tax"), block_on("name", "postcode"), block_on("name", "domain")]
     steps: list[Callable[[], object]] = [
         partial(training.estimate_probability_two_random_records_match, sure, recall=0.6),
-        partial(training.estimate_u_using_random_sampling, max_pairs=1e6, seed=_SEED),
+        # in one go: on Spark each query costs seconds, however small
+        partial(training.estimate_u_using_random_sampling, max_pairs=1e6, seed=_SEED, num_chunks=1),
     ]
     steps += [
         partial(
@@ -213,6 +214,8 @@ def _quiet() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
+    except InterlockError:
+        raise
     except Exception as error:
         if not _of_database(error):
             raise

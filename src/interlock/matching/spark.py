@@ -35,7 +35,8 @@ def spark_api() -> Any:
     from py4j.protocol import Py4JError
 
     try:
-        session = SparkSession.getActiveSession() or _started()
+        # a new session of one application: tables of another opinion are not seen
+        session = (SparkSession.getActiveSession() or _started()).newSession()
     except (PySparkException, Py4JError) as error:
         raise ConfigurationError(
             f"Spark did not start ({type(error).__name__}); what it said is above",

@@ -81,13 +81,15 @@ def test_without_splink_the_message_says_what_to_install(
 def test_the_engine_decides_which_database_splink_works_on(
     lists: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
+    pytest.importorskip("splink")
+    import duckdb
+
     asked = []
 
     def started() -> object:
         asked.append("spark")
-        raise ConfigurationError("enough seen")
+        raise ConfigurationError("Spark did not start") from duckdb.Error()
 
-    pytest.importorskip("splink")
     monkeypatch.setattr("interlock.matching.second_opinion.spark_api", started)
     pairs = tmp_path / "pairs.csv"
     pairs.write_text("left_id,right_id\nC1,E1\n", encoding="utf-8")
