@@ -330,6 +330,18 @@ class TestHiddenFields:
         await pair.company.rest()
         assert pair.erp["tel"] == "2"
 
+    async def test_what_was_written_while_it_was_hidden_was_not_refused(self, pair: Linked) -> None:
+        """The answer to our write leaves it out as well: that says nothing about the value."""
+        pair.company.erp_faults.hide("customer", "tel")
+        pair.edit_crm(Phone="2")
+        await pair.company.sync()
+        assert pair.erp["tel"] == "2"
+        assert pair.company.open_fields() == {}
+        pair.company.erp_faults.show()
+        pair.edit_crm(Phone="3")
+        await pair.company.rest()
+        assert pair.erp["tel"] == pair.crm["Phone"] == "3"
+
 
 async def test_clocks_of_the_systems_are_no_matter(found: Founding) -> None:
     company = found()

@@ -241,6 +241,24 @@ async def test_what_could_not_be_read_at_the_change_is_decided_on_when_it_can(
     assert pair.erp["web"] == "acme.net"
 
 
+async def test_what_waited_undelivered_is_another_decision_under_another_map(pair: Linked) -> None:
+    """The ERP is down, the map changes, and decides the very same: still by an approved plan."""
+    company = pair.company
+    company.erp_faults.arm(answer_status(503), operation="write", times=None)
+    pair.edit_crm(Phone="2")
+    await company.sync()
+    assert [w.needs_approval for w in company.pending()] == [False]
+    company.own("customer", {"phone": "{owner: crm}"})
+    company.erp_faults.clear()
+    company.advance(hours=1)
+    await company.sync()
+    assert pair.erp["tel"] == "1"
+    await company.plan()
+    company.approve()
+    await company.rest()
+    assert pair.erp["tel"] == "2"
+
+
 async def test_what_was_approved_for_a_map_is_not_for_the_next(pair: Linked) -> None:
     company = pair.company
     await disagree(pair)

@@ -176,7 +176,7 @@ def _merge_bundle(
             fields=translate.fields(side, raw),
             base=translate.fields(side, member.agreed),
             facts=_facts(pair, side, member.entity, bundle.link.entity),
-            unconfirmed=member.unconfirmed if confirmed else frozenset(),
+            unconfirmed=member.unconfirmed & raw.keys() if confirmed else frozenset(),
         )
     decision = result.brakes.brake(bundle, merge(rules, views[Side.CRM], views[Side.ERP]), views)
     decision = apply_resolutions(pair, run, bundle, rules, views, shown, decision, result)
@@ -185,11 +185,12 @@ def _merge_bundle(
         fields = {o.field: shown[side][o.field] for o in decision.outcomes if side in o.rebase}
         looked = views[side].unconfirmed
         if fields or looked:
+            left = member.unconfirmed - looked
             rebased.append(
                 msgspec.structs.replace(
                     member.rebased(fields, pair.map_version),
-                    unconfirmed=member.unconfirmed - looked,
-                    unconfirmed_since=None if looked else member.unconfirmed_since,
+                    unconfirmed=left,
+                    unconfirmed_since=member.unconfirmed_since if left else None,
                 )
             )
     return decision, rebased

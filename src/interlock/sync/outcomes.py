@@ -193,7 +193,9 @@ def _store_success(
     omitted: Fields = dict.fromkeys(_omitted(s, w))
     base = {**_unless_based(omitted, member), **w.fields, **{f: shown[f] for f in confirmed}}
     # a value shown differently is judged at the next merge: base keeps what was written
-    since = s.at if receipt.record is None else s.at - timedelta(microseconds=1)
+    # what the answer leaves out, as a hidden field, is judged at the next look
+    left_out = receipt.record is None or not unsure <= shown.keys()
+    since = s.at if left_out else s.at - timedelta(microseconds=1)
     stored.bases.append(
         (
             w.link_id,

@@ -146,7 +146,9 @@ def _store(
                 created_at=old.created_at,
                 waits_for=old.waits_for,
                 sent_at=old.sent_at,
-                needs_approval=w.needs_approval and old.needs_approval,
+                # under another map it is another decision, though it writes the same
+                needs_approval=w.needs_approval
+                and (old.needs_approval or old.map_version != w.map_version),
             )
         elif old is not None and old.state is WriteState.DEAD:
             closed.append(_subject(old))
