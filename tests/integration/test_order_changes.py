@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from interlock.connectors.memory.calls import ApiError
+from interlock.service.letters import retry_letters
+from interlock.testing.faults import answer_status, lose_lines, refuse_inside_answer
 
 from .company import Company
 from .conftest import Founding
@@ -151,6 +153,51 @@ class TestBeforeTheOrder:
         assert [(o["net_total"], o["state"]) for o in shop.orders] == [("10.00", "quotation")]
         assert company.cases()[deal].state == "changed"
         assert [d.cause for d in company.letters()] == ["deal_changed"]
+
+    @pytest.mark.parametrize("stays", ["refused", "away"])
+    @pytest.mark.parametrize("change", [{"StageName": "Closed Lost"}, NINETY_NINE])
+    async def test_an_order_begun_without_its_lines_is_never_left_behind(
+        self, shop: Shop, change: dict[str, Any], stays: str
+    ) -> None:
+        company, faults = shop.company, shop.company.erp_faults
+        faults.arm(lose_lines("rows"), operation="write", entity="order")
+        act = refuse_inside_answer() if stays == "refused" else answer_status(503)
+        faults.arm(act, operation="write", entity="order", skip=1, times=None)
+        deal = shop.deal()
+        await company.rest()
+        shop.edit(deal, **change)
+        await company.rest()
+        assert [o["rows"] for o in shop.orders] == [[]]
+        assert company.cases()[deal].state == "changed"
+        assert len(pending_orders(shop)) == 1, "nothing is taken back that has begun"
+        faults.clear()
+        if stays == "refused":
+            [letter] = company.letters()
+            assert letter.record_id == shop.ids[0]
+            assert f"order {letter.record_id} was begun in the ERP" in letter.message
+            with company.store() as store:
+                retry_letters(store, [letter.id], by="tester", now=company.clock())
+        company.advance(hours=2)
+        await company.rest()
+        # as it was sold, and a person is asked whether that still holds
+        assert [(o["net_total"], o["state"]) for o in shop.orders] == [("10.00", "quotation")]
+        assert [d.cause for d in company.letters()] == ["deal_changed"]
+        assert company.cases()[deal].state == "changed"
+
+    async def test_an_order_begun_and_deleted_by_a_person_is_made_anew(self, shop: Shop) -> None:
+        company, faults = shop.company, shop.company.erp_faults
+        faults.arm(lose_lines("rows"), operation="write", entity="order")
+        faults.arm(refuse_inside_answer(), operation="write", entity="order", skip=1)
+        deal = shop.deal()
+        await company.rest()
+        [letter] = company.letters()
+        company.erp.delete("order", shop.ids[0])
+        with company.store() as store:
+            retry_letters(store, [letter.id], by="tester", now=company.clock())
+        await company.rest()
+        assert [(o["net_total"], o["state"]) for o in shop.orders] == [("10.00", "confirmed")]
+        assert company.letters() == []
+        assert company.cases()[deal].state == "ordered"
 
     async def test_a_deal_lost_while_a_person_is_asked_asks_nobody_any_more(
         self, shop: Shop

@@ -56,6 +56,10 @@ class Shop:
     def orders(self) -> list[dict[str, Any]]:
         return list(self.company.erp.all("order").values())
 
+    @property
+    def ids(self) -> list[str]:
+        return list(self.company.erp.all("order"))
+
 
 @pytest.fixture
 async def shop(company: Company) -> Shop:

@@ -197,7 +197,8 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one write.
 
     ``record`` is the record as the system now shows it when the answer carried values; without
-    it the written fields stay unconfirmed until the next fetch.
+    it the written fields stay unconfirmed until the next fetch.  ``record_id`` on a create that
+    did not succeed: the record it left there, incomplete.
     """
 
     write_id: str

@@ -56,7 +56,7 @@ def intent_of(
     deal = bundle.seen.get(Side.CRM)
     if Side.ERP not in bundle.members:
         if deal is None or difference(tx, sold, deal.fields) is not None:
-            # not sent yet: it is taken back, and the deal is looked at anew
+            # nothing of it was made yet: it is taken back, and the deal is looked at anew
             return None
         fields = tx.schema["order"].decode(sold.fields)
         if "other_id" in caps.fields and caps.fields["other_id"].writable:

@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
-from interlock.model import Fields, Ref
+from interlock.model import Fields, Ref, WriteKind
 from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
 from interlock.store.scores import (
@@ -634,9 +634,16 @@ def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:
     """
     found: set[int] = set()
     for part in chunks(sorted(ids)):
-        query = select(outbox.c.link_id, outbox.c.state).where(outbox.c.link_id.in_(part))
+        columns = (outbox.c.link_id, outbox.c.state, outbox.c.kind, outbox.c.record_id)
+        query = select(*columns).where(outbox.c.link_id.in_(part))
         writes = tx.conn.execute(query.with_for_update() if hold else query).all()
-        sent = {w.link_id for w in writes if w.state in ("sending", "in doubt", "uncertain")}
+        sent = {
+            w.link_id
+            for w in writes
+            if w.state in ("sending", "in doubt", "uncertain")
+            # or a create left a record there, incomplete
+            or (w.kind == WriteKind.CREATE and w.record_id is not None)
+        }
         single = (
             select(member.c.link_id)
             .where(member.c.link_id.in_(part))

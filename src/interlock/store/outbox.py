@@ -75,7 +75,8 @@ class OutboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     ``revision`` counts the creates a person or a rule asked for anew (rule 24).  ``bases``: the
     source's values the decision was made from, they become its base on success.  ``reasons``:
     field -> rule in plain words.  ``digest`` identifies target, fields and values, so that an
-    approval survives a recomputation that decides the same.
+    approval survives a recomputation that decides the same.  ``record_id`` of a create: the record
+    that an earlier try left there, incomplete.
     """
 
     id: str
@@ -108,6 +109,11 @@ class OutboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     lease_until: datetime | None = None
     limit_kind: str | None = None
     """What it is counted as under the blast limits; ``None``: not counted, or approved."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it is a create that left a record there, incomplete."""
+        return self.kind is WriteKind.CREATE and self.record_id is not None
 
 
 _NOW: BindParameter[Any] = bindparam("b_now")
@@ -345,6 +351,7 @@ def mark_sending(
                     "waits_for": None,
                     "lease_until": until,
                     "rev": w.rev,
+                    "record_id": w.record_id,
                     "fields": tx.schema[w.entity].encode(w.fields),
                 }
                 for w in sending
@@ -373,6 +380,15 @@ def release(tx: Tx, w: OutboxWrite, **changes: Any) -> bool:
         update(outbox).where(outbox.c.id == w.id, outbox.c.lease == w.lease).values(**values)
     )
     return result.rowcount == 1
+
+
+def begun(tx: Tx, w: OutboxWrite, record_id: str) -> None:
+    """Note the record a claimed create left incomplete: it is neither withdrawn nor made anew."""
+    tx.conn.execute(
+        update(outbox)
+        .where(outbox.c.id == w.id, outbox.c.lease == w.lease)
+        .values(record_id=record_id)
+    )
 
 
 def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:

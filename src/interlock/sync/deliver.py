@@ -213,7 +213,8 @@ class _Batch(Recovery):
                     [w],
                 )
             elif w.id not in exists:
-                ready.append(w)
+                # what an earlier try left there has gone
+                ready.append(msgspec.structs.replace(w, record_id=None))
         return ready
 
     async def _may_exist(self, w: OutboxWrite) -> bool:

@@ -306,6 +306,9 @@ def _events(
 def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
     patience = s.pair.patience
     s.run.counts[receipt.outcome.value] += 1
+    if w.kind is WriteKind.CREATE and receipt.record_id is not None:
+        outbox.begun(tx, w, receipt.record_id)
+        w = msgspec.structs.replace(w, record_id=receipt.record_id)
     match receipt.outcome:
         case Outcome.REJECTED:
             bury(tx, s, w, receipt.reason or Reason(code="rejected", message="refused"))
@@ -413,6 +416,8 @@ def bury(
 
 
 def _letter(s: Settlement, w: OutboxWrite, reason: Reason) -> DeadLetter:
+    if w.is_begun:
+        reason = _incomplete(w, reason)
     return DeadLetter(
         subject=_subject(w),
         link_id=w.link_id,
@@ -429,6 +434,18 @@ def _letter(s: Settlement, w: OutboxWrite, reason: Reason) -> DeadLetter:
         fields=w.fields,
         digest=w.digest,
         at=s.at,
+    )
+
+
+def _incomplete(w: OutboxWrite, reason: Reason) -> Reason:
+    """Name the record that a refused create left there, too."""
+    system = w.target.value.upper()
+    fix = reason.fix or "correct what it refuses"
+    return msgspec.structs.replace(
+        reason,
+        message=f"{w.entity} {w.record_id} was begun in the {system} and is incomplete: "
+        f"{reason.message}",
+        fix=f"{fix}, then retry; to give it up, delete {w.entity} {w.record_id} there and discard",
     )
 
 

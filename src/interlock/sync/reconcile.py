@@ -133,8 +133,11 @@ def _store(
     writes = _approved(tx, _with_overrides(tx, decided_on))
     decided = {(w.link_id, w.target) for w in writes}
     put, closed = [], []
+    joined = {(b.link.id, side) for b in due for side in b.members}
     for w in writes:
         old = existing.get((w.link_id, w.target))
+        if old is not None and old.is_begun and w.kind is WriteKind.CREATE:
+            w = msgspec.structs.replace(w, record_id=old.record_id)  # noqa: PLW2901
         if old is not None and old.digest == w.digest:
             # the same decision again: patience, leases and dead letters go on counting
             w = msgspec.structs.replace(  # noqa: PLW2901
@@ -153,7 +156,12 @@ def _store(
         elif old is not None and old.state is WriteState.DEAD:
             closed.append(_subject(old))
         put.append(w)
-    gone = [w for key, w in existing.items() if key not in decided]
+    gone = [
+        w
+        for key, w in existing.items()
+        # what a create has begun is finished or asked about, whatever is decided now
+        if key not in decided and (not w.is_begun or key in joined)
+    ]
     closed += [_subject(w) for w in gone]
     outbox.remove(tx, [w.id for w in gone])
     dead_letters.close(tx, closed, why="no longer needed: the records have changed", now=now)

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+import msgspec
+
 from interlock.connectors.base import (
     EntityCapabilities,
     Found,
@@ -85,7 +87,7 @@ class Recovery(ABC):
         else:
             # absent after the settle time: the call did not take effect
             due_at = asked + patience.unanswered(w.attempts)
-            outbox.release(tx, w, state=WriteState.READY, due_at=due_at)
+            outbox.release(tx, w, state=WriteState.READY, due_at=due_at, record_id=None)
 
     async def _find(
         self, writes: Sequence[OutboxWrite]
@@ -137,6 +139,7 @@ class Recovery(ABC):
                 )
             except RejectedError as error:
                 receipt = rejected(w, reason_of(error))
+            receipt = msgspec.structs.replace(receipt, record_id=only.record.id)
         self.run.counts["recovered"] += 1
         await self._settle([receipt], [w])
 
