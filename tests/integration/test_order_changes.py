@@ -181,7 +181,8 @@ class TestBeforeTheOrder:
         await company.rest()
         # as it was sold, and a person is asked whether that still holds
         assert [(o["net_total"], o["state"]) for o in shop.orders] == [("10.00", "quotation")]
-        assert [d.cause for d in company.letters()] == ["deal_changed"]
+        lost = change.get("StageName") == "Closed Lost"
+        assert [d.cause for d in company.letters()] == ["deal_lost" if lost else "deal_changed"]
         assert company.cases()[deal].state == "changed"
 
     async def test_an_order_begun_and_deleted_by_a_person_is_made_anew(self, shop: Shop) -> None:
@@ -243,10 +244,13 @@ class TestBeforeTheConfirmation:
         await shop.company.rest()
         assert [o["state"] for o in shop.orders] == ["quotation"]
         [letter] = shop.company.letters()
-        assert (letter.cause, letter.source_id) == ("deal_changed", deal)
+        lost = change.get("StageName") == "Closed Lost"
+        assert letter.cause == ("deal_lost" if lost else "deal_changed")
+        assert letter.source_id == deal
         shop.company.erp.edit("order", order, {"state": "canceled"})
         await shop.company.rest()
-        assert shop.company.letters() == []
+        # a deal that is still won has no order now
+        assert [d.cause for d in shop.company.letters()] == ([] if lost else ["order_cancelled"])
 
     async def test_nor_one_of_a_deal_that_is_gone(self, shop: Shop) -> None:
         deal, order = await self.draft(shop)

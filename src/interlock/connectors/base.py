@@ -87,6 +87,8 @@ class EntityCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``reference``: where our key of a created record is kept and searched ("" = nowhere).
     ``enforces_reference``: the system itself refuses a second record with the same reference.
     ``drafts``: an order is created as a draft whose total can be read before it is confirmed.
+    ``amends``: statuses in which the lines of an order may still be replaced by a write.
+    ``cancels``: statuses in which an order may still be cancelled by a write.
     ``settle_time``: longest time an unanswered write may still take effect, search lag included.
     ``read_lag``: how long a read may still show the state before a finished write.
     ``commit_delay``: how late a change may appear with an earlier change time.
@@ -102,6 +104,8 @@ class EntityCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     reference: str = ""
     enforces_reference: bool = False
     drafts: bool = False
+    amends: frozenset[str] = frozenset()
+    cancels: frozenset[str] = frozenset()
     answers_with_values: bool = False
     page_size: int = 100
     batch_size: int = 1

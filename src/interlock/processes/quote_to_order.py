@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -16,10 +17,11 @@ import msgspec
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
 from interlock.model import Fields, Record, Ref, StageKind, WriteKind
+from interlock.processes.amendments import Policy, of_deal, of_order
 from interlock.processes.lost_orders import lost_order
-from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
+from interlock.processes.order_intent import OrderSettings, intent_of, may_amend, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
-from interlock.processes.sold import difference, digest_of, last_change, pack, unpack
+from interlock.processes.sold import Sold, difference, digest_of, last_change, pack, repack, unpack
 from interlock.store import cases, dead_letters, history, links, observations, outbox
 from interlock.store.cases import Case
 from interlock.store.database import Tx, chunks
@@ -99,7 +101,7 @@ class QuoteToOrder:
         deals = observations.present(tx, Side.CRM, "deal")
         unsent = links.alone(tx, [d.link_id for d in deals if d.link_id is not None])
         now = self.pair.clock()
-        noted, close = [], []
+        noted, close, ordered = [], [], []
         for deal in deals:
             case = known.get(deal.id)
             won = deal.fields.get("stage_kind") == StageKind.WON
@@ -108,6 +110,7 @@ class QuoteToOrder:
                 close.append(deal.id)
             elif deal.link_id is not None:
                 noted += self._amended(tx, deal, case, now)
+                ordered.append(deal)
             elif not won:
                 if case is not None and case.state in _OPEN:
                     noted.append(_lost(tx, case, now))
@@ -120,7 +123,35 @@ class QuoteToOrder:
                         Case(process=PROCESS, source_id=deal.id, state=why[0], why=why[1], at=now)
                     )
         cases.put(tx, noted)
-        return close
+        return close + self._to_amend(tx, ordered)
+
+    def _to_amend(self, tx: Tx, ordered: Sequence[observations.Observation]) -> list[str]:
+        """Those whose order is to follow them, as it may."""
+        if self.settings.after_won.deal_changed is not Policy.AMEND_IF_OPEN:
+            return []
+        known = cases.load(tx, PROCESS, [d.id for d in ordered])
+        sold = {
+            d.id: unpack(c.snapshot)
+            for d in ordered
+            if (c := known.get(d.id)) is not None and c.state == "changed" and c.snapshot
+        }
+        changed = {d.link_id: d for d in ordered if d.id in sold and d.link_id is not None}
+        found = links.bundles(tx, list(changed))
+        caps = self.pair.erp.entity("order")
+        assert caps is not None
+        return [
+            deal.id
+            for link_id, deal in changed.items()
+            if (order := found[link_id].seen.get(Side.ERP)) is not None
+            and order.there
+            and may_amend(
+                self.settings.after_won,
+                caps,
+                order.fields,
+                tx.schema["deal"].decode(sold[deal.id].deal),
+                deal,
+            )
+        ]
 
     def _index(self, tx: Tx) -> _Index:
         skus: dict[str, list[str]] = {}
@@ -152,15 +183,22 @@ class QuoteToOrder:
     def _amended(
         self, tx: Tx, deal: observations.Observation, case: Case | None, now: datetime
     ) -> list[Case]:
-        """An ordered deal that changes afterwards is shown, never written to the order."""
+        """Note whether an ordered deal changed afterwards."""
         if case is None or case.snapshot is None or case.state not in ("ordered", "changed"):
             return []
-        changed = difference(tx, unpack(case.snapshot), deal.fields)
-        why = "ordered" if changed is None else f"{changed} after its order was made"
-        if why == case.why or (changed is None and case.state == "ordered"):
+        sold = unpack(case.snapshot)
+        changed = difference(tx, sold, deal.fields)
+        state, why = "ordered", "ordered"
+        if changed is not None:
+            amended = of_deal(tx.schema["deal"].decode(sold.deal), deal.fields)
+            ignored = amended is not None and (
+                self.settings.after_won.of(amended.kind) is Policy.IGNORE
+            )
+            state = "ordered" if ignored else "changed"
+            why = f"{changed} after its order was made" + (", which is ignored" if ignored else "")
+        if case.why.startswith(why) or (changed is None and case.state == "ordered"):
             return []
-        state = "ordered" if changed is None else "changed"
-        return [msgspec.structs.replace(case, state=state, why=why, at=now)]
+        return [msgspec.structs.replace(case, state=state, why=why, fix="", at=now)]
 
     async def _consider(self, ids: Sequence[str], index: _Index, run: Run) -> None:
         """Fetch deals, quotes and accounts together, and decide whether orders can be made."""
@@ -193,23 +231,16 @@ class QuoteToOrder:
         link_id = links.members_of(tx, Side.CRM, [("deal", deal.id)]).get(("deal", deal.id))
         if link_id is not None:
             # what was made or sent meanwhile is not taken back
-            unsent = links.alone(tx, [link_id], hold=True)
-            if not unsent or self._upheld(tx, link_id, case, seen, outcome, deal):
+            if not links.alone(tx, [link_id], hold=True):
+                self._amend(tx, link_id, case, seen, outcome, deal, quote, run)
+                return
+            if self._upheld(tx, link_id, case, seen, outcome, deal):
                 return
             case = self._taken_back(tx, link_id, case, run)
         if deal.fields.get("stage_kind") != StageKind.WON:
             cases.put(tx, [_lost(tx, case, now)])
             return
-        if case.seen_hash != seen:
-            # a system's time of change need not move with the lines: it is believed only once
-            quiet_since = last_change(deal, quote) if case.seen_hash is None else None
-            case = msgspec.structs.replace(
-                case,
-                seen_hash=seen,
-                stable_since=min(quiet_since, now) if quiet_since is not None else now,
-            )
-        assert case.stable_since is not None
-        rest = case.stable_since + self.settings.quiet_time - now
+        case, rest = self._settling(case, seen, deal, quote)
         given_up = dead_letters.discarded(tx, subject_of(deal.id), seen.hex())
         if rest > timedelta(0):
             run.counts["settling"] += 1
@@ -225,6 +256,83 @@ class QuoteToOrder:
         else:
             source = "its accepted quote" if quote is not None else "its lines"
             self._order(tx, deal, case, outcome, f"won deal, from {source}", run)
+
+    def _settling(
+        self, case: Case, seen: bytes, deal: Record, quote: Record | None
+    ) -> tuple[Case, timedelta]:
+        """Note what the deal looks like now, and how long it must not change from now on."""
+        now = self.pair.clock()
+        if case.seen_hash != seen:
+            # a system's time of change need not move with the lines: it is believed only once
+            quiet_since = last_change(deal, quote) if case.seen_hash is None else None
+            case = msgspec.structs.replace(
+                case,
+                seen_hash=seen,
+                stable_since=min(quiet_since, now) if quiet_since is not None else now,
+            )
+        assert case.stable_since is not None
+        return case, case.stable_since + self.settings.quiet_time - now
+
+    def _amend(
+        self,
+        tx: Tx,
+        link_id: int,
+        case: Case,
+        seen: bytes,
+        outcome: Draft | Refusal,
+        deal: Record,
+        quote: Record | None,
+        run: Run,
+    ) -> None:
+        """Decide what an order that stands is to become, once its deal stands still."""
+        if case.state != "changed" or case.snapshot is None or case.link_id != link_id:
+            return
+        sold = unpack(case.snapshot)
+        changed = difference(tx, sold, dict(deal.fields))
+        if changed is None:
+            return
+        case, rest = self._settling(case, seen, deal, quote)
+        if rest > timedelta(0):
+            _put(tx, case)
+        elif isinstance(outcome, Refusal):
+            now = self.pair.clock()
+            cannot = f"its order cannot be amended: {outcome.message}"
+            why = f"{changed} after its order was made; {cannot}"
+            _put(tx, case, why=why, fix=outcome.fix, at=now)
+            if not outcome.waits and not dead_letters.discarded(
+                tx, subject_of(deal.id), seen.hex()
+            ):
+                _tell(tx, deal, case, outcome, cannot, now)
+        else:
+            if self._shows_former(tx, link_id, sold):
+                # the last amendment never reached it
+                sold = msgspec.structs.replace(
+                    sold, fields=sold.former, net_total=sold.former_total
+                )
+            amended = repack(tx, sold, outcome, dict(deal.fields))
+            _put(tx, case, snapshot=amended, state="ordered", why="ordered", fix="",
+                 at=self.pair.clock())  # fmt: skip
+            links.raise_revision(tx, [link_id])
+            self._note(tx, "amended", deal.id, link_id, "the deal changed after its order", run)
+
+    def _shows_former(self, tx: Tx, link_id: int, sold: Sold) -> bool:
+        order = links.bundles(tx, [link_id])[link_id].seen.get(Side.ERP)
+        if order is None or sold.former is None or sold.former_total is None:
+            return False
+        caps = self.pair.erp.entity("order")
+        assert caps is not None
+        versions = [(sold.former, sold.former_total), (sold.fields, sold.net_total)]
+        former, now = (
+            of_order(
+                tx.schema["order"].decode(fields),
+                Decimal(total),
+                order.fields,
+                caps.fields,
+                self.settings.tolerance,
+            )
+            for fields, total in versions
+        )
+        return former is None and now is not None
 
     def _order(self, tx: Tx, deal: Record, case: Case, draft: Draft, why: str, run: Run) -> None:
         """Decide on an order: from now on the link's intent is to create it."""
@@ -337,27 +445,8 @@ class QuoteToOrder:
         state = "waiting" if refusal.waits else "refused"
         _put(tx, case, state=state, why=refusal.message, fix=refusal.fix, at=now)
         run.counts[f"deals_{state}"] += 1
-        if refusal.waits:
-            return
-        name = deal.fields.get("name")
-        dead_letters.put(
-            tx,
-            DeadLetter(
-                subject=subject_of(deal.id),
-                target=Side.ERP,
-                entity="order",
-                kind=WriteKind.CREATE,
-                source_entity="deal",
-                source_id=deal.id,
-                cause=refusal.code,
-                field=refusal.field,
-                message=f"deal {name!r}: {refusal.message}",
-                fix=refusal.fix,
-                fields={},
-                digest=case.seen_hash.hex() if case.seen_hash else "",
-                at=now,
-            ),
-        )
+        if not refusal.waits:
+            _tell(tx, deal, case, refusal, refusal.message, now)
 
     # ── deciding ─────────────────────────────────────────────────────────────────────────────
 
@@ -377,6 +466,28 @@ class QuoteToOrder:
 
     def _intent(self, tx: Tx, bundle: Bundle, case: Case) -> Intent | None:
         return intent_of(tx, self.pair, self.settings, bundle, case)
+
+
+def _tell(tx: Tx, deal: Record, case: Case, refusal: Refusal, message: str, now: datetime) -> None:
+    """Open a dead letter about what a deal cannot be ordered as."""
+    dead_letters.put(
+        tx,
+        DeadLetter(
+            subject=subject_of(deal.id),
+            target=Side.ERP,
+            entity="order",
+            kind=WriteKind.CREATE,
+            source_entity="deal",
+            source_id=deal.id,
+            cause=refusal.code,
+            field=refusal.field,
+            message=f"deal {deal.fields.get('name')!r}: {message}",
+            fix=refusal.fix,
+            fields={},
+            digest=case.seen_hash.hex() if case.seen_hash else "",
+            at=now,
+        ),
+    )
 
 
 def _put(tx: Tx, case: Case, **changes: Any) -> None:

@@ -11,7 +11,7 @@ from interlock.model import Fields, Record, StageKind, agree
 from interlock.processes.snapshot import Draft
 from interlock.store.database import Tx
 
-__all__ = ["Sold", "difference", "digest_of", "last_change", "pack", "unpack"]
+__all__ = ["Sold", "difference", "digest_of", "last_change", "pack", "repack", "unpack"]
 
 _SOLD = {"amount": "amount", "lines": "lines", "customer": "customer", "po_number": "PO number"}
 """What of a deal goes into its order, and how it is called."""
@@ -19,12 +19,15 @@ _SOLD = {"amount": "amount", "lines": "lines", "customer": "customer", "po_numbe
 
 class Sold(msgspec.Struct):
     """What a case keeps of the decided order: its packed fields, the total it must come to, and
-    the deal's fields that say what was sold.
+    the deal's fields that say what was sold.  ``former``: what the order was before it was to
+    follow its changed deal.
     """
 
     fields: bytes
     net_total: str
     deal: bytes
+    former: bytes | None = None
+    former_total: str | None = None
 
 
 def pack(tx: Tx, draft: Draft, deal: Fields) -> bytes:
@@ -35,6 +38,14 @@ def pack(tx: Tx, draft: Draft, deal: Fields) -> bytes:
             net_total=str(draft.net_total),
             deal=tx.schema["deal"].encode({f: deal[f] for f in _SOLD if f in deal}),
         )
+    )
+
+
+def repack(tx: Tx, sold: Sold, draft: Draft, deal: Fields) -> bytes:
+    """Pack what an order that stands is to become."""
+    renewed = unpack(pack(tx, draft, deal))
+    return msgspec.msgpack.encode(
+        msgspec.structs.replace(renewed, former=sold.fields, former_total=sold.net_total)
     )
 
 

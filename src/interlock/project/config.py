@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -88,6 +88,34 @@ class ConnectionDocument(_Part):
     )
 
 
+_Follows = Literal["amend_if_open", "flag", "ignore"]
+_Shown = Literal["flag", "ignore"]
+
+
+class AfterWonSettings(_Part):
+    """What happens when a deal and its order come apart after the order was made.
+
+    amend_if_open: the order follows while the ERP leaves it open and nobody touched it there, else
+    it is flagged; flag: a person is asked once; ignore: both stay as they are.
+    """
+
+    deal_changed: _Follows = Field(
+        default="flag", description="Lines, amount, PO number or customer of the deal changed."
+    )
+    deal_lost: _Follows = Field(
+        default="flag", description="The deal was lost; amend_if_open cancels its order."
+    )
+    deal_reopened: _Shown = Field(
+        default="flag", description="The deal was reopened; it may be won again."
+    )
+    order_changed: _Shown = Field(
+        default="flag", description="Lines, net total or currency of the order changed in the ERP."
+    )
+    order_cancelled: _Shown = Field(
+        default="flag", description="The order was cancelled in the ERP."
+    )
+
+
 class OrderSettings(_Part):
     """How a won deal becomes an order."""
 
@@ -104,6 +132,10 @@ class OrderSettings(_Part):
     confirm: bool = Field(
         default=True,
         description="Confirm the order once its total is proven; false leaves it a draft.",
+    )
+    after_won: AfterWonSettings = Field(
+        default_factory=AfterWonSettings,
+        description="What happens when deal and order come apart after the order was made.",
     )
 
 

@@ -135,6 +135,15 @@ orders:
   price_tolerance: 0.01
   # false leaves orders as drafts for a person to confirm.
   confirm: true
+  # When a deal changes, is lost or reopened after its order was made, or the order is changed or
+  # cancelled in the ERP: flag (a person is asked once), ignore, or, for deal_changed and deal_lost,
+  # amend_if_open (the order follows while it is open and untouched).
+  after_won:
+    deal_changed: flag
+    deal_lost: flag
+    deal_reopened: flag
+    order_changed: flag
+    order_cancelled: flag
 
 history:
   # How long the history is kept, and after what time events that changed no value are thinned out.

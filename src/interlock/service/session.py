@@ -13,6 +13,7 @@ from interlock.connectors.base import ConnectorContext
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
+from interlock.processes.amendments import AfterWon, Policy
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
@@ -156,6 +157,9 @@ def make_session(
             quiet_time=project.orders.quiet_time,
             tolerance=project.orders.price_tolerance,
             confirm=project.orders.confirm,
+            after_won=AfterWon(
+                **{k: Policy(v) for k, v in project.orders.after_won.model_dump().items()}
+            ),
         ),
     )
     return Session(project, pair, (orders,))

@@ -92,6 +92,10 @@ CAUSES: Mapping[Cause, Explained] = {
                 "quantity",
                 "wrong_total",
                 "deal_changed",
+                "deal_lost",
+                "deal_reopened",
+                "order_changed",
+                "order_cancelled",
             }
         ),
     ),

@@ -17,6 +17,7 @@ from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS
 from interlock.mapping.objectmap import ObjectMap
 from interlock.mapping.overrides import MappingOverrides
+from interlock.model import OrderStatus
 
 __all__ = ["REFERENCE", "capabilities", "maps"]
 
@@ -66,6 +67,8 @@ def _entity(
         reference=REFERENCE[kind] if keyed else "",
         enforces_reference=settings.enforces_reference and keyed,
         drafts=entity == "order",
+        amends=frozenset({OrderStatus.DRAFT} if entity == "order" else ()),
+        cancels=frozenset({OrderStatus.DRAFT, OrderStatus.OPEN} if entity == "order" else ()),
         answers_with_values=settings.answers_with_values,
         page_size=settings.page_size,
         batch_size=settings.batch_size,

@@ -38,7 +38,7 @@ from interlock.connectors.tryton.writing import deliver, failed, settled
 from interlock.errors import ConnectorError
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import FieldMap, ObjectMap
-from interlock.model import Fields, Record
+from interlock.model import Fields, OrderStatus, Record
 
 __all__ = ["TrytonConnector"]
 
@@ -236,6 +236,7 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
         elif entity == "order":
             entities[entity] = EntityCapabilities(
                 **written, reference=settings.order_key_field, drafts=True, batch_size=10,
+                cancels=frozenset({OrderStatus.DRAFT}),
                 lookup=NOT_IMPLEMENTED, fields=item.facts(),
             )  # fmt: skip
         else:

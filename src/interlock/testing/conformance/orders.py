@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from interlock.connectors.base import Connector, Outcome, WriteRequest
@@ -67,6 +68,43 @@ class BaseOrders(Conformance):
         order = await fetch_one(connector, "order", draft.id)
         assert order.fields["status"] == OrderStatus.OPEN
         assert await harness.ids("order") == before
+
+    async def test_lines_of_an_order_are_replaced_where_that_is_declared(
+        self, harness: Harness, connector: Connector
+    ) -> None:
+        """None of the former ones stays, and the total is that of the new ones."""
+        _, draft = await self._draft(harness, connector)
+        if draft.fields["status"] not in declared(connector, "order").amends:
+            pytest.skip("amends: declared without draft for order")
+        lines = draft.fields["lines"]
+        assert isinstance(lines, tuple)
+        fewer = tuple(msgspec.structs.replace(x, quantity=x.quantity + 1) for x in lines[:1])
+        receipt = await write_one(connector, updating("order", draft.id, {"lines": fewer}))
+        assert receipt.outcome.succeeded, receipt.reason
+        order = await fetch_one(connector, "order", draft.id)
+        shown = order.fields["lines"]
+        assert isinstance(shown, tuple)
+        assert [(x.key, x.quantity, x.unit_price) for x in shown] == [
+            (x.key, x.quantity, x.unit_price) for x in fewer
+        ]
+        assert order.fields["net_total"] == _net(fewer)
+
+    @pytest.mark.parametrize("status", [OrderStatus.DRAFT, OrderStatus.OPEN])
+    async def test_cancelling_may_be_repeated_where_it_is_declared(
+        self, harness: Harness, connector: Connector, status: OrderStatus
+    ) -> None:
+        """The second time nothing more happens."""
+        _, draft = await self._draft(harness, connector)
+        if status not in declared(connector, "order").cancels:
+            pytest.skip(f"cancels: declared without {status} for order")
+        if status is OrderStatus.OPEN:
+            assert (await write_one(connector, self._confirm(draft.id))).outcome.succeeded
+        for _ in range(2):
+            cancel = updating("order", draft.id, {"status": OrderStatus.CANCELLED.value})
+            receipt = await write_one(connector, cancel)
+            assert receipt.outcome.succeeded, receipt.reason
+            order = await fetch_one(connector, "order", draft.id)
+            assert order.fields["status"] == OrderStatus.CANCELLED
 
     async def test_header_without_lines_is_found_incomplete_and_resumed(
         self, harness: Harness, connector: Connector

@@ -659,10 +659,10 @@ def ordered_once(e: Evidence) -> Iterator[str]:
         e.made += 1
         if (number := sum(not _gone_unseen(e, c) for c in orders)) > 1:
             yield f"deal {deal_id} has {number} orders"
+        # an order that is torn on creation or follows its deal gets its lines by a later write
+        last = _last_lines(e, orders[0]) or orders[0]
         moments = [
-            c
-            for c in e.by_record.get((Side.CRM, "deal", deal_id), ())
-            if c.number < orders[0].number
+            c for c in e.by_record.get((Side.CRM, "deal", deal_id), ()) if c.number < last.number
         ]
         if not moments:
             yield f"order {orders[0].id} is for no deal ({deal_id})"
@@ -687,17 +687,23 @@ def _matches(e: Evidence, deal: Row, created: Change) -> bool:
     total = sum((line.quantity * line.unit_price for line in lines), Decimal(0))
     if total != amount.amount:  # type: ignore[union-attr]
         return False
-    # an order torn on creation is completed by a second write
-    written = [
-        c.after.cells["rows"]
-        for c in e.by_record[Side.ERP, "order", created.id]
-        if c.by_program and c.after.cells.get("rows")
-    ]
-    if not written:
+    written = _last_lines(e, created)
+    if written is None:
         return _stays_torn(e, deal, created)
-    return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in written[-1]] == [
+    rows = written.after.cells["rows"]
+    return [(r["line_ref"], Decimal(r["qty"]), Decimal(r["price"])) for r in rows] == [
         (line.key, line.quantity, line.unit_price) for line in lines
     ]
+
+
+def _last_lines(e: Evidence, created: Change) -> Change | None:
+    """The last write of the engine that gave an order its lines."""
+    rows, last = None, None
+    for c in e.by_record[Side.ERP, "order", created.id]:
+        if c.by_program and c.after.cells.get("rows") and c.after.cells["rows"] != rows:
+            last = c
+        rows = c.after.cells.get("rows")
+    return last
 
 
 def _stays_torn(e: Evidence, deal: Row, created: Change) -> bool:
@@ -736,6 +742,23 @@ def ordered_at_all(e: Evidence) -> Iterator[str]:
             yield f"deal {row.id} is said to be ordered but has no order"
 
 
+def touched_orders_stay(e: Evidence) -> Iterator[str]:
+    """Rule 25: the engine replaces or cancels nothing that a person changed on an order."""
+    for key, changes in e.by_record.items():
+        if key[:2] != (Side.ERP, "order"):
+            continue
+        touched: Change | None = None
+        for c in changes:
+            rows = None if c.before is None else c.before.cells.get("rows")
+            anew = rows and rows != c.after.cells.get("rows")
+            if not c.by_program:
+                touched = c if anew else touched
+            elif touched is not None and (anew or c.after.cells["state"] == "canceled"):
+                e.made += 1
+                if not _excused(e, key, touched):
+                    yield f"order {key[2]}: what a person made of it was replaced by the engine"
+
+
 def orders_finished(e: Evidence) -> Iterator[str]:
     """An order of ours is complete, and a draft only where a person is asked."""
     for change in e.world.journal.changes:
@@ -750,6 +773,8 @@ def orders_finished(e: Evidence) -> Iterator[str]:
         link_id = e.link_of.get((Side.CRM, "deal", deal_id), 0)
         told |= bool(e.open.get(link_id))
         told |= any(w.link_id == link_id and w.state is WriteState.DEAD for w in e.outbox)
+        case = e.cases.get(deal_id)
+        told |= case is not None and "cannot be amended" in case.why
         if not row.cells.get("rows") and not told:
             yield f"order {row.id} has no lines and nobody is told"
         if row.cells["state"] == "quotation" and e.world.history.confirm and not told:
@@ -866,6 +891,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         linked_rightly,
         ordered_once,
         ordered_at_all,
+        touched_orders_stay,
         orders_finished,
         deal_shows_order,
         outbox_at_rest,

@@ -461,6 +461,18 @@ def _deal(p: People, *stages: str) -> str | None:
     return p.rng.choice(rows) if rows else None
 
 
+def _ordered(p: People) -> str | None:
+    """Choose a won deal, one that shows its order where there is any."""
+    rows = [
+        r.id
+        for r in p.systems[Side.CRM].shelf("deal").living()
+        if r.state is State.LIVE
+        and r.cells["StageName"] == "Closed Won"
+        and r.cells.get("OrderNumber__c")
+    ]
+    return p.rng.choice(rows) if rows else _deal(p, "Closed Won")
+
+
 def _stage(p: People, record_id: str | None, stage: str) -> None:
     if record_id is not None:
         p.systems[Side.CRM].edit("deal", record_id, {"StageName": stage})
@@ -502,6 +514,25 @@ def tear(p: People) -> None:
     p.said = f"crm changes the lines of deal {record_id} to {made[1]}"
 
 
+def resell(p: People) -> None:
+    """Sell something else on a won deal: lines and amount in one save."""
+    record_id, made = _ordered(p), _lines(p)
+    if record_id is None or made is None:
+        return
+    cells = {"Lines": made[0], "Amount": _amount(made[1])}
+    p.systems[Side.CRM].edit("deal", record_id, cells)
+    p.systems[Side.CRM].mischief.struck["won deal resold"] += 1
+    p.said = f"crm sells {made[1]} on deal {record_id} instead"
+
+
+def lose(p: People) -> None:
+    """A won deal is lost for good."""
+    record_id = _ordered(p)
+    _stage(p, record_id, "Closed Lost")
+    if record_id is not None:
+        p.systems[Side.CRM].mischief.struck["won deal lost"] += 1
+
+
 def mend(p: People) -> None:
     """Bring amounts into line with the lines."""
     system = p.systems[Side.CRM]
@@ -524,6 +555,21 @@ def cancel_order(p: People) -> None:
         p.systems[Side.ERP].edit("order", record_id, {"state": "canceled"})
         p.systems[Side.ERP].mischief.struck["order cancelled by hand"] += 1
         p.said = f"erp cancels order {record_id}"
+
+
+def touch_order(p: People) -> None:
+    """Change a draft in the ERP, whatever its deal says."""
+    drafts = [
+        r
+        for r in p.systems[Side.ERP].shelf("order").living()
+        if r.cells["state"] == "quotation" and r.cells.get("rows")
+    ]
+    if drafts:
+        row = p.rng.choice(drafts)
+        rows = [{**line, "qty": str(p.rng.randint(6, 9))} for line in row.cells["rows"]]
+        p.systems[Side.ERP].edit("order", row.id, {"rows": rows})
+        p.systems[Side.ERP].mischief.struck["draft changed by hand"] += 1
+        p.said = f"erp changes the draft {row.id}"
 
 
 def ship_order(p: People) -> None:
@@ -571,8 +617,11 @@ ACTS: Mapping[str, Callable[[People], None]] = {
         reopen,
         rewin,
         tear,
+        resell,
+        lose,
         mend,
         cancel_order,
+        touch_order,
         ship_order,
         delete_order,
     )

@@ -50,6 +50,8 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     erp: Setup
     go_live: bool
     confirm: bool
+    follows: bool
+    """Whether orders follow deals that change after they were made, while they are open."""
     steps: tuple[Step, ...]
 
 
@@ -107,6 +109,9 @@ _FAULTS = {
 }
 _RIVALS = 0.06
 """Histories in which another program fights for a field."""
+_FOLLOWING = 0.15
+"""Histories in which orders follow their deals."""
+_ON_WRITES = ("lose_answer", "finish_late", "refuse", "unavailable", "edit_between", "die_sending")
 _POPULATION = (
     "add_product",
     "add_customer",
@@ -174,13 +179,15 @@ def make_history(seed: int) -> History:
             steps.append(_step(rng, "act", _weighted(rng, acts)))
     steps.append(_step(rng, "sync", ""))
     _add_rival(seed, steps)
+    follows = _add_amendments(seed, steps)
     return History(
         seed=seed,
         variant=rng.choice(("default", "default", "strict", "erp-born")),
         crm=_setup(rng, theme),
         erp=_setup(rng, theme),
         go_live=rng.random() < 0.9,
-        confirm=rng.random() < 0.8,
+        confirm=rng.random() < (0.3 if follows else 0.8),
+        follows=follows,
         steps=_with_map_change(seed, steps),
     )
 
@@ -191,6 +198,23 @@ def _add_rival(seed: int, steps: list[Step]) -> None:
     if rng.random() < _RIVALS:
         start = next(i for i, s in enumerate(steps) if s.kind == "rest") + 1
         steps.insert(rng.randint(start, len(steps) - 1), _step(rng, "fault", "rival"))
+
+
+def _add_amendments(seed: int, steps: list[Step]) -> bool:
+    """Let orders follow their deals in some histories, where more deals change after they were won.
+
+    Drawn apart, too.
+    """
+    rng = Random(f"follows {seed}")
+    if rng.random() >= _FOLLOWING:
+        return False
+    # there is something to amend once what was won before has been ordered
+    steps += [_step(rng, "act", "win"), _step(rng, "rest", "")]
+    for name in rng.choices(("resell", "lose", "touch_order"), (5, 1, 1), k=rng.randint(2, 4)):
+        if rng.random() < 0.4:
+            steps.append(_step(rng, "fault", rng.choice(_ON_WRITES)))
+        steps += [_step(rng, "act", name), _step(rng, "sync", "")]
+    return True
 
 
 def _with_map_change(seed: int, steps: Sequence[Step]) -> tuple[Step, ...]:

@@ -22,6 +22,7 @@ from interlock.connectors.memory import crm_plugin, erp_plugin, register
 from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.storage import State
 from interlock.governance.rules import Side
+from interlock.project.config import AfterWonSettings
 from interlock.project.load import OWNERSHIP_FILE, Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.runtime.cycle import run_cycle
@@ -236,7 +237,15 @@ class World:
             crm=replace(base.crm, settings=self.systems[Side.CRM].settings),
             erp=replace(base.erp, settings=self.systems[Side.ERP].settings),
             go_live=START - timedelta(days=30) if self.history.go_live else None,
-            orders=base.orders.model_copy(update={"confirm": self.history.confirm}),
+            orders=base.orders.model_copy(
+                update={
+                    "confirm": self.history.confirm,
+                    "after_won": AfterWonSettings(
+                        deal_changed="amend_if_open" if self.history.follows else "flag",
+                        deal_lost="amend_if_open" if self.history.follows else "flag",
+                    ),
+                }
+            ),
         )
 
     def start(self) -> Session:
