@@ -146,8 +146,7 @@ def _number(
     whole: bool = False,
 ) -> Decimal:
     try:
-        if value is None or isinstance(value, bool | float):
-            # a float has already lost what was written
+        if value is None or isinstance(value, bool):
             raise InvalidOperation
         number = Decimal(str(value))
         if not number.is_finite() or (above is not None and number <= above):
@@ -157,8 +156,7 @@ def _number(
     except InvalidOperation:
         kind = "a whole number" if whole else "a number"
         least = "" if above is None else f" above {above}"
-        document.refuse(place, f"{place[-1]} must be {kind}{least}",
-                        'with decimals in quotes: "0.92"')  # fmt: skip
+        document.refuse(place, f"{place[-1]} must be {kind}{least}")
         return Decimal(1)
     return number
 

@@ -367,6 +367,7 @@ def _of_write(write: OutboxWrite) -> tuple[Cause, str]:
 
 _UNLINKED = {
     "suggested": (Cause.UNLINKED, "like a record of the other side, but not linked"),
+    "ignored": (Cause.UNLINKED, "only here, and ignored by the ownership map"),
     "born here": (Cause.UNLINKED, "only here, and not created on the other side"),
     "parked": (Cause.OPEN, "its link was undone by a person"),
 }
