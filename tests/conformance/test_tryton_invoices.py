@@ -66,7 +66,8 @@ class Ledger:
         session, start, _end = self.rpc.call(f"{wizard}.create", context)
         answer = self.rpc.call(f"{wizard}.execute", session, {}, start, context)
         form = {**answer["view"]["defaults"], "amount": _decimal(amount),
-                "payment_method": self.ids["payment_method"]}  # fmt: skip
+                "date": _day(date.today()),  # noqa: DTZ011
+            "payment_method": self.ids["payment_method"]}  # fmt: skip
         data: dict[str, Any] = {"start": {k: v for k, v in form.items() if not k.endswith(".")}}
         answer = self.rpc.call(f"{wizard}.execute", session, data, "choice", context)
         if part:

@@ -32,7 +32,8 @@ INVOICE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "billed:total": ("total_amount", "currency.code"),
     "billed:open": ("state", "currency.code", *_TO_PAY, *_PAYMENTS),
     "billed:due": ("state", *_TO_PAY),
-    "billed:paid": ("reconciled", "payment_lines.date"),
+    # not ``reconciled``: that is the latest date of what was settled, often the due date
+    "billed:paid": ("payment_lines.date",),
     "billed:sale": ("sales",),
 })  # fmt: skip
 """Places among an invoice's rows -> the columns they are made of."""
@@ -82,9 +83,8 @@ def invoice_raw(row: Row, currency: str) -> dict[str, Any]:
     if "lines_to_pay." in row and "payment_lines." in row:
         left = _open([*lines, *payments], foreign=own != currency) if posted else Decimal(0)
         raw["billed:open"] = {"amount": left, "currency": own}
-    if "payment_lines." in row or "reconciled" in row:
-        days = [row.get("reconciled"), *(x["date"] for x in payments)]
-        raw["billed:paid"] = max((d for d in days if d is not None), default=None)
+    if "payment_lines." in row:
+        raw["billed:paid"] = max((x["date"] for x in payments if x["date"]), default=None)
     if "sales" in row:
         # one for several orders belongs to none of them alone
         raw["billed:sale"] = row["sales"][0] if len(row["sales"]) == 1 else None
