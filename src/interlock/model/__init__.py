@@ -5,15 +5,18 @@ from interlock.model.entities import (
     ContactRole,
     Customer,
     Deal,
+    Invoice,
+    InvoiceStatus,
     Order,
     OrderStatus,
+    PaymentStatus,
     Product,
     Quote,
     StageKind,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, SIGNALS, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -27,12 +30,16 @@ __all__ = [
     "ContactRole",
     "Customer",
     "Deal",
+    "Invoice",
+    "InvoiceStatus",
     "Order",
     "OrderStatus",
+    "PaymentStatus",
     "Product",
     "Quote",
     "StageKind",
     "ENTITIES",
+    "SIGNALS",
     "EntitySchema",
     "Schema",
     "Presence",

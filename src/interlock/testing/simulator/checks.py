@@ -18,6 +18,7 @@ from interlock.governance.merge import respelled
 from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, Ownership, Side
 from interlock.model import (
     ANYTHING,
+    SIGNALS,
     FieldFacts,
     Fields,
     Presence,
@@ -26,6 +27,8 @@ from interlock.model import (
     WriteKind,
     agree,
 )
+from interlock.processes.publishing import band_of, today_of
+from interlock.processes.receivables import figures_of
 from interlock.store import cases, dead_letters, history, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.history import plain
@@ -84,7 +87,12 @@ class Evidence:
         key = (side, row.entity, row.id, row.seq)
         if key not in self._decoded:
             alive = row.state in (State.LIVE, State.ARCHIVED)
-            self._decoded[key] = MAPS[side][row.entity].decode(row.cells, {}) if alive else {}
+            shown = MAPS[side][row.entity].decode(row.cells, {}) if alive else {}
+            if side is Side.ERP:
+                # of signals counts what was made public; they have a check of their own
+                moving = SIGNALS.get(row.entity, frozenset())
+                shown = {f: v for f, v in shown.items() if f not in moving}
+            self._decoded[key] = shown
         return self._decoded[key]
 
     def row(self, side: Side, entity: str, record_id: str) -> Row | None:
@@ -151,7 +159,9 @@ class Evidence:
         """Merged fields of a link between two records of one entity."""
         if bundle.link.entity == "deal":
             return ()
-        return self.world.project.ownership.entities[bundle.link.entity].merged()
+        merged = self.world.project.ownership.entities[bundle.link.entity].merged()
+        moving = SIGNALS.get(bundle.link.entity, frozenset())
+        return [rule for rule in merged if rule.field not in moving]
 
     def facts(self, side: Side, entity: str, name: str) -> FieldFacts:
         """What a side can hold."""
@@ -433,7 +443,8 @@ def values_have_a_source(e: Evidence) -> Iterator[str]:
         other = e.partner.get(key)
         if other is None or not any(c.by_program for c in changes):
             continue
-        for rule in rules.merged():
+        moving = SIGNALS.get(entity, frozenset())  # worked out: they stand in no record
+        for rule in (r for r in rules.merged() if r.field not in moving):
             defaults = (rule.default,) if rule.default is not None else ()
             for change, _, after in e.edits(key, rule.field):
                 if not change.by_program or change.bent or after is None or isinstance(after, Ref):
@@ -846,6 +857,41 @@ def map_change_waits(e: Evidence) -> Iterator[str]:
     yield from e.world.map_writes
 
 
+def signals_shown(e: Evidence) -> Iterator[str]:
+    """Rule 27: the CRM shows what was made public last, in the band of what the ledger says."""
+    rules, pair = e.world.project.signals, e.world.session.pair
+    today = today_of(pair.clock(), rules)
+    billed: dict[str, list[Fields]] = defaultdict(list)
+    for row in e.alive(Side.ERP, "invoice"):
+        fields = e.fields(Side.ERP, row)
+        if row.state is State.LIVE and isinstance(ref := fields.get("customer"), Ref):
+            billed[ref.id].append(fields)
+    wanted = SIGNALS["customer"] & e.wanted("customer")
+    waiting = {w.link_id for w in e.outbox}
+    for bundle, shown in e.healthy():
+        if bundle.link.entity != "customer" or not billed:
+            continue
+        party = bundle.members[Side.ERP].id
+        public = {f: v for f, v in bundle.seen[Side.ERP].fields.items() if f in wanted}
+        truth = figures_of(billed[party], today, "EUR", rules).fields
+        ours = {f: v for f, v in public.items() if f in truth}
+        e.made += 1
+        if band_of(ours, rules) != band_of({f: truth[f] for f in ours}, rules) or not ours:
+            yield f"erp customer {party} has {truth}, but {ours} was made public"
+        if bundle.link.id in waiting:
+            continue
+        opened = e.open.get(bundle.link.id, {})
+        for name in sorted(public.keys() - opened.keys()):
+            e.made += 1
+            if not agree(
+                public[name], shown[Side.CRM].get(name), e.facts(Side.CRM, "customer", name)
+            ):
+                yield (
+                    f"crm customer {bundle.members[Side.CRM].id} {name} shows "
+                    f"{shown[Side.CRM].get(name)!r} instead of {public[name]!r}"
+                )
+
+
 CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
     f.__name__: f
     for f in (
@@ -873,6 +919,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         fights_bounded,
         nothing_before_approval,
         map_change_waits,
+        signals_shown,
     )
 }
 """All checks by name; each yields what is wrong."""

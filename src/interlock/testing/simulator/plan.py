@@ -107,6 +107,8 @@ _FAULTS = {
 }
 _RIVALS = 0.06
 """Histories in which another program fights for a field."""
+_BILLED = 0.3
+"""Histories in which customers are billed."""
 _POPULATION = (
     "add_product",
     "add_customer",
@@ -181,7 +183,7 @@ def make_history(seed: int) -> History:
         erp=_setup(rng, theme),
         go_live=rng.random() < 0.9,
         confirm=rng.random() < 0.8,
-        steps=_with_map_change(seed, steps),
+        steps=_with_billing(seed, _with_map_change(seed, steps)),
     )
 
 
@@ -201,6 +203,18 @@ def _with_map_change(seed: int, steps: Sequence[Step]) -> tuple[Step, ...]:
     begin = next(n for n, s in enumerate(steps) if s.kind == "rest") + 1
     at = rng.randint(begin, len(steps))
     return (*steps[:at], Step("map", "change and back", rng.getrandbits(32)), *steps[at:])
+
+
+def _with_billing(seed: int, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """Let the accountants work in some histories, drawn apart so that the others stay as is."""
+    rng = Random(f"billing {seed}")
+    if rng.random() >= _BILLED:
+        return tuple(steps)
+    billed = list(steps)
+    begin = next(n for n, s in enumerate(steps) if s.kind == "rest")
+    for name in ("bill", *(rng.choice(("bill", "pay", "pay")) for _ in range(rng.randint(1, 6)))):
+        billed.insert(rng.randint(begin, len(billed) - 1), _step(rng, "act", name))
+    return tuple(billed)
 
 
 def _step(rng: Random, kind: str, name: str) -> Step:
