@@ -6,7 +6,7 @@ field names and types are read from them, and processes use them for typed acces
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -134,4 +134,6 @@ class Order(Entity, frozen=True):
     shipping_address: Address | UnsetType | None = UNSET
     lines: tuple[Line, ...] | UnsetType | None = UNSET
     net_total: Decimal | UnsetType | None = UNSET
+    ordered_on: date | UnsetType | None = UNSET
+    """The day the customer ordered, as the ERP says."""
     other_id: str | UnsetType | None = UNSET

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from interlock.mapping.codecs import Boolean, Choice, CodecError, Instant, Number, Text
+from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Instant, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
 
@@ -330,6 +330,7 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         FieldMap("lines", "rows", _ERP_LINES),
         FieldMap("net_total", "net_total", Number(FieldFacts(decimals=2)), writable=False),
+        FieldMap("ordered_on", "ordered_on", Date(), writable=False),
         _ERP_KEY,
     ),
 }  # fmt: skip

@@ -22,7 +22,7 @@ from typing import Any
 
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.taxids import TaxId
-from interlock.mapping.codecs import Boolean, Choice, CodecError, Number, Text
+from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import (
     Address,
@@ -265,5 +265,6 @@ def _order(address: PostalAddress) -> ObjectMap:
         FieldMap("shipping_address", "shipment_address", address),
         FieldMap("lines", "lines", SaleLines()),
         FieldMap("net_total", "untaxed_amount", Number(), writable=False),
+        FieldMap("ordered_on", "sale_date", Date(), writable=False),
         FieldMap("other_id", "key:other", Text()),
     ))  # fmt: skip
