@@ -21,6 +21,8 @@ __all__ = [
     "Customer",
     "Deal",
     "Entity",
+    "Invoice",
+    "InvoiceStatus",
     "Order",
     "OrderStatus",
     "Product",
@@ -51,6 +53,16 @@ class OrderStatus(StrEnum):
     DRAFT = "draft"
     OPEN = "open"
     FULFILLED = "fulfilled"
+    CANCELLED = "cancelled"
+
+
+class InvoiceStatus(StrEnum):
+    """How far an invoice has come; whether it is overdue is the calendar's business."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    """Posted, and not paid in full."""
+    PAID = "paid"
     CANCELLED = "cancelled"
 
 
@@ -137,3 +149,23 @@ class Order(Entity, frozen=True):
     ordered_on: date | UnsetType | None = UNSET
     """The day the customer ordered, as the ERP says."""
     other_id: str | UnsetType | None = UNSET
+
+
+class Invoice(Entity, frozen=True):
+    """What a customer was billed, as the ERP says; a credit note is one with amounts below zero."""
+
+    customer: Ref | UnsetType | None = UNSET
+    number: str | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
+    issued_on: date | UnsetType | None = UNSET
+    due_on: date | UnsetType | None = UNSET
+    """When what is open is due; the earliest date of several."""
+    net: Money | UnsetType | None = UNSET
+    """Without tax: what revenue is counted in."""
+    total: Money | UnsetType | None = UNSET
+    open: Money | UnsetType | None = UNSET
+    """What is left to pay, in the invoice's currency."""
+    paid_on: date | UnsetType | None = UNSET
+    """When the last payment on it was made."""
+    disputed: bool | UnsetType | None = UNSET
+    order: Ref | UnsetType | None = UNSET

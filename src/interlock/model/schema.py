@@ -11,7 +11,7 @@ from typing import Any, TypedDict, cast
 
 import msgspec
 
-from interlock.model.entities import Contact, Customer, Deal, Entity, Order, Product, Quote
+from interlock.model.entities import Contact, Customer, Deal, Entity, Invoice, Order, Product, Quote
 from interlock.model.values import Fields, Value
 
 __all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "EntitySchema", "Schema"]
@@ -24,6 +24,7 @@ ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
         "deal": Deal,
         "quote": Quote,
         "order": Order,
+        "invoice": Invoice,
     }
 )
 

@@ -21,7 +21,7 @@ __all__ = ["Connection", "Pair", "Patience", "View"]
 View = Callable[[Fields], Fields]
 """How a member of another entity is seen as the link's entity (an order as a deal)."""
 
-ENTITY_ORDER = ("product", "customer", "contact", "quote", "deal", "order")
+ENTITY_ORDER = ("product", "customer", "contact", "quote", "deal", "order", "invoice")
 """Observed and delivered in this order: what others refer to comes first."""
 
 PRIORITY: Mapping[str, int] = {

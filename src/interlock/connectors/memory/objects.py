@@ -224,6 +224,7 @@ _ERP_LINES = LineRows({
     "key": "line_ref", "product": "item_id", "sku": "sku", "description": "text",
     "quantity": "qty", "unit_price": "price", "net": "net",
 })  # fmt: skip
+_ERP_AMOUNT = AmountParts("amt", "cur")
 _CRM_TERMS = {
     "Due on receipt": "due on receipt", "Net 14": "net 14", "Net 30": "net 30", "Net 60": "net 60",
 }  # fmt: skip
@@ -332,5 +333,20 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("net_total", "net_total", Number(FieldFacts(decimals=2)), writable=False),
         FieldMap("ordered_on", "ordered_on", Date(), writable=False),
         _ERP_KEY,
+    ),
+    "invoice": _map(
+        "invoice", "customer_invoice",
+        FieldMap("customer", "partner_id", RefTo("customer"), writable=False),
+        FieldMap("number", "number", Text(), writable=False),
+        _choice("status", "state", {"draft": "draft", "posted": "open", "paid": "paid",
+                                    "canceled": "cancelled"}, writable=False),
+        FieldMap("issued_on", "invoice_date", Date(), writable=False),
+        FieldMap("due_on", "due_date", Date(), writable=False),
+        FieldMap("net", "net", _ERP_AMOUNT, writable=False),
+        FieldMap("total", "total", _ERP_AMOUNT, writable=False),
+        FieldMap("open", "open", _ERP_AMOUNT, writable=False),
+        FieldMap("paid_on", "last_payment", Date(), writable=False),
+        FieldMap("disputed", "disputed", Boolean(), writable=False),
+        FieldMap("order", "order_id", RefTo("order"), writable=False),
     ),
 }  # fmt: skip

@@ -34,6 +34,8 @@ class Type(StrEnum):
     BOOLEAN = "boolean"
     INSTANT = "instant"
     """ISO 8601 text with offset."""
+    DATE = "date"
+    """ISO 8601 text."""
     REF = "ref"
     """The id of a record of ``target``."""
     PARTS = "parts"
@@ -209,6 +211,25 @@ ERP_TABLES: Mapping[str, Table] = {
         Column(name="net_total", type=Type.NUMBER, computed=True),
         Column(name="ordered_on", computed=True),
         *_ERP_KEYS,
+        _text("margin", 40),
+    ),
+    "invoice": _table(
+        "invoice", "customer_invoice", "",
+        Column(name="number", computed=True),
+        _ref("partner_id", "customer", required=True),
+        _ref("order_id", "order"),
+        _choice("state", "draft", "posted", "paid", "canceled", default="draft"),
+        Column(name="currency", required=True, choices=("EUR", "USD", "GBP", "CHF")),
+        Column(name="invoice_date", type=Type.DATE),
+        Column(name="due_date", type=Type.DATE),
+        Column(name="net_amount", type=Type.NUMBER, decimals=2, required=True),
+        Column(name="tax_amount", type=Type.NUMBER, decimals=2, default="0.00"),
+        Column(name="paid_amount", type=Type.NUMBER, decimals=2, default="0.00"),
+        Column(name="last_payment", type=Type.DATE),
+        Column(name="disputed", type=Type.BOOLEAN, default=False),
+        Column(name="net", type=Type.PARTS, computed=True),
+        Column(name="total", type=Type.PARTS, computed=True),
+        Column(name="open", type=Type.PARTS, computed=True),
         _text("margin", 40),
     ),
 }  # fmt: skip
