@@ -37,7 +37,7 @@ class DealRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An order; ``deal``: whatever names the deal it was made from."""
+    """An order; ``deal``: whatever names the deal it was made from, ``id``: where it has one."""
 
     number: str
     customer_id: str
@@ -48,6 +48,7 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
     deal: str = ""
     line: int = 0
+    id: str = ""
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):
