@@ -24,9 +24,7 @@ with FILE.open(newline="", encoding="utf-8") as _file:
 
 
 def _customers(rows: list[Row], paper: str) -> Customers:
-    firms = dict.fromkeys(
-        (r["customer"], r["vat id"]) for r in rows if r["paper"] == paper
-    )
+    firms = dict.fromkeys((r["customer"], r["vat id"]) for r in rows if r["paper"] == paper)
     return Customers([
         Company(id=f"{paper} {number}", name=name, tax_id=vat, country=vat[:2])
         for number, (name, vat) in enumerate(firms)
