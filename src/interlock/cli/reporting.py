@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from interlock.reports.leakage import Tolerances
     from interlock.service.leakage import LeakageReport
 
-__all__ = ["report_app"]
+__all__ = ["parse_day", "report_app"]
 
 report_app = typer.Typer(help="What the records of both sides add up to.", no_args_is_help=True)
 
@@ -98,7 +98,7 @@ def leakage(
     from interlock.service.tables import save
 
     near = Tolerances(amount=_percent(percent), days=days, late=max(late, days))
-    period = _day(start, "--from"), _day(end, "--to")
+    period = parse_day(start, "--from"), parse_day(end, "--to")
     if deals is None and orders is None:
         found = with_store(
             project,
@@ -189,7 +189,8 @@ def _percent(text: str) -> Decimal:
     return value / 100
 
 
-def _day(text: str | None, flag: str) -> date | None:
+def parse_day(text: str | None, flag: str) -> date | None:
+    """Read a day a person typed."""
     if text is None:
         return None
     try:
