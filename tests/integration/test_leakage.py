@@ -149,6 +149,9 @@ async def test_orders_without_a_won_deal_are_the_reverse(shop: Shop, tmp_path: P
     walk_in = shop.company.erp.add("customer", {"name": "Walk-in Customer"})
     by_hand(shop, "12.00", partner=walk_in)
     by_hand(shop, "13.00", state="canceled")
+    shop.company.crm.add("customer", {"Name": "Quiet Ltd", "VatNumber": "DE811907980"})
+    quiet = shop.company.erp.add("customer", {"name": "Quiet Ltd", "vat_no": "DE811907980"})
+    by_hand(shop, "14.00", partner=quiet)
     won = shop.deal(item(1, "1", "1.00"), amount="1.00")
     await shop.company.rest()
     day = date(2026, 3, 2)
@@ -158,6 +161,7 @@ async def test_orders_without_a_won_deal_are_the_reverse(shop: Shop, tmp_path: P
         Decimal("75.00"): (OrphanCause.OPEN, [likely]),
         Decimal("5000.00"): (OrphanCause.NONE, []),
         Decimal("12.00"): (OrphanCause.UNKNOWN, []),
+        Decimal("14.00"): (OrphanCause.NONE, []),
     }
     assert (found.deals, found.linked) == (1, 1), won
     assert report(shop, tmp_path, start=date(2026, 3, 3)).leakage.orphans == []

@@ -6,7 +6,7 @@ And the reverse: orders without a won deal.  Amounts are never added up across c
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -122,6 +122,7 @@ def find_leaks(
     tolerances: Tolerances,
     *,
     listed: bool = True,
+    both_listed: bool = True,
     start: date | None = None,
     end: date | None = None,
     known: Mapping[str, Known] | None = None,
@@ -131,9 +132,10 @@ def find_leaks(
 
     ``customers``: key of each deal's and each order's customer; ``ties``: which keys of orders
     belong to which of deals; ``listed``: all customers of the orders' side are known, not only
-    those with orders; ``known``: what the engine knows of deals, by id; ``others``: deals that are
-    not won, with their customer's key.  Deals won outside ``start`` to ``end`` take their orders
-    too, else these would be taken for somebody else's, and are not reported.
+    those with orders, and ``both_listed``: so are those of the deals' side; ``known``: what the
+    engine knows of deals, by id; ``others``: deals that are not won, with their customer's key.
+    Deals won outside ``start`` to ``end`` take their orders too, else these would be taken for
+    somebody else's, and are not reported.
     """
     book = Book(deals, orders, customers, ties, tolerances, known=known, listed=listed)
     book.settle()
@@ -144,11 +146,9 @@ def find_leaks(
     covered = [row for row in inside if row in book.taken and row not in book.causes]
     probable = [_match(book, row, facts) for row in covered if row not in book.linked]
     span = (start, end) if start or end else _span(deals)
-    tied = {key for owned in ties.values() for key in owned}
+    reverse = _Reverse(book, others, facts, listed=both_listed)
     orphans = [
-        _orphan(book, row, others, facts, tied)
-        for row in sorted(book.free)
-        if _within(orders[row].ordered_on, *span)
+        reverse.orphan(row) for row in sorted(book.free) if _within(orders[row].ordered_on, *span)
     ]
     return Leakage(
         start=start,
@@ -250,38 +250,49 @@ def _match(book: Book, row: int, known: Mapping[str, Known]) -> Match:
     )
 
 
-def _orphan(
-    book: Book,
-    row: int,
-    others: Sequence[tuple[DealRecord, str]],
-    known: Mapping[str, Known],
-    tied: Collection[str],
-) -> Orphan:
-    order, key = book.orders[row], book.customers[1][row]
-    linked = [deal.id for deal, _ in others if (k := known.get(deal.id)) and order.id in k.orders]
-    alike = [
-        deal.id
-        for deal, owner in others
-        if key in book.ties.get(owner, ()) and book.alike(deal, order)
-    ]
-    if linked:
-        cause = OrphanCause.UNWON
-    elif alike:
-        cause = OrphanCause.OPEN
-    elif key not in tied:
-        cause = OrphanCause.UNKNOWN
-    else:
-        cause = OrphanCause.NONE
-    return Orphan(
-        order=order.number or order.id,
-        customer=order.customer or order.customer_id,
-        amount=order.amount,
-        currency=order.currency,
-        ordered_on=order.ordered_on,
-        cause=cause,
-        deals=linked or alike,
-        line=order.line,
-    )
+class _Reverse:
+    """Says of orders without a won deal which deal could be meant."""
+
+    def __init__(
+        self,
+        book: Book,
+        others: Sequence[tuple[DealRecord, str]],
+        known: Mapping[str, Known],
+        *,
+        listed: bool,
+    ) -> None:
+        self._book, self._listed = book, listed
+        self._tied = {key for owned in book.ties.values() for key in owned}
+        self._linked: dict[str, list[str]] = defaultdict(list)
+        self._of_customer: dict[str, list[DealRecord]] = defaultdict(list)
+        for deal, owner in others:
+            for order in known[deal.id].orders if deal.id in known else ():
+                self._linked[order].append(deal.id)
+            for key in book.ties.get(owner, ()):
+                self._of_customer[key].append(deal)
+
+    def orphan(self, row: int) -> Orphan:
+        """Tell one order."""
+        order, key = self._book.orders[row], self._book.customers[1][row]
+        linked = self._linked.get(order.id, []) if order.id else []
+        alike = [d.id for d in self._of_customer.get(key, ()) if self._book.alike(d, order)]
+        if linked:
+            cause = OrphanCause.UNWON
+        elif alike:
+            cause = OrphanCause.OPEN
+        else:
+            found = key in self._tied or not self._listed
+            cause = OrphanCause.NONE if found else OrphanCause.UNKNOWN
+        return Orphan(
+            order=order.number or order.id,
+            customer=order.customer or order.customer_id,
+            amount=order.amount,
+            currency=order.currency,
+            ordered_on=order.ordered_on,
+            cause=cause,
+            deals=linked or alike,
+            line=order.line,
+        )
 
 
 def _told(deal: DealRecord, order: OrderRecord) -> str:

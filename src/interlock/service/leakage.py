@@ -98,6 +98,7 @@ def report_leakage(
         ties,
         tolerances,
         listed=given.customers_right is not None,
+        both_listed=given.customers_left is not None,
         start=start,
         end=end,
     )
@@ -212,7 +213,7 @@ def _ties(
     partner_of = {erp: crm for crm, erp in seen.partners.items()}
     wanted = {d.customer_id for d in (*seen.won, *seen.others)}
     alike = kin([c for key, c in ours.items() if key in wanted], theirs.values(), weights)
-    ties: dict[str, dict[str, Tie]] = {}
+    ties = {crm: {erp: Tie.SAME} for crm, erp in seen.partners.items()}
     for key in wanted:
         linked = seen.partners.get(key)
         free = {
