@@ -57,6 +57,7 @@ def _show(result: Status, *, everything: bool) -> None:
         heading("Records")
         columns(_records(result.entities))
     _show_deals(result)
+    _show_alerts(result, everything=everything)
     say_stops(result.stops)
     _show_waiting(result)
     _show_open(result.open_fields, everything=everything)
@@ -90,6 +91,7 @@ def _records(entities: Sequence[EntityStatus]) -> list[tuple[str, ...]]:
 _STATES: Final = {
     "suggested": "similar but not linked",
     "born here": "without counterpart",
+    "ignored": "without counterpart, ignored",
     "parked": "unlinked by a person",
 }
 
@@ -102,6 +104,22 @@ def _show_deals(result: Status) -> None:
         say(f"{group.count:,}: {group.why}", lead="  ")
         if group.fix:
             say(f"-> {group.fix}", lead="     ", style="dim")
+
+
+def _show_alerts(result: Status, *, everything: bool) -> None:
+    if not result.alerts:
+        return
+    heading("Alerts")
+    shown = result.alerts if everything else result.alerts[:_SHOWN]
+    columns(
+        [
+            (moment(a.since), a.role.replace("_", " "), f"customer {a.customer}", a.message)
+            for a in shown
+        ]
+    )
+    if len(shown) < len(result.alerts):
+        say(f"… and {len(result.alerts) - len(shown):,} more (interlock status --all)",
+            style="dim", lead="  ")  # fmt: skip
 
 
 def _show_waiting(result: Status) -> None:

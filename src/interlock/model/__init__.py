@@ -9,13 +9,14 @@ from interlock.model.entities import (
     InvoiceStatus,
     Order,
     OrderStatus,
+    PaymentStatus,
     Product,
     Quote,
     StageKind,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, SIGNALS, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -33,10 +34,12 @@ __all__ = [
     "InvoiceStatus",
     "Order",
     "OrderStatus",
+    "PaymentStatus",
     "Product",
     "Quote",
     "StageKind",
     "ENTITIES",
+    "SIGNALS",
     "EntitySchema",
     "Schema",
     "Presence",

@@ -24,6 +24,7 @@ __all__ = [
     "Invoice",
     "InvoiceStatus",
     "Order",
+    "PaymentStatus",
     "OrderStatus",
     "Product",
     "Quote",
@@ -66,6 +67,16 @@ class InvoiceStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class PaymentStatus(StrEnum):
+    """How far the invoices of an order are paid."""
+
+    OPEN = "open"
+    PARTLY = "partly paid"
+    PAID = "paid"
+    OVERDUE = "overdue"
+    DISPUTED = "disputed"
+
+
 class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the synced entities."""
 
@@ -84,6 +95,32 @@ class Customer(Entity, frozen=True):
     credit_limit: Money | UnsetType | None = UNSET
     other_id: str | UnsetType | None = UNSET
     """The record's id in the other system, as this system shows it (the cross-reference)."""
+
+    # the ERP's figures, for the CRM to show; in the company's currency
+    balance: Money | UnsetType | None = UNSET
+    """What is open, credit notes deducted."""
+    overdue: Money | UnsetType | None = UNSET
+    oldest_due_on: date | UnsetType | None = UNSET
+    """When the oldest overdue invoice was due."""
+    days_overdue: Decimal | UnsetType | None = UNSET
+    credit_balance: Money | UnsetType | None = UNSET
+    """What the customer has to its credit: open credit notes and prepayments."""
+    revenue_12m: Money | UnsetType | None = UNSET
+    """Invoiced in the last twelve months, without tax."""
+    revenue_change: Decimal | UnsetType | None = UNSET
+    """Percent against the twelve months before; blank where nothing was invoiced then."""
+    lifetime_revenue: Money | UnsetType | None = UNSET
+    days_to_pay: Decimal | UnsetType | None = UNSET
+    """Days from invoice to payment, averaged over what was paid in the last twelve months."""
+    last_payment_on: date | UnsetType | None = UNSET
+    health_score: Decimal | UnsetType | None = UNSET
+    """From 100, nothing to complain of, down to 0."""
+    health_reasons: str | UnsetType | None = UNSET
+    tier: str | UnsetType | None = UNSET
+    figures_from: str | UnsetType | None = UNSET
+    """Whose figures these are, and at which rates other currencies were counted."""
+    figures_at: datetime | UnsetType | None = UNSET
+    """When they were worked out."""
 
 
 class Contact(Entity, frozen=True):
@@ -119,6 +156,10 @@ class Deal(Entity, frozen=True):
     lines: tuple[Line, ...] | UnsetType | None = UNSET
     order_number: str | UnsetType | None = UNSET
     order_status: str | UnsetType | None = UNSET
+    invoice_numbers: str | UnsetType | None = UNSET
+    invoice_total: Money | UnsetType | None = UNSET
+    invoice_due_on: date | UnsetType | None = UNSET
+    payment_status: str | UnsetType | None = UNSET
     other_id: str | UnsetType | None = UNSET
 
 
@@ -149,6 +190,11 @@ class Order(Entity, frozen=True):
     ordered_on: date | UnsetType | None = UNSET
     """The day the customer ordered, as the ERP says."""
     other_id: str | UnsetType | None = UNSET
+    invoice_numbers: str | UnsetType | None = UNSET
+    invoice_total: Money | UnsetType | None = UNSET
+    invoice_due_on: date | UnsetType | None = UNSET
+    """When the next unpaid invoice of the order is due."""
+    payment_status: str | UnsetType | None = UNSET
 
 
 class Invoice(Entity, frozen=True):

@@ -14,7 +14,7 @@ import msgspec
 from interlock.model.entities import Contact, Customer, Deal, Entity, Invoice, Order, Product, Quote
 from interlock.model.values import Fields, Value
 
-__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "EntitySchema", "Schema"]
+__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "SIGNALS", "EntitySchema", "Schema"]
 
 ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
     {
@@ -52,6 +52,39 @@ PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
 """Fields that tell of a person; a customer may be one (a sole trader), a deal be named after one.
 
 Custom texts are personal too, wherever a record is somebody's: nobody knows what stands in them.
+"""
+
+
+SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
+    {
+        "customer": frozenset(
+            {
+                "balance",
+                "overdue",
+                "oldest_due_on",
+                "days_overdue",
+                "credit_balance",
+                "revenue_12m",
+                "revenue_change",
+                "lifetime_revenue",
+                "days_to_pay",
+                "last_payment_on",
+                "health_score",
+                "health_reasons",
+                "tier",
+                "figures_from",
+                "figures_at",
+            }
+        ),
+        "order": frozenset(
+            {"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}
+        ),
+        "deal": frozenset({"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}),
+    }
+)
+"""Figures about a record of the ERP that move with the calendar and with other records.
+
+What counts is what was last made public of them, not what the record itself shows (rule 27).
 """
 
 

@@ -15,7 +15,7 @@ import msgspec
 
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
-from interlock.model import Fields, Record, Ref, StageKind, WriteKind
+from interlock.model import SIGNALS, Fields, Record, Ref, StageKind, WriteKind
 from interlock.processes.lost_orders import lost_order
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
@@ -49,6 +49,7 @@ def order_as_deal(order: Fields) -> Fields:
         out["order_number"] = order["number"]
     if "status" in order:
         out["order_status"] = order["status"]
+    out |= {f: order[f] for f in SIGNALS["order"] if f in order}
     return out
 
 

@@ -14,7 +14,6 @@ from interlock.errors import ConnectorError
 from interlock.governance.compile import never_covers
 from interlock.governance.rules import (
     CROSS_REFERENCE,
-    CreatePolicy,
     EntityRules,
     FieldRule,
     Ownership,
@@ -175,7 +174,7 @@ def _entity_findings(
             "not mended",
             fix=f"make {name} the owner in ownership.yaml",
         )
-    if rules.create is not CreatePolicy.NONE and rules.create.value != side.value:
+    if rules.creates_from(side.other):
         yield from _creation(entity, side, connection)
 
 

@@ -13,6 +13,7 @@ from interlock.connectors.base import ConnectorContext
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
+from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
@@ -158,7 +159,7 @@ def make_session(
             confirm=project.orders.confirm,
         ),
     )
-    return Session(project, pair, (orders,))
+    return Session(project, pair, (orders, OrderToCash(pair, project.signals)))
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from interlock.service.drift import LastDrift, last_drift
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
 from interlock.store import (
+    alerts,
     cases,
     dead_letters,
     epochs,
@@ -33,7 +34,8 @@ from interlock.store.outbox import WriteState
 from interlock.sync.pair import ENTITY_ORDER
 
 __all__ = [
-    "DealsWaiting", "EntityStatus", "LastRun", "OpenField", "Status", "read_status", "shown_fields",
+    "AlertView", "DealsWaiting", "EntityStatus", "LastRun", "OpenField", "Status",
+    "read_status", "shown_fields",
 ]  # fmt: skip
 
 
@@ -83,6 +85,17 @@ class DealsWaiting(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
 
 
+class AlertView(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody should know; ``customer`` is the CRM's record, ``user`` blank for nobody."""
+
+    kind: str
+    role: str
+    user: str
+    customer: str
+    message: str
+    since: datetime
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """How things stand.
 
@@ -105,6 +118,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     deals: Sequence[DealsWaiting]
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
+    alerts: Sequence[AlertView] = ()
 
     @property
     def needs_person(self) -> bool:
@@ -160,7 +174,12 @@ def _status(tx: Tx, project: Project) -> Status:
         deals=_deals(tx),
         stops=read_stops(tx, names),
         drift=last_drift(tx),
-    )
+        alerts=[
+            AlertView(kind=a.kind, role=a.role, user=a.user, customer=a.customer_id,
+                      message=a.message, since=a.at)
+            for a in alerts.opened(tx)
+        ],
+    )  # fmt: skip
 
 
 def _entities(tx: Tx, project: Project, names: Mapping[Side, str]) -> list[EntityStatus]:

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
-from interlock.model import EntitySchema, Fields, Presence, Record
+from interlock.model import SIGNALS, EntitySchema, Fields, Presence, Record
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import without_forgotten
 from interlock.store.scores import SCORED
@@ -459,7 +459,7 @@ def from_row(tx: Tx, row: Any) -> Observation:
         side=Side(row.side),
         entity=row.entity,
         id=row.id,
-        fields=tx.schema[row.entity].decode(row.fields),
+        fields=_with_signals(tx, row),
         version=row.version,
         modified=row.modified,
         instant=row.instant,
@@ -473,6 +473,17 @@ def from_row(tx: Tx, row: Any) -> Observation:
         unlinked=row.unlinked,
         problems=msgspec.msgpack.decode(row.problems) if row.problems else {},
     )
+
+
+def _with_signals(tx: Tx, row: Any) -> Fields:
+    """What a record shows; of the ERP's signals, what was last made public (rule 27)."""
+    schema = tx.schema[row.entity]
+    fields = schema.decode(row.fields)
+    if row.side == Side.ERP and row.entity in SIGNALS:
+        fields = {f: v for f, v in fields.items() if f not in SIGNALS[row.entity]}
+        if row.signals:
+            fields |= schema.decode(row.signals)
+    return fields
 
 
 def some_present(tx: Tx, side: Side, entity: str, but: Sequence[str]) -> str | None:

@@ -69,6 +69,9 @@ record = Table(
     Column("unlinked", String(16)),
     # true: matching has not looked at it since it changed; else empty
     Column("to_match", Boolean),
+    # signals of an ERP record as they were last made public, and when (rule 27)
+    Column("signals", LargeBinary),
+    Column("signals_at", Instant),
     Index(None, "side", "entity", "link_id"),
     Index(None, "refetch_at"),
     Index(None, "side", "entity", "reference"),
@@ -326,6 +329,30 @@ case = Table(
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("link_id", Integer),
     Column("at", Instant, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    # what somebody in the company should know; once per subject and role
+    Column("id", Integer, primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("subject", String(255), nullable=False),
+    Column("role", String(32), nullable=False),
+    # the CRM user the role stood for, empty: nobody
+    Column("user", Text, nullable=False),
+    # the CRM customer it is about
+    Column("customer_id", String(255), nullable=False),
+    Column("message", Text, nullable=False),
+    # where it is a task in the CRM: the link that holds it
+    Column("link_id", Integer),
+    Column("at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    Column("ended_why", Text, nullable=False, server_default=""),
+    UniqueConstraint("kind", "subject", "role"),
+    Index(None, "ended_at"),
+    Index(None, "link_id"),
+    sqlite_autoincrement=True,
 )
 
 approval = Table(

@@ -398,7 +398,7 @@ def _create(
     ((side, member),) = bundle.members.items()
     target = side.other
     caps = pair.side(target).entity(member.entity)
-    if rules.create.value != side.value or caps is None or not caps.create:
+    if not rules.creates_from(side) or caps is None or not caps.create:
         return []
     seen = bundle.seen[side]
     shown = translate.fields(side, seen.fields)

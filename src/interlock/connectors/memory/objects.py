@@ -224,6 +224,7 @@ _ERP_LINES = LineRows({
     "key": "line_ref", "product": "item_id", "sku": "sku", "description": "text",
     "quantity": "qty", "unit_price": "price", "net": "net",
 })  # fmt: skip
+_CRM_AMOUNT = AmountParts("Amount", "CurrencyIsoCode")
 _ERP_AMOUNT = AmountParts("amt", "cur")
 _CRM_TERMS = {
     "Due on receipt": "due on receipt", "Net 14": "net 14", "Net 30": "net 30", "Net 60": "net 60",
@@ -243,7 +244,22 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("billing_address", "BillingAddress", _crm_address("Billing")),
         FieldMap("shipping_address", "ShippingAddress", _crm_address("Shipping")),
         _choice("payment_terms", "PaymentTerms", _CRM_TERMS),
-        FieldMap("credit_limit", "CreditLimit", AmountParts("Amount", "CurrencyIsoCode")),
+        FieldMap("credit_limit", "CreditLimit", _CRM_AMOUNT),
+        FieldMap("balance", "Balance__c", _CRM_AMOUNT),
+        FieldMap("overdue", "Overdue__c", _CRM_AMOUNT),
+        FieldMap("oldest_due_on", "OldestDue__c", Date()),
+        FieldMap("days_overdue", "DaysOverdue__c", Number(FieldFacts(decimals=0))),
+        FieldMap("credit_balance", "CreditBalance__c", _CRM_AMOUNT),
+        FieldMap("revenue_12m", "Revenue12m__c", _CRM_AMOUNT),
+        FieldMap("revenue_change", "RevenueChange__c", Number(FieldFacts(decimals=1))),
+        FieldMap("lifetime_revenue", "LifetimeRevenue__c", _CRM_AMOUNT),
+        FieldMap("days_to_pay", "DaysToPay__c", Number(FieldFacts(decimals=0))),
+        FieldMap("last_payment_on", "LastPayment__c", Date()),
+        FieldMap("health_score", "HealthScore__c", Number(FieldFacts(decimals=0))),
+        _text("health_reasons", "HealthReasons__c", 255),
+        _text("tier", "Tier__c", 255),
+        _text("figures_from", "FiguresFrom__c", 255),
+        FieldMap("figures_at", "FiguresAt__c", Instant()),
         _CRM_KEY,
     ),
     "contact": _map(
@@ -275,6 +291,10 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("lines", "Lines", _CRM_LINES),
         _text("order_number", "OrderNumber__c", 40),
         _text("order_status", "OrderStatus__c", 40),
+        _text("invoice_numbers", "InvoiceNumbers__c", 255),
+        FieldMap("invoice_total", "InvoiceTotal__c", _CRM_AMOUNT),
+        FieldMap("invoice_due_on", "InvoiceDue__c", Date()),
+        _text("payment_status", "PaymentStatus__c", 40),
         _CRM_KEY,
     ),
     "quote": _map(
@@ -299,6 +319,7 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         _choice("payment_terms", "terms", _ERP_TERMS),
         FieldMap("credit_limit", "credit_limit", AmountIn("EUR")),
+        FieldMap("balance", "open_balance", AmountIn("EUR"), writable=False),
         _ERP_KEY,
     ),
     "contact": _map(

@@ -96,6 +96,21 @@ def _ref(name: str, target: str, *, required: bool = False) -> Column:
     return Column(name=name, type=Type.REF, target=target, required=required)
 
 
+def _figures() -> list[Column]:
+    """Where an account shows the ERP's figures."""
+    parts = ("Balance__c", "Overdue__c", "CreditBalance__c", "Revenue12m__c", "LifetimeRevenue__c")
+    numbers = ("DaysOverdue__c", "RevenueChange__c", "DaysToPay__c", "HealthScore__c")
+    dates = ("OldestDue__c", "LastPayment__c")
+    texts = ("HealthReasons__c", "Tier__c", "FiguresFrom__c")
+    return [
+        *(Column(name=n, type=Type.PARTS, custom=True) for n in parts),
+        *(Column(name=n, type=Type.NUMBER, custom=True) for n in numbers),
+        *(Column(name=n, type=Type.DATE, custom=True) for n in dates),
+        *(Column(name=n, length=255, custom=True) for n in texts),
+        Column(name="FiguresAt__c", type=Type.INSTANT, custom=True),
+    ]
+
+
 _CRM_KEYS = (_custom("ErpId__c"), _custom("InterlockRef__c"))
 _CRM_TERMS = ("Due on receipt", "Net 14", "Net 30", "Net 60")
 
@@ -111,6 +126,7 @@ CRM_TABLES: Mapping[str, Table] = {
         _parts("ShippingAddress"),
         _choice("PaymentTerms", *_CRM_TERMS),
         _parts("CreditLimit"),
+        *_figures(),
         *_CRM_KEYS,
         _text("email_log", 32000),
         _text("call_notes", 32000),
@@ -145,6 +161,10 @@ CRM_TABLES: Mapping[str, Table] = {
         Column(name="Lines", type=Type.LINES),
         Column(name="OrderNumber__c", length=40, custom=True),
         Column(name="OrderStatus__c", length=40, custom=True),
+        Column(name="InvoiceNumbers__c", length=255, custom=True),
+        Column(name="InvoiceTotal__c", type=Type.PARTS, custom=True),
+        Column(name="InvoiceDue__c", type=Type.DATE, custom=True),
+        Column(name="PaymentStatus__c", length=40, custom=True),
         *_CRM_KEYS,
         _text("qualification", 32000),
         _text("email_log", 32000),
@@ -175,6 +195,8 @@ ERP_TABLES: Mapping[str, Table] = {
         _parts("ship_to"),
         _choice("terms", *_ERP_TERMS),
         Column(name="credit_limit", type=Type.NUMBER, decimals=2),
+        # the ledger's own balance, where the accountants keep one
+        Column(name="open_balance", type=Type.NUMBER, decimals=2),
         *_ERP_KEYS,
     ),
     "contact": _table(

@@ -18,6 +18,7 @@ from interlock.governance.merge import respelled
 from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, Ownership, Side
 from interlock.model import (
     ANYTHING,
+    SIGNALS,
     FieldFacts,
     Fields,
     Presence,
@@ -84,7 +85,12 @@ class Evidence:
         key = (side, row.entity, row.id, row.seq)
         if key not in self._decoded:
             alive = row.state in (State.LIVE, State.ARCHIVED)
-            self._decoded[key] = MAPS[side][row.entity].decode(row.cells, {}) if alive else {}
+            shown = MAPS[side][row.entity].decode(row.cells, {}) if alive else {}
+            if side is Side.ERP:
+                # of signals counts what was made public; they have a check of their own
+                moving = SIGNALS.get(row.entity, frozenset())
+                shown = {f: v for f, v in shown.items() if f not in moving}
+            self._decoded[key] = shown
         return self._decoded[key]
 
     def row(self, side: Side, entity: str, record_id: str) -> Row | None:
@@ -151,7 +157,9 @@ class Evidence:
         """Merged fields of a link between two records of one entity."""
         if bundle.link.entity == "deal":
             return ()
-        return self.world.project.ownership.entities[bundle.link.entity].merged()
+        merged = self.world.project.ownership.entities[bundle.link.entity].merged()
+        moving = SIGNALS.get(bundle.link.entity, frozenset())
+        return [rule for rule in merged if rule.field not in moving]
 
     def facts(self, side: Side, entity: str, name: str) -> FieldFacts:
         """What a side can hold."""

@@ -11,6 +11,27 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "alert",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("role", sa.String(length=32), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.String(length=255), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("ended_why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+        sa.UniqueConstraint("kind", "subject", "role", name=op.f("uq_alert_kind_subject_role")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_alert_ended_at"), ["ended_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_alert_link_id"), ["link_id"], unique=False)
+
+    op.create_table(
         "approval",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("plan_id", sa.String(length=32), nullable=False),
@@ -404,6 +425,8 @@ def upgrade() -> None:
         sa.Column("link_id", sa.Integer(), nullable=True),
         sa.Column("unlinked", sa.String(length=16), nullable=True),
         sa.Column("to_match", sa.Boolean(), nullable=True),
+        sa.Column("signals", sa.LargeBinary(), nullable=True),
+        sa.Column("signals_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_record_link_id_link")),
         sa.PrimaryKeyConstraint("side", "entity", "id", name=op.f("pk_record")),
     )
