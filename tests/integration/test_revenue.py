@@ -17,22 +17,10 @@ from interlock.service.revenue import RevenueReport, report_revenue
 from .company import Company
 from .test_orders import Shop, item
 
-INVOICE = ("customer", "number", "status", "issued_on", "due_on", "net", "total", "open",
-           "paid_on", "disputed", "order")  # fmt: skip
-
 
 @pytest.fixture
 async def shop(company: Company) -> Shop:
-    read_invoices(company)
     return await Shop.open(company)
-
-
-def read_invoices(company: Company) -> None:
-    file = company.root / "ownership.yaml"
-    if "\ninvoice:" not in file.read_text():
-        fields = "".join(f"    {name}: {{owner: local}}\n" for name in INVOICE)
-        with file.open("a") as out:
-            out.write(f"\ninvoice:\n  create: none\n  fields:\n{fields}")
 
 
 def report(shop: Shop, **options: Any) -> RevenueReport:
