@@ -29,6 +29,8 @@ from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
 from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
+from interlock.cli.reports_ownership import ownership
+from interlock.cli.reports_revenue import revenue
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
@@ -66,6 +68,8 @@ app.command("restore", rich_help_panel=_CLOSER)(restore)
 links.command("rebuild")(rebuild)
 report.command("drift")(report_drift)
 report.command("overruled")(overruled)
+report.command("ownership")(ownership)
+report.command("revenue")(revenue)
 app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.command("forget", rich_help_panel=_CLOSER)(forget)
 app.add_typer(audit, name="audit", rich_help_panel=_CLOSER)

@@ -187,6 +187,8 @@ class Order(Entity, frozen=True):
     shipping_address: Address | UnsetType | None = UNSET
     lines: tuple[Line, ...] | UnsetType | None = UNSET
     net_total: Decimal | UnsetType | None = UNSET
+    ordered_on: date | UnsetType | None = UNSET
+    """The day the customer ordered, as the ERP says."""
     other_id: str | UnsetType | None = UNSET
     invoice_numbers: str | UnsetType | None = UNSET
     invoice_total: Money | UnsetType | None = UNSET

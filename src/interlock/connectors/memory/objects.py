@@ -352,6 +352,7 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         FieldMap("lines", "rows", _ERP_LINES),
         FieldMap("net_total", "net_total", Number(FieldFacts(decimals=2)), writable=False),
+        FieldMap("ordered_on", "ordered_on", Date(), writable=False),
         _ERP_KEY,
     ),
     "invoice": _map(

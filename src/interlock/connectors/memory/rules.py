@@ -108,7 +108,7 @@ def derive_deal(
 
 
 def derive_order(
-    shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], _now: datetime
+    shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], now: datetime
 ) -> None:
     """Check the order's state and lines; work out each line's net and the order's net total."""
     state = cells.get("state") or "quotation"
@@ -125,6 +125,8 @@ def derive_order(
         partner = shelves["customer"].row(cells["partner_id"])
         if partner is not None and partner.state is State.ARCHIVED:
             raise Refused("locked", "the customer is archived", "partner_id")
+    if cells.get("ordered_on") is None:
+        cells["ordered_on"] = now.date().isoformat()
     if before is None or cells.get("rows") != before.cells.get("rows"):
         rows = [_order_row(shelves["product"], line, position)
                 for position, line in enumerate(cells.get("rows") or (), 1)]  # fmt: skip

@@ -231,6 +231,7 @@ ERP_TABLES: Mapping[str, Table] = {
         _parts("ship_to"),
         Column(name="rows", type=Type.LINES),
         Column(name="net_total", type=Type.NUMBER, computed=True),
+        Column(name="ordered_on", computed=True),
         *_ERP_KEYS,
         _text("margin", 40),
     ),

@@ -287,5 +287,6 @@ def _order(address: PostalAddress) -> ObjectMap:
         FieldMap("shipping_address", "shipment_address", address),
         FieldMap("lines", "lines", SaleLines()),
         FieldMap("net_total", "untaxed_amount", Number(), writable=False),
+        FieldMap("ordered_on", "sale_date", Date(), writable=False),
         FieldMap("other_id", "key:other", Text()),
     ))  # fmt: skip
