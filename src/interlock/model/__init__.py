@@ -10,10 +10,11 @@ from interlock.model.entities import (
     Product,
     Quote,
     StageKind,
+    Task,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, WRITTEN, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -32,7 +33,9 @@ __all__ = [
     "Product",
     "Quote",
     "StageKind",
+    "Task",
     "ENTITIES",
+    "WRITTEN",
     "EntitySchema",
     "Schema",
     "Presence",

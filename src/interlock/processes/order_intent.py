@@ -5,12 +5,13 @@ Decides from case and observations alone, as often as it is asked (rules 20, 24,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from interlock.governance.rules import Side
 from interlock.model import OrderStatus, WriteKind
+from interlock.processes.hold_rules import HoldRules
 from interlock.processes.lost_orders import may_have_been_ordered
 from interlock.processes.sold import Sold, difference, unpack
 from interlock.store import dead_letters
@@ -38,6 +39,7 @@ class OrderSettings:
     quiet_time: timedelta = timedelta(minutes=2)
     tolerance: Decimal = Decimal("0.01")
     confirm: bool = True
+    holds: HoldRules = field(default_factory=HoldRules)
 
 
 def subject_of(deal_id: str) -> str:

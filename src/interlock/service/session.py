@@ -13,7 +13,13 @@ from interlock.connectors.base import ConnectorContext
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
+from interlock.processes.credit_hold import CreditHold, HoldFlag
+from interlock.processes.hold_gate import HoldGate
+from interlock.processes.hold_rules import HoldRules, kinds_of
+from interlock.processes.pauses import Pauses
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
+from interlock.processes.roles import Role, Roles
+from interlock.processes.tasks import Tasks
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
 from interlock.service.audit import reapply_forgotten
@@ -27,9 +33,11 @@ __all__ = [
     "WEIGHTS_FILE",
     "Session",
     "connect",
+    "hold_rules_of",
     "make_session",
     "mark_path",
     "open_store",
+    "roles_of",
     "weights_of",
 ]
 
@@ -137,6 +145,28 @@ def _make_pair(
         views={("deal", "order"): order_as_deal},
         counterpart={("deal", Side.ERP): "order"},
         weights=weights_of(project),
+        gates={"order": HoldGate(hold_rules_of(project))},
+    )
+
+
+def hold_rules_of(project: Project) -> HoldRules:
+    """What the project says about credit holds."""
+    stated = project.holds
+    return HoldRules(
+        release_after=stated.release_after,
+        pause=kinds_of(stated.pause),
+        kinds=stated.deal_kind,
+        paused_stage=stated.paused_stage,
+        days_overdue=stated.days_overdue,
+        overdue=stated.overdue,
+    )
+
+
+def roles_of(project: Project) -> Roles:
+    """Who stands for which role."""
+    stated = project.roles
+    return Roles(
+        stated={role: getattr(stated, role.value) for role in Role}, fallback=stated.fallback
     )
 
 
@@ -156,9 +186,12 @@ def make_session(
             quiet_time=project.orders.quiet_time,
             tolerance=project.orders.price_tolerance,
             confirm=project.orders.confirm,
+            holds=hold_rules_of(project),
         ),
     )
-    return Session(project, pair, (orders,))
+    holds = CreditHold(pair, hold_rules_of(project), roles_of(project))
+    # holds look before orders do
+    return Session(project, pair, (holds, HoldFlag(pair), Pauses(pair), orders, Tasks(pair)))
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from interlock.mapping.codecs import Boolean, Choice, CodecError, Instant, Number, Text
+from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Instant, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
 
@@ -243,6 +243,9 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ShippingAddress", _crm_address("Shipping")),
         _choice("payment_terms", "PaymentTerms", _CRM_TERMS),
         FieldMap("credit_limit", "CreditLimit", AmountParts("Amount", "CurrencyIsoCode")),
+        FieldMap("credit_hold", "CreditHold__c", Boolean()),
+        _text("hold_reason", "HoldReason__c", 255),
+        _text("owner", "OwnerId", 18),
         _CRM_KEY,
     ),
     "contact": _map(
@@ -265,9 +268,14 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         _text("name", "Name", 120, required=True),
         FieldMap("customer", "AccountId", RefTo("customer")),
         FieldMap("stage", "StageName", Text(FieldFacts(choices=(
-            "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost")))),
+            "Prospecting", "Proposal", "Negotiation", "On Hold", "Closed Won",
+            "Closed Lost")))),
         _choice("stage_kind", "StageKind", {"open": "open", "won": "won", "lost": "lost"},
                 writable=False),
+        _text("kind", "Type", 40),
+        _text("owner", "OwnerId", 18),
+        FieldMap("paused", "HoldPaused__c", Boolean()),
+        _text("paused_stage", "HoldStage__c", 80),
         FieldMap("won_at", "WonAt", Instant(), writable=False),
         FieldMap("amount", "Amount", AmountParts("Amount", "CurrencyIsoCode")),
         _text("po_number", "PoNumber", 40),
@@ -284,6 +292,15 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         _text("currency", "CurrencyIsoCode", 3),
         FieldMap("lines", "Lines", _CRM_LINES),
     ),
+    "task": _map(
+        "task", "Task",
+        _text("subject", "Subject", 255, required=True),
+        _text("body", "Description", 32000),
+        FieldMap("customer", "AccountId", RefTo("customer")),
+        _text("owner", "OwnerId", 18),
+        FieldMap("due", "DueDate", Date()),
+        FieldMap("done", "IsDone", Boolean()),
+    ),
 }  # fmt: skip
 
 ERP_MAPS: Mapping[str, ObjectMap] = {
@@ -298,6 +315,8 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         _choice("payment_terms", "terms", _ERP_TERMS),
         FieldMap("credit_limit", "credit_limit", AmountIn("EUR")),
+        FieldMap("credit_hold", "on_hold", Boolean(), writable=False),
+        FieldMap("hold_reason", "hold_note", Text(FieldFacts(max_length=200)), writable=False),
         _ERP_KEY,
     ),
     "contact": _map(

@@ -48,7 +48,7 @@ async def test_every_customer_field_reaches_its_own_column(
         [receipt] = await connect(system).write("customer", [create(1, fields)])
         assert receipt.outcome is Outcome.CREATED
         assert receipt.record is not None
-        assert receipt.record.fields == fields
+        assert {f: receipt.record.fields[f] for f in fields} == fields
         shown[system.kind] = system.all("customer")[str(receipt.record_id)]
     assert shown["crm"]["BillingAddress"]["BillingCity"] == "Ulm"
     assert shown["crm"]["CreditLimit"] == {"Amount": "5000.00", "CurrencyIsoCode": "EUR"}
