@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from interlock.cli.app import run
 from interlock.processes import credit_hold
 from interlock.processes.hold_rules import HoldRules
+from interlock.service.holds import override_hold
 from interlock.store import alerts, holds
 from interlock.store.holds import Episode, Pause, PauseState
 from interlock.testing.faults import lose_answer
@@ -402,3 +405,57 @@ class TestByRule:
         assert shown["CreditHold__c"] is False
         assert ruled.mark(deal) == (False, None, "Proposal")
         assert len(ruled.orders) == 1
+
+
+class TestOverride:
+    async def test_the_deal_alone_is_let_through_and_only_this_time(self, firm: Firm) -> None:
+        firm.hold()
+        await firm.company.rest()
+        one, two = firm.deal(), firm.deal(Name="Other deal")
+        await firm.company.rest()
+        with firm.company.store() as store:
+            override_hold(store, one, by="cfo", reason="paid by wire", now=firm.company.clock())
+        await firm.company.rest()
+        assert [o["crm_id"] for o in firm.orders] == [one]
+        assert firm.company.cases()[two].state == "held"
+        [event] = firm.company.events("hold overridden")
+        assert (event.record_id, event.why) == (one, "cfo: paid by wire")
+        await firm.release()
+        assert len(firm.orders) == 2
+        firm.hold()
+        await firm.company.rest()
+        again = firm.deal(Name="Third deal")
+        await firm.company.rest()
+        assert firm.company.cases()[again].state == "held"
+
+    async def test_the_command_says_what_it_did_or_why_not(
+        self, firm: Firm, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        deal = firm.deal()
+        renewal = firm.renewal()
+        await firm.company.rest()
+        firm.hold()
+        await firm.company.rest()
+        late = firm.deal(Name="Late deal")
+        await firm.company.rest()
+        firm.company.close()
+        folder = ["--project", str(firm.company.root)]
+        assert run(["holds", "list", "--json", *folder]) == 0
+        [hold] = json.loads(capsys.readouterr().out)["holds"]
+        states = {d["deal"]: d["state"] for d in hold["deals"]}
+        assert states == {renewal: "paused", late: "held"}
+        assert run(["holds", "show", str(hold["id"]), *folder]) == 0
+        assert "2 invoices overdue" in capsys.readouterr().out
+        assert run(["status", *folder]) in (0, 3)
+        assert "placed on credit hold" in capsys.readouterr().out
+        assert run(["holds", "override", late, "--reason", "agreed", "--by", "cfo", *folder]) == 0
+        assert run(["holds", "list", *folder]) == 0
+        assert "let through by cfo: agreed" in capsys.readouterr().out
+        for wrong in (
+            ["holds", "override", "006-none", "--reason", "x"],
+            ["holds", "override", late, "--reason", "  "],
+            ["holds", "override", late],
+            ["holds", "show", "99"],
+        ):
+            assert run([*wrong, *folder]) == 2, wrong
+        assert len(firm.orders) == 1, f"deal {deal} was ordered before the hold"

@@ -310,7 +310,7 @@ class QuoteToOrder:
                 return Refusal(
                     code=ON_HOLD,
                     message=why,
-                    fix=f"wait for its release, or `interlock holds override {deal.id}`",
+                    fix="wait for its release, or `interlock holds override DEAL --reason TEXT`",
                     waits=True,
                 )
         fields = quote.fields if quote is not None else deal.fields

@@ -13,6 +13,7 @@ from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
+from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
 from interlock.store import (
@@ -105,6 +106,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     deals: Sequence[DealsWaiting]
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
+    alerts: Sequence[AlertView] = ()
 
     @property
     def needs_person(self) -> bool:
@@ -160,6 +162,7 @@ def _status(tx: Tx, project: Project) -> Status:
         deals=_deals(tx),
         stops=read_stops(tx, names),
         drift=last_drift(tx),
+        alerts=read_alerts(tx),
     )
 
 
