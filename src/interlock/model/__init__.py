@@ -13,10 +13,11 @@ from interlock.model.entities import (
     Product,
     Quote,
     StageKind,
+    Task,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, SIGNALS, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, SIGNALS, WRITTEN, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -38,8 +39,10 @@ __all__ = [
     "Product",
     "Quote",
     "StageKind",
+    "Task",
     "ENTITIES",
     "SIGNALS",
+    "WRITTEN",
     "EntitySchema",
     "Schema",
     "Presence",

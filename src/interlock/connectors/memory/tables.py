@@ -84,6 +84,10 @@ def _custom(name: str) -> Column:
     return Column(name=name, length=80, custom=True)
 
 
+def _flag(name: str, *, custom: bool = False) -> Column:
+    return Column(name=name, type=Type.BOOLEAN, custom=custom, default=False)
+
+
 def _choice(name: str, *choices: str, default: str | None = None) -> Column:
     return Column(name=name, choices=choices, default=default)
 
@@ -127,6 +131,9 @@ CRM_TABLES: Mapping[str, Table] = {
         _choice("PaymentTerms", *_CRM_TERMS),
         _parts("CreditLimit"),
         *_figures(),
+        _text("OwnerId", 18),
+        _flag("CreditHold__c", custom=True),
+        Column(name="HoldReason__c", length=255, custom=True),
         *_CRM_KEYS,
         _text("email_log", 32000),
         _text("call_notes", 32000),
@@ -152,10 +159,14 @@ CRM_TABLES: Mapping[str, Table] = {
         "deal", "Opportunity", "006",
         _text("Name", 120, required=True),
         _ref("AccountId", "customer"),
-        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost",
-                default="Prospecting"),
+        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "On Hold", "Closed Won",
+                "Closed Lost", default="Prospecting"),
         Column(name="StageKind", computed=True),
         Column(name="WonAt", type=Type.INSTANT, computed=True),
+        _text("Type", 40),
+        _text("OwnerId", 18),
+        _flag("HoldPaused__c", custom=True),
+        Column(name="HoldStage__c", length=80, custom=True),
         _parts("Amount"),
         _text("PoNumber", 40),
         Column(name="Lines", type=Type.LINES),
@@ -177,6 +188,16 @@ CRM_TABLES: Mapping[str, Table] = {
         Column(name="CurrencyIsoCode", length=3),
         Column(name="Lines", type=Type.LINES),
     ),
+    "task": _table(
+        "task", "Task", "00T",
+        _text("Subject", 255, required=True),
+        _text("Description", 32000),
+        _ref("AccountId", "customer"),
+        _text("OwnerId", 18),
+        Column(name="DueDate"),
+        Column(name="IsDone", type=Type.BOOLEAN, default=False),
+        _custom("InterlockRef__c"),
+    ),
 }  # fmt: skip
 
 _ERP_KEYS = (_custom("crm_id"), _custom("ext_ref"))
@@ -197,6 +218,8 @@ ERP_TABLES: Mapping[str, Table] = {
         Column(name="credit_limit", type=Type.NUMBER, decimals=2),
         # the ledger's own balance, where the accountants keep one
         Column(name="open_balance", type=Type.NUMBER, decimals=2),
+        Column(name="on_hold", type=Type.BOOLEAN, default=False),
+        _text("hold_note", 200),
         *_ERP_KEYS,
     ),
     "contact": _table(
