@@ -21,6 +21,7 @@ from interlock.cli.drifting import report_drift
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
 from interlock.cli.forgetting import forget
+from interlock.cli.holding import app as holds
 from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
@@ -29,6 +30,8 @@ from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
 from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
+from interlock.cli.reports_ownership import ownership
+from interlock.cli.reports_revenue import revenue
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
@@ -66,10 +69,13 @@ app.command("restore", rich_help_panel=_CLOSER)(restore)
 links.command("rebuild")(rebuild)
 report.command("drift")(report_drift)
 report.command("overruled")(overruled)
+report.command("ownership")(ownership)
+report.command("revenue")(revenue)
 app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.command("forget", rich_help_panel=_CLOSER)(forget)
 app.add_typer(audit, name="audit", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
+app.add_typer(holds, name="holds", rich_help_panel=_DAILY)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)

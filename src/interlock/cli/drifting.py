@@ -6,13 +6,23 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from interlock.cli.failures import DONE, NEEDS_PERSON, finish
-from interlock.cli.options import Everything, JsonOutput, ProjectFolder, load, with_store
+from interlock.cli.options import (
+    CsvFile,
+    Everything,
+    JsonOutput,
+    PageFile,
+    ParquetFile,
+    ProjectFolder,
+    load,
+    with_store,
+)
 from interlock.cli.progress import Progress
 from interlock.cli.screen import amount, columns, heading, moment, print_json, say
 from interlock.cli.values import field_name, show_value
@@ -116,11 +126,23 @@ async def _heal(
             return await heal(session, Run(id="heal", tick=progress.tick), meant, dry_run=dry_run)
 
 
-def report_drift(project: ProjectFolder = Path(), *, as_json: JsonOutput = False) -> None:
+def report_drift(
+    project: ProjectFolder = Path(),
+    *,
+    csv: CsvFile = None,
+    parquet: ParquetFile = None,
+    out: PageFile = None,
+    as_json: JsonOutput = False,
+) -> None:
     """Show what the last full comparison found; asks neither system."""
-    from interlock.service.drift import read_last
+    from interlock.service.drift import read_last, sheet_of, write_page
+    from interlock.service.tables import save
 
     last = with_store(project, lambda _, store: read_last(store))
+    written = [] if last is None else save(sheet_of(last), csv=csv, parquet=parquet)
+    if last is not None and out is not None:
+        write_page(last, out, datetime.now(UTC))
+        written.append(str(out))
     if as_json:
         print_json(last)
     elif last is None:
@@ -128,6 +150,8 @@ def report_drift(project: ProjectFolder = Path(), *, as_json: JsonOutput = False
     else:
         say(f"{moment(last.at)}: {amount(last.compared, 'pair')} compared.", style="bold")
         _show_counts(last.counts)
+    if written and not as_json:
+        say(f"-> {', '.join(written)}")
 
 
 def _show(report: DriftReport, *, everything: bool) -> None:

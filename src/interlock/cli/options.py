@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from interlock.store.database import Store
 
 __all__ = [
-    "ByName", "Everything", "JsonOutput", "ProjectFolder", "Reason", "Yes", "load", "person",
+    "ByName", "CsvFile", "Everything", "JsonOutput", "PageFile", "ParquetFile", "ProjectFolder",
+    "Reason", "Yes", "load", "person",
     "with_store",
 ]  # fmt: skip
 
@@ -28,6 +29,16 @@ ProjectFolder = Annotated[
     Path, typer.Option("--project", metavar="DIR", help="The project's folder.")
 ]
 JsonOutput = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON document.")]
+CsvFile = Annotated[
+    Path | None, typer.Option("--csv", metavar="FILE", help="Write the table there as CSV.")
+]
+ParquetFile = Annotated[
+    Path | None,
+    typer.Option("--parquet", metavar="FILE", help="Write it as Parquet (extra `parquet`)."),
+]
+PageFile = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help="Write it as an HTML page.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask.")]
 Everything = Annotated[bool, typer.Option("--all", metavar="", help="Show long lists in full.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the history.")]

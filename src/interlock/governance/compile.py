@@ -16,6 +16,7 @@ import msgspec
 from interlock.governance.document import Document, Place, suggest
 from interlock.governance.rules import (
     CROSS_REFERENCE,
+    BornElsewhere,
     ConflictRule,
     CreatePolicy,
     EntityRules,
@@ -27,7 +28,7 @@ from interlock.governance.rules import (
     OwnershipMap,
     Side,
 )
-from interlock.model import EntitySchema, Schema, Value
+from interlock.model import SIGNALS, EntitySchema, Schema, Value
 
 __all__ = ["OPTIONS", "SCHEMA_VERSION", "compile_boundary", "compile_ownership", "never_covers"]
 
@@ -127,8 +128,16 @@ def _entity(
 ) -> EntityRules:
     path: Place = (schema.name,)
     parts = document.mapping(path, body, schema.name)
-    document.only(path, parts, ("create", "fields"), f"part of {schema.name}")
+    document.only(path, parts, ("create", "born_elsewhere", "fields"), f"part of {schema.name}")
     create = _choice(document, (*path, "create"), parts.get("create", "none"), CreatePolicy)
+    elsewhere = _choice(
+        document, (*path, "born_elsewhere"), parts.get("born_elsewhere", "flag"), BornElsewhere
+    )
+    if "born_elsewhere" in parts and create is CreatePolicy.NONE:
+        document.refuse(
+            (*path, "born_elsewhere"), f"{schema.name}: born_elsewhere has no effect, since "
+            "nothing is created (create: none)", "remove it",
+        )  # fmt: skip
     fields = document.mapping((*path, "fields"), parts.get("fields"), f"{schema.name}.fields")
     rules: dict[str, FieldRule] = {}
     for field, options in fields.items():
@@ -136,9 +145,15 @@ def _entity(
         if _may_stand(document, where, schema, field, never):
             rule = _rule(document, where, schema, field, options)
             if rule is not None:
-                _check_create(document, where, rule, options, create)
+                if elsewhere is not BornElsewhere.ADOPT:
+                    _check_create(document, where, rule, options, create)
                 rules[field] = rule
-    return EntityRules(entity=schema.name, fields=rules, create=create or CreatePolicy.NONE)
+    return EntityRules(
+        entity=schema.name,
+        fields=rules,
+        create=create or CreatePolicy.NONE,
+        born_elsewhere=elsewhere or BornElsewhere.FLAG,
+    )
 
 
 def _may_stand(
@@ -196,6 +211,12 @@ def _rule(
         return None
     ownership = _choice(document, (*path, "owner"), stated, Ownership)
     if ownership is None:
+        return None
+    if field in SIGNALS.get(schema.name, ()) and ownership not in (Ownership.ERP, Ownership.LOCAL):
+        document.refuse(
+            (*path, "owner"), f"{name} is a figure of the ERP: it cannot be owned by {stated!r}",
+            "write `owner: erp`, or remove the line",
+        )  # fmt: skip
         return None
     known = OPTIONS[ownership]
     rule: dict[str, Any] = {}

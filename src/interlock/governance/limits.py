@@ -13,7 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from interlock.governance.rules import CROSS_REFERENCE
-from interlock.model import Fields, WriteKind
+from interlock.model import SIGNALS, Fields, WriteKind
 
 __all__ = [
     "DAY", "FLOOR", "HOUR", "Kind", "Limit", "Limits", "Spent", "admit", "exceeds", "follows",
@@ -82,7 +82,9 @@ def kind_of(
     """
     if write is WriteKind.CREATE:
         return Kind.CREATE
-    mine = [f for f in counted if f in fields]
+    # signals move with the calendar: written at most daily, they are no burst of edits
+    signals = SIGNALS.get(entity, frozenset())
+    mine = [f for f in counted if f in fields and f not in signals]
     if not mine:
         return None
     if "active" in mine and fields["active"] is False and expected.get("active") is not False:

@@ -10,6 +10,7 @@ import msgspec
 from interlock.model import ENTITIES, Value
 
 __all__ = [
+    "BornElsewhere",
     "ConflictRule",
     "CreatePolicy",
     "EntityRules",
@@ -93,6 +94,18 @@ class CreatePolicy(StrEnum):
     NONE = "none"
 
 
+class BornElsewhere(StrEnum):
+    """What becomes of a record born on the side where ``create`` expects none.
+
+    FLAG: it is shown to a person.  ADOPT: it is created on the other side all the same.
+    IGNORE: it stays where it is, and nobody is told.
+    """
+
+    FLAG = "flag"
+    ADOPT = "adopt"
+    IGNORE = "ignore"
+
+
 class FieldRule(msgspec.Struct, frozen=True, kw_only=True):
     """How one field is governed.
 
@@ -118,6 +131,19 @@ class EntityRules(msgspec.Struct, frozen=True, kw_only=True):
     entity: str
     fields: Mapping[str, FieldRule]
     create: CreatePolicy = CreatePolicy.NONE
+    born_elsewhere: BornElsewhere = BornElsewhere.FLAG
+
+    def creates_from(self, side: Side) -> bool:
+        """Say whether a record that only this side has is created on the other one."""
+        if self.create is CreatePolicy.NONE:
+            return False
+        return self.create.value == side.value or self.born_elsewhere is BornElsewhere.ADOPT
+
+    @property
+    def created(self) -> str:
+        """From which side records are created: crm, erp, both or none."""
+        sides = [side.value for side in Side if self.creates_from(side)]
+        return "both" if len(sides) == len(Side) else "".join(sides) or "none"
 
     def readable(self) -> frozenset[str]:
         """Fields a connector may request."""

@@ -80,7 +80,7 @@ class MapVersion(msgspec.Struct, frozen=True, kw_only=True):
                 for entity, rules in ownership.entities.items()
                 for field, rule in rules.fields.items()
             },
-            creates={e: r.create.value for e, r in ownership.entities.items()},
+            creates={e: r.created for e, r in ownership.entities.items()},
             never={s.value: tuple(sorted(ownership.never.get(s, ()))) for s in Side},
         )
 

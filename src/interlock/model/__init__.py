@@ -5,15 +5,19 @@ from interlock.model.entities import (
     ContactRole,
     Customer,
     Deal,
+    Invoice,
+    InvoiceStatus,
     Order,
     OrderStatus,
+    PaymentStatus,
     Product,
     Quote,
     StageKind,
+    Task,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, SIGNALS, WRITTEN, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -27,12 +31,18 @@ __all__ = [
     "ContactRole",
     "Customer",
     "Deal",
+    "Invoice",
+    "InvoiceStatus",
     "Order",
     "OrderStatus",
+    "PaymentStatus",
     "Product",
     "Quote",
     "StageKind",
+    "Task",
     "ENTITIES",
+    "SIGNALS",
+    "WRITTEN",
     "EntitySchema",
     "Schema",
     "Presence",

@@ -6,7 +6,7 @@ field names and types are read from them, and processes use them for typed acces
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
@@ -21,11 +21,15 @@ __all__ = [
     "Customer",
     "Deal",
     "Entity",
+    "Invoice",
+    "InvoiceStatus",
     "Order",
+    "PaymentStatus",
     "OrderStatus",
     "Product",
     "Quote",
     "StageKind",
+    "Task",
 ]
 
 
@@ -54,6 +58,26 @@ class OrderStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class InvoiceStatus(StrEnum):
+    """How far an invoice has come; whether it is overdue is the calendar's business."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    """Posted, and not paid in full."""
+    PAID = "paid"
+    CANCELLED = "cancelled"
+
+
+class PaymentStatus(StrEnum):
+    """How far the invoices of an order are paid."""
+
+    OPEN = "open"
+    PARTLY = "partly paid"
+    PAID = "paid"
+    OVERDUE = "overdue"
+    DISPUTED = "disputed"
+
+
 class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the synced entities."""
 
@@ -70,8 +94,38 @@ class Customer(Entity, frozen=True):
     shipping_address: Address | UnsetType | None = UNSET
     payment_terms: str | UnsetType | None = UNSET
     credit_limit: Money | UnsetType | None = UNSET
+    credit_hold: bool | UnsetType | None = UNSET
+    hold_reason: str | UnsetType | None = UNSET
+    owner: str | UnsetType | None = UNSET
+    """The user whose account it is, by the system's own id."""
     other_id: str | UnsetType | None = UNSET
     """The record's id in the other system, as this system shows it (the cross-reference)."""
+
+    # the ERP's figures, for the CRM to show; in the company's currency
+    balance: Money | UnsetType | None = UNSET
+    """What is open, credit notes deducted."""
+    overdue: Money | UnsetType | None = UNSET
+    oldest_due_on: date | UnsetType | None = UNSET
+    """When the oldest overdue invoice was due."""
+    days_overdue: Decimal | UnsetType | None = UNSET
+    credit_balance: Money | UnsetType | None = UNSET
+    """What the customer has to its credit: open credit notes and prepayments."""
+    revenue_12m: Money | UnsetType | None = UNSET
+    """Invoiced in the last twelve months, without tax."""
+    revenue_change: Decimal | UnsetType | None = UNSET
+    """Percent against the twelve months before; blank where nothing was invoiced then."""
+    lifetime_revenue: Money | UnsetType | None = UNSET
+    days_to_pay: Decimal | UnsetType | None = UNSET
+    """Days from invoice to payment, averaged over what was paid in the last twelve months."""
+    last_payment_on: date | UnsetType | None = UNSET
+    health_score: Decimal | UnsetType | None = UNSET
+    """From 100, nothing to complain of, down to 0."""
+    health_reasons: str | UnsetType | None = UNSET
+    tier: str | UnsetType | None = UNSET
+    figures_from: str | UnsetType | None = UNSET
+    """Whose figures these are, and at which rates other currencies were counted."""
+    figures_at: datetime | UnsetType | None = UNSET
+    """When they were worked out."""
 
 
 class Contact(Entity, frozen=True):
@@ -101,12 +155,23 @@ class Deal(Entity, frozen=True):
     customer: Ref | UnsetType | None = UNSET
     stage: str | UnsetType | None = UNSET
     stage_kind: str | UnsetType | None = UNSET
+    kind: str | UnsetType | None = UNSET
+    """New business, renewal, upsell: in the system's own words."""
+    owner: str | UnsetType | None = UNSET
+    paused: bool | UnsetType | None = UNSET
+    """Set by Interlock while the customer is on credit hold."""
+    paused_stage: str | UnsetType | None = UNSET
+    """The stage a paused deal had."""
     won_at: datetime | UnsetType | None = UNSET
     amount: Money | UnsetType | None = UNSET
     po_number: str | UnsetType | None = UNSET
     lines: tuple[Line, ...] | UnsetType | None = UNSET
     order_number: str | UnsetType | None = UNSET
     order_status: str | UnsetType | None = UNSET
+    invoice_numbers: str | UnsetType | None = UNSET
+    invoice_total: Money | UnsetType | None = UNSET
+    invoice_due_on: date | UnsetType | None = UNSET
+    payment_status: str | UnsetType | None = UNSET
     other_id: str | UnsetType | None = UNSET
 
 
@@ -134,4 +199,42 @@ class Order(Entity, frozen=True):
     shipping_address: Address | UnsetType | None = UNSET
     lines: tuple[Line, ...] | UnsetType | None = UNSET
     net_total: Decimal | UnsetType | None = UNSET
+    ordered_on: date | UnsetType | None = UNSET
+    """The day the customer ordered, as the ERP says."""
     other_id: str | UnsetType | None = UNSET
+    invoice_numbers: str | UnsetType | None = UNSET
+    invoice_total: Money | UnsetType | None = UNSET
+    invoice_due_on: date | UnsetType | None = UNSET
+    """When the next unpaid invoice of the order is due."""
+    payment_status: str | UnsetType | None = UNSET
+
+
+class Invoice(Entity, frozen=True):
+    """What a customer was billed, as the ERP says; a credit note is one with amounts below zero."""
+
+    customer: Ref | UnsetType | None = UNSET
+    number: str | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
+    issued_on: date | UnsetType | None = UNSET
+    due_on: date | UnsetType | None = UNSET
+    """When what is open is due; the earliest date of several."""
+    net: Money | UnsetType | None = UNSET
+    """Without tax: what revenue is counted in."""
+    total: Money | UnsetType | None = UNSET
+    open: Money | UnsetType | None = UNSET
+    """What is left to pay, in the invoice's currency."""
+    paid_on: date | UnsetType | None = UNSET
+    """When the last payment on it was made."""
+    disputed: bool | UnsetType | None = UNSET
+    order: Ref | UnsetType | None = UNSET
+
+
+class Task(Entity, frozen=True):
+    """Something a CRM user is asked to do.  Interlock writes its own and reads no others."""
+
+    subject: str | UnsetType | None = UNSET
+    body: str | UnsetType | None = UNSET
+    customer: Ref | UnsetType | None = UNSET
+    owner: str | UnsetType | None = UNSET
+    due: date | UnsetType | None = UNSET
+    done: bool | UnsetType | None = UNSET

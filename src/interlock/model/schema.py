@@ -11,10 +11,20 @@ from typing import Any, TypedDict, cast
 
 import msgspec
 
-from interlock.model.entities import Contact, Customer, Deal, Entity, Order, Product, Quote
+from interlock.model.entities import (
+    Contact,
+    Customer,
+    Deal,
+    Entity,
+    Invoice,
+    Order,
+    Product,
+    Quote,
+    Task,
+)
 from interlock.model.values import Fields, Value
 
-__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "EntitySchema", "Schema"]
+__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "SIGNALS", "WRITTEN", "EntitySchema", "Schema"]
 
 ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
     {
@@ -24,8 +34,12 @@ ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
         "deal": Deal,
         "quote": Quote,
         "order": Order,
+        "invoice": Invoice,
     }
 )
+
+WRITTEN: Mapping[str, type[Entity]] = types.MappingProxyType({"task": Task})
+"""What Interlock writes of its own accord; nobody owns it, so no file names it and none is read."""
 
 CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType(
     {
@@ -54,6 +68,39 @@ Custom texts are personal too, wherever a record is somebody's: nobody knows wha
 """
 
 
+SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
+    {
+        "customer": frozenset(
+            {
+                "balance",
+                "overdue",
+                "oldest_due_on",
+                "days_overdue",
+                "credit_balance",
+                "revenue_12m",
+                "revenue_change",
+                "lifetime_revenue",
+                "days_to_pay",
+                "last_payment_on",
+                "health_score",
+                "health_reasons",
+                "tier",
+                "figures_from",
+                "figures_at",
+            }
+        ),
+        "order": frozenset(
+            {"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}
+        ),
+        "deal": frozenset({"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}),
+    }
+)
+"""Figures about a record of the ERP that move with the calendar and with other records.
+
+What counts is what was last made public of them, not what the record itself shows (rule 27).
+"""
+
+
 def _without_unset(annotation: Any) -> Any:
     """Strip ``UnsetType`` and ``None`` from a struct field's annotation."""
     args = [
@@ -69,7 +116,7 @@ class EntitySchema:
 
     def __init__(self, name: str, custom: Mapping[str, str] | None = None) -> None:
         self.name = name
-        hints = typing.get_type_hints(ENTITIES[name])
+        hints = typing.get_type_hints({**ENTITIES, **WRITTEN}[name])
         self.types: dict[str, Any] = {f: _without_unset(t) for f, t in hints.items()}
         for field, kind in (custom or {}).items():
             self.types[f"custom.{field}"] = CUSTOM_TYPES[kind]
@@ -120,9 +167,10 @@ class Schema:
         """``custom``: entity -> custom field -> type name of ``CUSTOM_TYPES``."""
         extra = custom or {}
         self._entities = {name: EntitySchema(name, extra.get(name)) for name in ENTITIES}
+        self._written = {name: EntitySchema(name) for name in WRITTEN}
 
     def __getitem__(self, entity: str) -> EntitySchema:
-        return self._entities[entity]
+        return self._written.get(entity) or self._entities[entity]
 
     def __contains__(self, entity: str) -> bool:
         return entity in self._entities

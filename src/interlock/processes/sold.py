@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from interlock.model import Fields, Record, StageKind, agree
+from interlock.model import SIGNALS, Fields, Record, StageKind, agree
 from interlock.processes.snapshot import Draft
 from interlock.store.database import Tx
 
@@ -65,7 +65,7 @@ def difference(tx: Tx, sold: Sold, deal: Fields) -> str | None:
 
 def digest_of(tx: Tx, deal: Record, quote: Record | None) -> bytes:
     """Digest what an order is made of; what Interlock itself writes on the deal is left out."""
-    own = {"order_number", "order_status", "other_id"}
+    own = {"order_number", "order_status", "other_id", "paused", "paused_stage"} | SIGNALS["deal"]
     digest = hashlib.blake2b(
         tx.schema["deal"].encode({f: v for f, v in deal.fields.items() if f not in own}),
         digest_size=16,

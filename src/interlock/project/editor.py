@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.governance import compile as ownership
-from interlock.governance.rules import CROSS_REFERENCE, CreatePolicy, Ownership, Side
+from interlock.governance.rules import CROSS_REFERENCE, BornElsewhere, CreatePolicy, Ownership, Side
 from interlock.mapping import compile as mapping
 from interlock.mapping.expressions import MAX_LENGTH
 from interlock.model import Schema
@@ -74,6 +74,7 @@ def _ownership_schema() -> dict[str, Any]:
         entity: _object(
             {
                 "create": _words(CreatePolicy),
+                "born_elsewhere": _words(BornElsewhere),
                 "fields": _object(
                     {
                         f: {"$ref": "#/$defs/rule"}

@@ -19,9 +19,11 @@ from interlock.connectors.registry import load_plugin
 from interlock.errors import ConfigurationError
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
+from interlock.governance.compile_rules import RULES_VERSION, compile_signal_rules
 from interlock.governance.document import Document, Place, suggest
 from interlock.governance.limits import Limits
 from interlock.governance.rules import Ownership, OwnershipMap, Side
+from interlock.governance.signals import SignalRules
 from interlock.governance.versions import MapVersion
 from interlock.mapping.compile import SCHEMA_VERSION as MAPPING_VERSION
 from interlock.mapping.compile import compile_mapping
@@ -31,8 +33,10 @@ from interlock.project.config import SCHEMA_VERSION as CONFIG_VERSION
 from interlock.project.config import (
     ConnectionDocument,
     HistorySettings,
+    HoldSettings,
     OrderSettings,
     ProjectDocument,
+    RoleSettings,
 )
 from interlock.project.secrets import Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
@@ -41,10 +45,18 @@ from interlock.store.vault import KEY_VARIABLE
 
 _T = TypeVar("_T")
 
-__all__ = ["CONFIG_FILE", "OWNERSHIP_FILE", "ConnectionConfig", "Project", "open_project"]
+__all__ = [
+    "CONFIG_FILE",
+    "OWNERSHIP_FILE",
+    "RULES_FILE",
+    "ConnectionConfig",
+    "Project",
+    "open_project",
+]
 
 CONFIG_FILE = "interlock.yaml"
 OWNERSHIP_FILE = "ownership.yaml"
+RULES_FILE = "rules.yaml"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +96,11 @@ class Project:
     history: HistorySettings
     key: str | None = field(repr=False)
     map_version: str
+    holds: HoldSettings = field(default_factory=HoldSettings)
+    roles: RoleSettings = field(default_factory=RoleSettings)
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
+    signals: SignalRules = field(default_factory=SignalRules)
 
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
@@ -141,6 +156,7 @@ class _Loader:
         rules = self._attempt(lambda: compile_ownership(ownership, schema)) if ownership else None
         if rules is not None and not self.problems:
             self._check_custom(rules, mappings, overrides)
+        signals = self._signal_rules()
         parts = self._attempt(lambda: self._config(config)) if config else None
         if self.problems:
             raise ConfigurationError.combined(self.problems)
@@ -158,9 +174,12 @@ class _Loader:
             overrides={c.name: overrides.get(c.name, MappingOverrides()) for c in (crm, erp)},
             schema=schema,
             orders=document.orders,
+            holds=document.holds,
+            roles=document.roles,
             history=document.history,
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
+            signals=signals,
             map_version=(version := _map_version(rules, overrides)),
             active_map=_active_map(
                 version,
@@ -169,6 +188,14 @@ class _Loader:
                 self._texts(mappings),
             ),
         )
+
+    def _signal_rules(self) -> SignalRules:
+        """Read the file of rules; without one, and for what it leaves out, ours hold."""
+        if not (self.root / RULES_FILE).is_file():
+            return SignalRules()
+        document = self._read(RULES_FILE, RULES_VERSION)
+        rules = self._attempt(lambda: compile_signal_rules(document)) if document else None
+        return rules or SignalRules()
 
     def _texts(self, mappings: Mapping[str, Document]) -> dict[str, str]:
         names = [OWNERSHIP_FILE, *(document.file for document in mappings.values())]

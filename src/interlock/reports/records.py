@@ -9,7 +9,7 @@ import msgspec
 
 from interlock.matching.table import Company
 
-__all__ = ["CustomerRecord", "DealRecord", "OrderRecord", "Skipped", "Source"]
+__all__ = ["CustomerRecord", "DealRecord", "InvoiceRecord", "OrderRecord", "Skipped", "Source"]
 
 
 class CustomerRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +34,11 @@ class DealRecord(msgspec.Struct, frozen=True, kw_only=True):
     won_on: date
     order_number: str = ""
     line: int = 0
+    owner: str = ""
 
 
 class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """An order; ``deal``: whatever names the deal it was made from."""
+    """An order; ``deal``: whatever names the deal it was made from, ``id``: where it has one."""
 
     number: str
     customer_id: str
@@ -48,6 +49,26 @@ class OrderRecord(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: bool = False
     deal: str = ""
     line: int = 0
+    id: str = ""
+
+
+class InvoiceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An invoice, in its own currency; a credit note has amounts below zero.
+
+    ``net``: without tax; ``total``: with it; ``open``: what of the total is left to pay;
+    ``order``: id of the order it bills, "" where it names none.
+    """
+
+    id: str
+    number: str
+    customer_id: str
+    customer: str
+    net: Decimal
+    total: Decimal
+    open: Decimal
+    currency: str
+    issued_on: date
+    order: str = ""
 
 
 class Skipped(msgspec.Struct, frozen=True, kw_only=True):

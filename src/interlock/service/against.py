@@ -179,7 +179,13 @@ class _Comparison:
         told = {}
         for entity in sorted(before.keys() & after.keys()):
             if before[entity] != after[entity]:
-                waiting = states.get(entity, {}).get(f"{after[entity]}:born here", 0)
+                sides = [s for s in Side if after[entity] in (s.value, "both")]
+                counts = states.get(entity, {})
+                waiting = sum(
+                    counts.get(f"{side.value}:{state}", 0)
+                    for side in sides
+                    for state in ("born here", "ignored")
+                )
                 told[entity] = (
                     f"create: {before[entity]} -> {after[entity]}; {waiting} records there have no "
                     "counterpart, and are created once a plan that shows them is approved"

@@ -6,6 +6,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import IO
 
 import msgspec
@@ -13,7 +14,10 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.document import suggest
 from interlock.governance.rules import Side
+from interlock.reports.page import render
+from interlock.service.files import write_text
 from interlock.service.session import Session
+from interlock.service.tables import Kind, Sheet
 from interlock.store import feeds, links, observations, outbox
 from interlock.store.database import Store, Tx
 from interlock.store.history import plain
@@ -27,7 +31,7 @@ from interlock.sync.reconcile import reconcile
 
 __all__ = [
     "DriftCount", "DriftReport", "DriftRow", "Filter", "Healed", "LastDrift", "heal", "last_drift",
-    "read_last", "run_drift",
+    "read_last", "run_drift", "sheet_of", "write_page",
 ]  # fmt: skip
 
 HEALABLE = (
@@ -185,6 +189,23 @@ def last_drift(tx: Tx) -> LastDrift | None:
 def read_last(store: Store) -> LastDrift | None:
     """What the last comparison found, from the store alone."""
     return store.run(last_drift)
+
+
+def sheet_of(last: LastDrift) -> Sheet:
+    """What the last comparison found, as a table."""
+    columns: list[tuple[str, Kind]] = [
+        ("entity", str), ("field", str), ("cause", str), ("count", int),
+    ]  # fmt: skip
+    return Sheet(columns, [(c.entity, c.field, c.cause.value, c.count) for c in last.counts])
+
+
+def write_page(last: LastDrift, out: Path, now: datetime) -> None:
+    """Write what the last comparison found as one HTML file."""
+    causes: Counter[str] = Counter()
+    for each in last.counts:
+        causes[each.cause.value] += each.count
+    values = {"r": last, "causes": dict(causes.most_common()), "made": f"{now:%Y-%m-%d %H:%M} UTC"}
+    write_text(out, render("drift.html.j2", values))
 
 
 async def heal(session: Session, run: Run, meant: Filter, *, dry_run: bool = False) -> Healed:

@@ -289,6 +289,7 @@ def _why_unlinked(tx: Tx, found: Observation) -> str:
         "suggested": "it has something in common with a record of the other system, but not "
         "enough to link them",
         "born here": "it has no counterpart, and the ownership map creates none",
+        "ignored": "it has no counterpart, and the ownership map ignores records born there",
         "parked": "its link was undone by a person",
     }.get(found.unlinked or "", "it has not been matched yet")
 

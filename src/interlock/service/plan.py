@@ -263,7 +263,7 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                         subject=f"{name} {entity}",
                         count=n,
                         why=f"only in {name}, and not created on the other side",
-                        fix="nothing, or set `create` in ownership.yaml",
+                        fix="nothing, or set `create` or `born_elsewhere` in ownership.yaml",
                     )
                 )
             if n := states.get(f"{side.value}:parked"):

@@ -11,7 +11,6 @@ from sqlalchemy import select
 
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
-from interlock.matching.table import Company
 from interlock.model import Address, Money, Presence, Value
 from interlock.reports.page import render
 from interlock.reports.quality import FIELDS, Flaw, Flawed
@@ -20,6 +19,7 @@ from interlock.reports.records import CustomerRecord, Skipped, Source
 from interlock.service.companies import write_rows
 from interlock.service.exports import Answers, Customers
 from interlock.service.files import beside, safe_cell, write_text
+from interlock.service.observed import company_of
 from interlock.service.session import Session
 from interlock.store import observations
 from interlock.store.database import Tx
@@ -135,18 +135,7 @@ def _customer(key: str, fields: Mapping[str, Value | None]) -> CustomerRecord:
     address = given if isinstance(given, Address) else Address()
     limit = fields.get("credit_limit")
     return CustomerRecord(
-        company=Company(
-            id=key,
-            name=text("name"),
-            website=text("website") or text("email"),
-            street=address.street or "",
-            city=address.city or "",
-            region=address.region or "",
-            postcode=address.postcode or "",
-            country=address.country or "",
-            phone=text("phone"),
-            tax_id=text("tax_id"),
-        ),
+        company=company_of(key, fields),
         email=text("email"),
         raw_country=address.country or "",
         currency=limit.currency if isinstance(limit, Money) else "",

@@ -13,6 +13,7 @@ from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
+from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
 from interlock.store import (
@@ -34,7 +35,8 @@ from interlock.store.outbox import WriteState
 from interlock.sync.pair import ENTITY_ORDER
 
 __all__ = [
-    "DealsWaiting", "EntityStatus", "LastRun", "OpenField", "Status", "read_status", "shown_fields",
+    "DealsWaiting", "EntityStatus", "LastRun", "OpenField", "Status",
+    "read_status", "shown_fields",
 ]  # fmt: skip
 
 
@@ -108,6 +110,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     deals: Sequence[DealsWaiting]
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
+    alerts: Sequence[AlertView] = ()
 
     @property
     def needs_person(self) -> bool:
@@ -164,6 +167,7 @@ def _status(tx: Tx, project: Project) -> Status:
         deals=_deals(tx),
         stops=read_stops(tx, names),
         drift=last_drift(tx),
+        alerts=read_alerts(tx),
     )
 
 

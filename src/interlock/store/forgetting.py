@@ -241,6 +241,8 @@ def _empty(tx: Tx, key: Key) -> None:
             fields=tx.schema[entity].encode({}),
             hash=b"",
             problems=None,
+            signals=None,
+            signals_at=None,
             version=None,
             modified=None,
             link_id=None,

@@ -1,8 +1,8 @@
 """The list of forgotten records: keyed hashes, so that the list itself tells nobody who it was.
 
 A forgotten record stays known by its id alone, parked and never matched: reading it again stores
-no field of it.  Documents that name it (deals, quotes, orders) are kept without their personal
-fields.
+no field of it.  Documents that name it (deals, quotes, orders, invoices) are kept without their
+personal fields.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 Key = tuple[Side, str, str]
 """(side, entity, record id)."""
 
-DOCUMENTS = ("deal", "quote", "order")
+DOCUMENTS = ("deal", "quote", "order", "invoice")
 """Entities that name a customer and are not somebody themselves."""
 
 

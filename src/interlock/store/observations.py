@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
-from interlock.model import EntitySchema, Fields, Presence, Record
+from interlock.model import SIGNALS, EntitySchema, Fields, Presence, Record
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import without_forgotten
 from interlock.store.scores import SCORED
@@ -34,6 +34,7 @@ __all__ = [
     "refetch_due",
     "save_page",
     "some_present",
+    "state_of",
     "unknown",
     "unlinked",
 ]
@@ -90,6 +91,11 @@ _UNLINKED = fixed(
 )
 _PRESENT = fixed(
     select(record).where(*_OF_ENTITY, record.c.presence == Presence.PRESENT).order_by(record.c.id)
+)
+_STATE = fixed(
+    select(func.count(), func.count(record.c.link_id), func.max(record.c.instant)).where(
+        *_OF_ENTITY, record.c.presence == Presence.PRESENT
+    )
 )
 _COUNT = fixed(select(func.count()).select_from(record).where(*_OF_ENTITY, _THERE))
 
@@ -430,6 +436,12 @@ def every(tx: Tx, side: Side, entity: str) -> Iterator[Observation]:
         yield from_row(tx, row)
 
 
+def state_of(tx: Tx, side: Side, entity: str) -> str:
+    """Describe what is seen of an entity: another text once there was a newer look."""
+    found = tx.conn.execute(_STATE, {"b_side": side, "b_entity": entity})
+    return str(tuple(found.one()))
+
+
 def count(tx: Tx, side: Side, entity: str) -> int:
     """How many records are known and not gone."""
     found = tx.conn.execute(_COUNT, {"b_side": side, "b_entity": entity})
@@ -460,7 +472,7 @@ def from_row(tx: Tx, row: Any) -> Observation:
         side=Side(row.side),
         entity=row.entity,
         id=row.id,
-        fields=tx.schema[row.entity].decode(row.fields),
+        fields=_with_signals(tx, row),
         version=row.version,
         modified=row.modified,
         instant=row.instant,
@@ -474,6 +486,20 @@ def from_row(tx: Tx, row: Any) -> Observation:
         unlinked=row.unlinked,
         problems=msgspec.msgpack.decode(row.problems) if row.problems else {},
     )
+
+
+def _with_signals(tx: Tx, row: Any) -> Fields:
+    """What a record shows; of the ERP's signals, what was last made public (rule 27).
+
+    A hold that is worked out is made public, too; where the ERP has its own, that one counts.
+    """
+    schema = tx.schema[row.entity]
+    fields = schema.decode(row.fields)
+    if row.side == Side.ERP and row.entity in SIGNALS:
+        fields = {f: v for f, v in fields.items() if f not in SIGNALS[row.entity]}
+        if row.signals:
+            fields = schema.decode(row.signals) | fields
+    return fields
 
 
 def some_present(tx: Tx, side: Side, entity: str, but: Sequence[str]) -> str | None:

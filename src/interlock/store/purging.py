@@ -56,7 +56,8 @@ def _records(tx: Tx, entity: str, names: set[str]) -> None:
     for side in ("crm", "erp"):
         for row in _rows(tx, record, "id", record.c.side == side, record.c.entity == entity):
             fields, problems = _without(row.fields, names), _without(row.problems, names)
-            if (fields, problems) == (row.fields, row.problems):
+            signals = _without(row.signals, names)
+            if (fields, problems, signals) == (row.fields, row.problems, row.signals):
                 continue
             tx.conn.execute(
                 update(record)
@@ -64,6 +65,7 @@ def _records(tx: Tx, entity: str, names: set[str]) -> None:
                 .values(
                     fields=fields,
                     problems=problems,
+                    signals=signals,
                     hash=content_hash(fields, row.presence, row.reference, row.merged_into),
                 )
             )

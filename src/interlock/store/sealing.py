@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import and_, delete, func, or_, select, update
 
 from interlock.governance.rules import CROSS_REFERENCE
+from interlock.model import SIGNALS
 from interlock.store import history as events
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
@@ -210,7 +211,17 @@ def thin(tx: Tx, before: datetime, now: datetime) -> Thinned:
                         history.c.event.in_(_UNIMPORTANT),
                         or_(history.c.event != "opened", history.c.side.is_(None)),
                     ),
-                    and_(history.c.event == "written", history.c.field == CROSS_REFERENCE),
+                    and_(
+                        history.c.event == "written",
+                        or_(
+                            history.c.field == CROSS_REFERENCE,
+                            # a signal's next value tells all that counts of the one before
+                            *(
+                                and_(history.c.entity == entity, history.c.field.in_(names))
+                                for entity, names in SIGNALS.items()
+                            ),
+                        ),
+                    ),
                 ),
             )
             .order_by(history.c.id)

@@ -9,7 +9,7 @@ import msgspec
 
 from interlock.governance.merge import OpenKind, respelled
 from interlock.governance.rules import EntityRules, FieldRule, Side
-from interlock.model import ANYTHING, FieldFacts, Fields, Presence, Record, Value, agree
+from interlock.model import ANYTHING, SIGNALS, FieldFacts, Fields, Presence, Record, Value, agree
 from interlock.store import links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
@@ -87,7 +87,9 @@ class _Entity:
 
     def __init__(self, pair: Pair, run: Run, spool: Spool, entity: str, rules: EntityRules) -> None:
         self.pair, self.run, self.spool, self.entity, self.rules = pair, run, spool, entity, rules
-        self.fields = {r.field: r for r in rules.merged()}
+        # of signals the CRM shows what was made public last, not what the ERP says this minute
+        moving = SIGNALS.get(entity, frozenset())
+        self.fields = {r.field: r for r in rules.merged() if r.field not in moving}
         self.facts = {side: self._facts(side) for side in Side}
 
     def _facts(self, side: Side) -> Mapping[str, FieldFacts]:
@@ -358,6 +360,7 @@ def _of_write(write: OutboxWrite) -> tuple[Cause, str]:
 
 _UNLINKED = {
     "suggested": (Cause.UNLINKED, "like a record of the other side, but not linked"),
+    "ignored": (Cause.UNLINKED, "only here, and ignored by the ownership map"),
     "born here": (Cause.UNLINKED, "only here, and not created on the other side"),
     "parked": (Cause.OPEN, "its link was undone by a person"),
 }

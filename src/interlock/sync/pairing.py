@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy import bindparam, update
 
-from interlock.governance.rules import CreatePolicy, Side
+from interlock.governance.rules import BornElsewhere, CreatePolicy, Side
 from interlock.store import history, links, outbox
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
@@ -86,10 +86,15 @@ def couple(
 def leave_alone(tx: Tx, pair: Pair, entity: str, side: Side, ids: Sequence[str], run: Run) -> None:
     """Have records created on the other side where the map says so; else note where they live."""
     rules = pair.rules(entity)
-    policy = rules.create if rules is not None else CreatePolicy.NONE
     caps = pair.side(side.other).entity(entity)
-    if policy.value != side.value or caps is None or not caps.create:
-        mark(tx, side, entity, ids, "born here")
+    if rules is None or not rules.creates_from(side) or caps is None or not caps.create:
+        ignored = (
+            rules is not None
+            and rules.born_elsewhere is BornElsewhere.IGNORE
+            and rules.create is not CreatePolicy.NONE
+            and rules.create.value != side.value
+        )
+        mark(tx, side, entity, ids, "ignored" if ignored else "born here")
         return
     now = pair.clock()
     made = links.create_many(

@@ -106,12 +106,14 @@ def test_the_default_map_keeps_the_standard_split():
     assert {r.ownership for r in rules["contact"].fields.values()} == {Ownership.CRM}
     assert {r.ownership for r in rules["order"].fields.values()} == {Ownership.ERP}
     assert {r.ownership for r in rules["product"].fields.values()} == {Ownership.ERP}
+    assert {r.ownership for r in rules["invoice"].fields.values()} == {Ownership.LOCAL}
     assert {r.ownership for r in rules["quote"].fields.values()} == {Ownership.LOCAL}
     assert rules["customer"].fields["billing_address"].conflict is ConflictRule.ERP
     assert rules["customer"].fields["credit_limit"].on_create is OnCreate.OMIT
     deal = rules["deal"].fields
     assert {n for n, r in deal.items() if r.ownership is not Ownership.LOCAL} == {
-        "order_number", "order_status",
+        "order_number", "order_status", "invoice_numbers", "invoice_total", "invoice_due_on",
+        "payment_status",
     }  # fmt: skip
     assert rules["order"].create is CreatePolicy.NONE
 

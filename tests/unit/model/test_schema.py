@@ -96,7 +96,7 @@ def test_typed_values_are_made_of_what_a_person_types() -> None:
 def test_a_schema_knows_its_entities_and_fields() -> None:
     assert set(SCHEMA) == set(ENTITIES)
     assert "customer" in SCHEMA
-    assert "invoice" not in SCHEMA
+    assert "payslip" not in SCHEMA
     assert "custom.t" in SCHEMA["customer"]
     assert "custom.t" not in Schema()["customer"]
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from interlock.reports.kinship import Tie
-from interlock.reports.leakage import Cause, Leakage, Tolerances, find_leaks
+from interlock.reports.leakage import Cause, Leakage, OrphanCause, Tolerances, find_leaks
 from interlock.reports.records import DealRecord, OrderRecord
 
 DAY = date(2026, 3, 2)
@@ -123,3 +123,40 @@ def test_one_customer_with_many_deals_and_orders_is_no_square() -> None:
     near = Tolerances(amount=Decimal(0))
     keys = ["acme"] * len(deals), ["E1"] * len(orders)
     assert find_leaks(deals, orders, keys, TIES, near).covered == 2_000
+
+
+def orphans(orders: list[OrderRecord], **more: Any) -> dict[str, OrphanCause]:
+    found = leaks([deal("1000"), deal("7", won_on=DAY + timedelta(days=60))], orders, **more)
+    return {orphan.order: orphan.cause for orphan in found.orphans}
+
+
+def test_orders_without_a_won_deal_are_the_reverse() -> None:
+    orders = [order("1000"), order("5"), order("6", "stranger"), order("8", days=90),
+              order("9", cancelled=True)]  # fmt: skip
+    assert orphans(orders) == {"SO5": OrphanCause.NONE, "SO6": OrphanCause.UNKNOWN}
+    assert orphans(orders, both_listed=False)["SO6"] is OrphanCause.NONE
+    assert orphans(orders, end=DAY) == {}
+
+
+def test_an_order_may_belong_to_a_deal_that_is_not_won_yet() -> None:
+    waiting = [(deal("5", id="open"), "acme"), (deal("6", id="else"), "zyx")]
+    [orphan] = leaks([deal("1000")], [order("5", days=0)], others=waiting).orphans
+    assert (orphan.cause, orphan.deals) == (OrphanCause.OPEN, ["open"])
+
+
+def test_the_score_falls_with_every_difference() -> None:
+    def score(**more: Any) -> float:
+        values = {"amount": Decimal(1000), "days": 0} | more
+        amount, days = str(values["amount"]), int(values["days"])
+        return leaks([deal("1000")], [order(amount, days=days)]).probable[0].score
+
+    assert score() == 1.0
+    assert score(amount=Decimal(1020)) == 0.65
+    assert score(days=30) == 0.75
+    assert score(amount=Decimal(1010), days=15) == 0.7
+
+
+def test_one_order_more_for_one_deal_more_is_found_by_exchanging() -> None:
+    deals = [deal("1000", id="a"), deal("1015", id="b")]
+    found = leaks(deals, [order("1008", number="X"), order("1030", number="Y")])
+    assert {m.deal: list(m.orders) for m in found.probable} == {"a": ["X"], "b": ["Y"]}

@@ -304,9 +304,10 @@ class MemoryConnector(Connector):
 def _reader(
     kind: str, entity: str, item: ObjectMap, context: ConnectorContext, versions: str
 ) -> Reader:
+    table = (CRM_TABLES if kind == "crm" else ERP_TABLES)[entity]
     if entity in context.wanted:
         item = item.limited_to(context.wanted[entity])
-    reference = "" if entity == "quote" else REFERENCE[kind]
+    reference = REFERENCE[kind] if REFERENCE[kind] in table.columns else ""
     columns = [path.split(".")[0] for path in item.paths]
     columns = list(dict.fromkeys([*columns, *filter(None, [reference])]))
     return Reader(item, reference, tuple(columns), versions)

@@ -28,6 +28,10 @@ _NEVER: Mapping[str, tuple[str, ...]] = {
     "crm": ("email_log", "call_notes", "qualification"),
     "erp": ("cost_price", "margin", "supplier_price"),
 }
+_READ_ONLY: Mapping[str, str] = {
+    "quote": "quotes are made by people",
+    "invoice": "invoices are the ERP's own business",
+}
 _LOOKED_UP = frozenset({"customer", "contact", "product"})
 
 
@@ -55,11 +59,11 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
 def _entity(
     kind: str, entity: str, item: ObjectMap, settings: MemorySettings
 ) -> EntityCapabilities:
-    keyed = entity != "quote"
+    keyed = entity not in _READ_ONLY
     return EntityCapabilities(
         changes=FULL if settings.changes else UNSUPPORTED,
-        create=FULL if keyed else Capability(Level.UNSUPPORTED, "quotes are made by people"),
-        update=FULL if keyed else Capability(Level.UNSUPPORTED, "quotes are made by people"),
+        create=FULL if keyed else Capability(Level.UNSUPPORTED, _READ_ONLY[entity]),
+        update=FULL if keyed else Capability(Level.UNSUPPORTED, _READ_ONLY[entity]),
         find=FULL if keyed else UNSUPPORTED,
         lookup=FULL if entity in _LOOKED_UP else UNSUPPORTED,
         version_check=FULL if settings.version_check and keyed else UNSUPPORTED,

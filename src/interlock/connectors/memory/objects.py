@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from interlock.mapping.codecs import Boolean, Choice, CodecError, Instant, Number, Text
+from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Instant, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
 
@@ -224,6 +224,8 @@ _ERP_LINES = LineRows({
     "key": "line_ref", "product": "item_id", "sku": "sku", "description": "text",
     "quantity": "qty", "unit_price": "price", "net": "net",
 })  # fmt: skip
+_CRM_AMOUNT = AmountParts("Amount", "CurrencyIsoCode")
+_ERP_AMOUNT = AmountParts("amt", "cur")
 _CRM_TERMS = {
     "Due on receipt": "due on receipt", "Net 14": "net 14", "Net 30": "net 30", "Net 60": "net 60",
 }  # fmt: skip
@@ -242,7 +244,25 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("billing_address", "BillingAddress", _crm_address("Billing")),
         FieldMap("shipping_address", "ShippingAddress", _crm_address("Shipping")),
         _choice("payment_terms", "PaymentTerms", _CRM_TERMS),
-        FieldMap("credit_limit", "CreditLimit", AmountParts("Amount", "CurrencyIsoCode")),
+        FieldMap("credit_limit", "CreditLimit", _CRM_AMOUNT),
+        FieldMap("balance", "Balance__c", _CRM_AMOUNT),
+        FieldMap("overdue", "Overdue__c", _CRM_AMOUNT),
+        FieldMap("oldest_due_on", "OldestDue__c", Date()),
+        FieldMap("days_overdue", "DaysOverdue__c", Number(FieldFacts(decimals=0))),
+        FieldMap("credit_balance", "CreditBalance__c", _CRM_AMOUNT),
+        FieldMap("revenue_12m", "Revenue12m__c", _CRM_AMOUNT),
+        FieldMap("revenue_change", "RevenueChange__c", Number(FieldFacts(decimals=1))),
+        FieldMap("lifetime_revenue", "LifetimeRevenue__c", _CRM_AMOUNT),
+        FieldMap("days_to_pay", "DaysToPay__c", Number(FieldFacts(decimals=0))),
+        FieldMap("last_payment_on", "LastPayment__c", Date()),
+        FieldMap("health_score", "HealthScore__c", Number(FieldFacts(decimals=0))),
+        _text("health_reasons", "HealthReasons__c", 255),
+        _text("tier", "Tier__c", 255),
+        _text("figures_from", "FiguresFrom__c", 255),
+        FieldMap("figures_at", "FiguresAt__c", Instant()),
+        FieldMap("credit_hold", "CreditHold__c", Boolean()),
+        _text("hold_reason", "HoldReason__c", 255),
+        _text("owner", "OwnerId", 18),
         _CRM_KEY,
     ),
     "contact": _map(
@@ -265,15 +285,24 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         _text("name", "Name", 120, required=True),
         FieldMap("customer", "AccountId", RefTo("customer")),
         FieldMap("stage", "StageName", Text(FieldFacts(choices=(
-            "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost")))),
+            "Prospecting", "Proposal", "Negotiation", "On Hold", "Closed Won",
+            "Closed Lost")))),
         _choice("stage_kind", "StageKind", {"open": "open", "won": "won", "lost": "lost"},
                 writable=False),
+        _text("kind", "Type", 40),
+        _text("owner", "OwnerId", 18),
+        FieldMap("paused", "HoldPaused__c", Boolean()),
+        _text("paused_stage", "HoldStage__c", 80),
         FieldMap("won_at", "WonAt", Instant(), writable=False),
         FieldMap("amount", "Amount", AmountParts("Amount", "CurrencyIsoCode")),
         _text("po_number", "PoNumber", 40),
         FieldMap("lines", "Lines", _CRM_LINES),
         _text("order_number", "OrderNumber__c", 40),
         _text("order_status", "OrderStatus__c", 40),
+        _text("invoice_numbers", "InvoiceNumbers__c", 255),
+        FieldMap("invoice_total", "InvoiceTotal__c", _CRM_AMOUNT),
+        FieldMap("invoice_due_on", "InvoiceDue__c", Date()),
+        _text("payment_status", "PaymentStatus__c", 40),
         _CRM_KEY,
     ),
     "quote": _map(
@@ -283,6 +312,15 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("accepted", "IsAccepted", Boolean()),
         _text("currency", "CurrencyIsoCode", 3),
         FieldMap("lines", "Lines", _CRM_LINES),
+    ),
+    "task": _map(
+        "task", "Task",
+        _text("subject", "Subject", 255, required=True),
+        _text("body", "Description", 32000),
+        FieldMap("customer", "AccountId", RefTo("customer")),
+        _text("owner", "OwnerId", 18),
+        FieldMap("due", "DueDate", Date()),
+        FieldMap("done", "IsDone", Boolean()),
     ),
 }  # fmt: skip
 
@@ -298,6 +336,9 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         _choice("payment_terms", "terms", _ERP_TERMS),
         FieldMap("credit_limit", "credit_limit", AmountIn("EUR")),
+        FieldMap("balance", "open_balance", AmountIn("EUR"), writable=False),
+        FieldMap("credit_hold", "on_hold", Boolean(), writable=False),
+        FieldMap("hold_reason", "hold_note", Text(FieldFacts(max_length=200)), writable=False),
         _ERP_KEY,
     ),
     "contact": _map(
@@ -330,6 +371,22 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         FieldMap("lines", "rows", _ERP_LINES),
         FieldMap("net_total", "net_total", Number(FieldFacts(decimals=2)), writable=False),
+        FieldMap("ordered_on", "ordered_on", Date(), writable=False),
         _ERP_KEY,
+    ),
+    "invoice": _map(
+        "invoice", "customer_invoice",
+        FieldMap("customer", "partner_id", RefTo("customer"), writable=False),
+        FieldMap("number", "number", Text(), writable=False),
+        _choice("status", "state", {"draft": "draft", "posted": "open", "paid": "paid",
+                                    "canceled": "cancelled"}, writable=False),
+        FieldMap("issued_on", "invoice_date", Date(), writable=False),
+        FieldMap("due_on", "due_date", Date(), writable=False),
+        FieldMap("net", "net", _ERP_AMOUNT, writable=False),
+        FieldMap("total", "total", _ERP_AMOUNT, writable=False),
+        FieldMap("open", "open", _ERP_AMOUNT, writable=False),
+        FieldMap("paid_on", "last_payment", Date(), writable=False),
+        FieldMap("disputed", "disputed", Boolean(), writable=False),
+        FieldMap("order", "order_id", RefTo("order"), writable=False),
     ),
 }  # fmt: skip

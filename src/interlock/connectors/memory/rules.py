@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any
 
@@ -20,6 +20,7 @@ _NEXT_STATES = {
     "shipped": set(),
     "canceled": set(),
 }
+_AMOUNTS = ("net_amount", "tax_amount", "paid_amount")
 _STAGE_KINDS = {"Closed Won": "won", "Closed Lost": "lost"}
 
 
@@ -60,8 +61,17 @@ def _check_form(column: Column, value: Any) -> None:
         raise Refused("too_long", f"{name} takes at most {column.length} characters", name)
     if column.type is Type.NUMBER:
         read_number(value, name, column.decimals)
+    if column.type is Type.DATE:
+        _check_date(value, name)
     if column.type is Type.BOOLEAN and not isinstance(value, bool):
         raise Refused("bad_value", f"{name} is yes or no", name)
+
+
+def _check_date(value: Any, name: str) -> None:
+    try:
+        date.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise Refused("bad_value", f"{name} is a date", name) from None
 
 
 def _check_ref(target: Shelf, column: Column, value: str) -> None:
@@ -98,7 +108,7 @@ def derive_deal(
 
 
 def derive_order(
-    shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], _now: datetime
+    shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], now: datetime
 ) -> None:
     """Check the order's state and lines; work out each line's net and the order's net total."""
     state = cells.get("state") or "quotation"
@@ -115,11 +125,37 @@ def derive_order(
         partner = shelves["customer"].row(cells["partner_id"])
         if partner is not None and partner.state is State.ARCHIVED:
             raise Refused("locked", "the customer is archived", "partner_id")
+    if cells.get("ordered_on") is None:
+        cells["ordered_on"] = now.date().isoformat()
     if before is None or cells.get("rows") != before.cells.get("rows"):
         rows = [_order_row(shelves["product"], line, position)
                 for position, line in enumerate(cells.get("rows") or (), 1)]  # fmt: skip
         cells["rows"] = rows
         cells["net_total"] = format(sum((Decimal(r["net"]) for r in rows), Decimal("0.00")), "f")
+
+
+def derive_invoice(
+    _shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], _now: datetime
+) -> None:
+    """Work out total and open amount; a posted invoice keeps its amounts and customer."""
+    was = "draft" if before is None else before.cells["state"]
+    state = cells.get("state") or "draft"
+    if before is not None and was != "draft":
+        for name in ("partner_id", "currency", "net_amount", "tax_amount"):
+            if cells.get(name) != before.cells.get(name):
+                raise Refused("locked", f"{name} of an invoice that is {was} is fixed", name)
+    net, tax, paid = (Decimal(cells.get(n) or "0") for n in _AMOUNTS)
+    total, left = net + tax, net + tax - paid
+    if state in ("posted", "paid"):
+        state = "posted" if left else "paid"
+    elif paid:
+        raise Refused("locked", f"an invoice that is {state} cannot be paid", "paid_amount")
+    if abs(left) > abs(total) or left * total < 0:
+        raise Refused("bad_value", "more is paid than was billed", "paid_amount")
+    cells["state"] = state
+    shown = {"net": net, "total": total, "open": left if state == "posted" else Decimal(0)}
+    for name, amount in shown.items():
+        cells[name] = {"amt": format(amount.quantize(_CENT), "f"), "cur": cells["currency"]}
 
 
 def _order_row(items: Shelf, line: Mapping[str, Any], position: int) -> dict[str, Any]:
@@ -153,5 +189,9 @@ def _find_item(items: Shelf, line: Mapping[str, Any], label: str) -> Row:
 
 
 Derive = Callable[[Mapping[str, Shelf], Row | None, dict[str, Any], datetime], None]
-DERIVED: Mapping[str, Derive] = {"deal": derive_deal, "order": derive_order}
+DERIVED: Mapping[str, Derive] = {
+    "deal": derive_deal,
+    "order": derive_order,
+    "invoice": derive_invoice,
+}
 """Entity -> what the system works out before saving."""

@@ -25,6 +25,7 @@ __all__ = ["MemorySystem", "find_system", "register"]
 
 _TABLES: Mapping[str, Mapping[str, Table]] = {"crm": CRM_TABLES, "erp": ERP_TABLES}
 _TAX_ID = {"crm": "VatNumber", "erp": "vat_no"}
+_NUMBERED = {"order": "SO", "invoice": "IN"}
 _REFERENCE = {"crm": "InterlockRef__c", "erp": "ext_ref"}
 
 
@@ -62,8 +63,10 @@ class MemorySystem:
         """Calls by programs so far, by operation."""
         self.written: Counter[str] = Counter()
         """Records written by programs so far, by entity."""
+        key = _REFERENCE[kind]
         self._unique: dict[str, list[str]] = {
-            entity: [_REFERENCE[kind]] if unique_references else [] for entity in self.tables
+            entity: [key] if unique_references and key in table.columns else []
+            for entity, table in self.tables.items()
         }
         if unique_tax_ids:
             self._unique["customer"].append(_TAX_ID[kind])
@@ -233,7 +236,7 @@ class MemorySystem:
     def _blank(self, entity: str, number: int) -> dict[str, Any]:
         cells = {c.name: c.default for c in self.tables[entity].columns.values()}
         if "number" in cells:
-            cells["number"] = f"{'SO' if entity == 'order' else 'C'}{number:05d}"
+            cells["number"] = f"{_NUMBERED.get(entity, 'C')}{number:05d}"
         return cells
 
     def _put(self, row: Row, **changes: Any) -> Row:

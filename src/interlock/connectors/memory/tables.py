@@ -34,6 +34,8 @@ class Type(StrEnum):
     BOOLEAN = "boolean"
     INSTANT = "instant"
     """ISO 8601 text with offset."""
+    DATE = "date"
+    """ISO 8601 text."""
     REF = "ref"
     """The id of a record of ``target``."""
     PARTS = "parts"
@@ -82,6 +84,10 @@ def _custom(name: str) -> Column:
     return Column(name=name, length=80, custom=True)
 
 
+def _flag(name: str, *, custom: bool = False) -> Column:
+    return Column(name=name, type=Type.BOOLEAN, custom=custom, default=False)
+
+
 def _choice(name: str, *choices: str, default: str | None = None) -> Column:
     return Column(name=name, choices=choices, default=default)
 
@@ -92,6 +98,21 @@ def _parts(name: str) -> Column:
 
 def _ref(name: str, target: str, *, required: bool = False) -> Column:
     return Column(name=name, type=Type.REF, target=target, required=required)
+
+
+def _figures() -> list[Column]:
+    """Where an account shows the ERP's figures."""
+    parts = ("Balance__c", "Overdue__c", "CreditBalance__c", "Revenue12m__c", "LifetimeRevenue__c")
+    numbers = ("DaysOverdue__c", "RevenueChange__c", "DaysToPay__c", "HealthScore__c")
+    dates = ("OldestDue__c", "LastPayment__c")
+    texts = ("HealthReasons__c", "Tier__c", "FiguresFrom__c")
+    return [
+        *(Column(name=n, type=Type.PARTS, custom=True) for n in parts),
+        *(Column(name=n, type=Type.NUMBER, custom=True) for n in numbers),
+        *(Column(name=n, type=Type.DATE, custom=True) for n in dates),
+        *(Column(name=n, length=255, custom=True) for n in texts),
+        Column(name="FiguresAt__c", type=Type.INSTANT, custom=True),
+    ]
 
 
 _CRM_KEYS = (_custom("ErpId__c"), _custom("InterlockRef__c"))
@@ -109,6 +130,10 @@ CRM_TABLES: Mapping[str, Table] = {
         _parts("ShippingAddress"),
         _choice("PaymentTerms", *_CRM_TERMS),
         _parts("CreditLimit"),
+        *_figures(),
+        _text("OwnerId", 18),
+        _flag("CreditHold__c", custom=True),
+        Column(name="HoldReason__c", length=255, custom=True),
         *_CRM_KEYS,
         _text("email_log", 32000),
         _text("call_notes", 32000),
@@ -134,15 +159,23 @@ CRM_TABLES: Mapping[str, Table] = {
         "deal", "Opportunity", "006",
         _text("Name", 120, required=True),
         _ref("AccountId", "customer"),
-        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost",
-                default="Prospecting"),
+        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "On Hold", "Closed Won",
+                "Closed Lost", default="Prospecting"),
         Column(name="StageKind", computed=True),
         Column(name="WonAt", type=Type.INSTANT, computed=True),
+        _text("Type", 40),
+        _text("OwnerId", 18),
+        _flag("HoldPaused__c", custom=True),
+        Column(name="HoldStage__c", length=80, custom=True),
         _parts("Amount"),
         _text("PoNumber", 40),
         Column(name="Lines", type=Type.LINES),
         Column(name="OrderNumber__c", length=40, custom=True),
         Column(name="OrderStatus__c", length=40, custom=True),
+        Column(name="InvoiceNumbers__c", length=255, custom=True),
+        Column(name="InvoiceTotal__c", type=Type.PARTS, custom=True),
+        Column(name="InvoiceDue__c", type=Type.DATE, custom=True),
+        Column(name="PaymentStatus__c", length=40, custom=True),
         *_CRM_KEYS,
         _text("qualification", 32000),
         _text("email_log", 32000),
@@ -154,6 +187,16 @@ CRM_TABLES: Mapping[str, Table] = {
         Column(name="IsAccepted", type=Type.BOOLEAN, default=False),
         Column(name="CurrencyIsoCode", length=3),
         Column(name="Lines", type=Type.LINES),
+    ),
+    "task": _table(
+        "task", "Task", "00T",
+        _text("Subject", 255, required=True),
+        _text("Description", 32000),
+        _ref("AccountId", "customer"),
+        _text("OwnerId", 18),
+        Column(name="DueDate"),
+        Column(name="IsDone", type=Type.BOOLEAN, default=False),
+        _custom("InterlockRef__c"),
     ),
 }  # fmt: skip
 
@@ -173,6 +216,10 @@ ERP_TABLES: Mapping[str, Table] = {
         _parts("ship_to"),
         _choice("terms", *_ERP_TERMS),
         Column(name="credit_limit", type=Type.NUMBER, decimals=2),
+        # the ledger's own balance, where the accountants keep one
+        Column(name="open_balance", type=Type.NUMBER, decimals=2),
+        Column(name="on_hold", type=Type.BOOLEAN, default=False),
+        _text("hold_note", 200),
         *_ERP_KEYS,
     ),
     "contact": _table(
@@ -207,7 +254,27 @@ ERP_TABLES: Mapping[str, Table] = {
         _parts("ship_to"),
         Column(name="rows", type=Type.LINES),
         Column(name="net_total", type=Type.NUMBER, computed=True),
+        Column(name="ordered_on", computed=True),
         *_ERP_KEYS,
+        _text("margin", 40),
+    ),
+    "invoice": _table(
+        "invoice", "customer_invoice", "",
+        Column(name="number", computed=True),
+        _ref("partner_id", "customer", required=True),
+        _ref("order_id", "order"),
+        _choice("state", "draft", "posted", "paid", "canceled", default="draft"),
+        Column(name="currency", required=True, choices=("EUR", "USD", "GBP", "CHF")),
+        Column(name="invoice_date", type=Type.DATE),
+        Column(name="due_date", type=Type.DATE),
+        Column(name="net_amount", type=Type.NUMBER, decimals=2, required=True),
+        Column(name="tax_amount", type=Type.NUMBER, decimals=2, default="0.00"),
+        Column(name="paid_amount", type=Type.NUMBER, decimals=2, default="0.00"),
+        Column(name="last_payment", type=Type.DATE),
+        Column(name="disputed", type=Type.BOOLEAN, default=False),
+        Column(name="net", type=Type.PARTS, computed=True),
+        Column(name="total", type=Type.PARTS, computed=True),
+        Column(name="open", type=Type.PARTS, computed=True),
         _text("margin", 40),
     ),
 }  # fmt: skip

@@ -124,7 +124,7 @@ class TrytonConnector(Connector):
         self._known(entity)
         if not writes:
             return []
-        if entity == "product":
+        if entity in ("product", "invoice"):
             raise NotImplementedError(entity)
         async with self._writing:
             if entity == "order":
@@ -217,6 +217,9 @@ def _usable(item: ObjectMap) -> ObjectMap:
 _NAMED = frozenset({"customer_payment_term.name", "payment_term.name", "currency.code"})
 
 
+_LEDGER = Capability(Level.NOT_IMPLEMENTED, "invoices are the accountants' own business")
+
+
 def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Capabilities:
     shared: dict[str, Any] = {
         "changes": FULL, "page_size": settings.page_size,
@@ -233,6 +236,10 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
                 **shared, lookup=FULL, create=NOT_IMPLEMENTED, update=NOT_IMPLEMENTED,
                 fields=item.facts(),
             )  # fmt: skip
+        elif entity == "invoice":
+            entities[entity] = EntityCapabilities(
+                **shared, create=_LEDGER, update=_LEDGER, fields=item.facts()
+            )
         elif entity == "order":
             entities[entity] = EntityCapabilities(
                 **written, reference=settings.order_key_field, drafts=True, batch_size=10,

@@ -7,9 +7,10 @@ Some paths name a place among a record's rows rather than a field of its own:
 - ``identifiers:tax``, ``identifiers:other``: the tax id; the other system's id
 - ``relations:customer``, ``relations:role``: the customer a contact person belongs to, and as what
 - ``sale:active``: neither a product nor its template is archived
+- ``billed:net`` and the like: amounts, dates and the order of an invoice
 - ``key:other``, ``key:quote``: words in the text field of a sale that holds our keys
 
-``parties`` and ``orders`` make these from rows and turn them into rows again.
+``parties``, ``orders`` and ``invoices`` make these from rows and turn them into rows again.
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from types import MappingProxyType
 from typing import Any
 
 from interlock.connectors.tryton.config import TrytonSettings
+from interlock.connectors.tryton.invoices import INVOICE_COLUMNS, DueDate
 from interlock.connectors.tryton.taxids import TaxId
-from interlock.mapping.codecs import Boolean, Choice, CodecError, Number, Text
+from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import (
     Address,
     FieldFacts,
+    InvoiceStatus,
     Line,
     Money,
     OrderStatus,
@@ -38,7 +41,7 @@ __all__ = ["MODELS", "NEVER", "PARTS", "columns_of", "object_maps"]
 
 MODELS: Mapping[str, str] = MappingProxyType({
     "customer": "party.party", "contact": "party.party",
-    "product": "product.product", "order": "sale.sale",
+    "product": "product.product", "order": "sale.sale", "invoice": "account.invoice",
 })  # fmt: skip
 
 NEVER = (
@@ -66,6 +69,8 @@ _PARTY_PARTS = frozenset({"addresses", "contact_mechanisms", "identifiers"})
 
 def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
     """Name the columns to request for a path."""
+    if path in INVOICE_COLUMNS:
+        return INVOICE_COLUMNS[path]
     head = path.partition(":")[0]
     if head == "key":
         return (key_field,)
@@ -194,7 +199,7 @@ def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
     address = PostalAddress(settings.regions, FieldFacts(address_parts=parts))
     maps = {
         "customer": _customer(address, settings), "contact": _contact(settings),
-        "product": _PRODUCT, "order": _order(address),
+        "product": _PRODUCT, "order": _order(address), "invoice": _INVOICE,
     }  # fmt: skip
     if not settings.contacts:
         del maps["contact"]
@@ -244,6 +249,23 @@ _PRODUCT = ObjectMap("product", "product.product", (
     FieldMap("active", "sale:active", Boolean(), writable=False),
 ))  # fmt: skip
 
+_INVOICE = ObjectMap("invoice", "account.invoice", (
+    FieldMap("customer", "party", Pointer("customer"), writable=False),
+    FieldMap("number", "number", Text(), writable=False),
+    FieldMap("status", "state", Choice({
+        "draft": InvoiceStatus.DRAFT.value, "validated": InvoiceStatus.DRAFT.value,
+        "posted": InvoiceStatus.OPEN.value, "paid": InvoiceStatus.PAID.value,
+        "cancelled": InvoiceStatus.CANCELLED.value,
+    }), writable=False),
+    FieldMap("issued_on", "invoice_date", Date(), writable=False),
+    FieldMap("due_on", "billed:due", DueDate(), writable=False),
+    FieldMap("net", "billed:net", CompanyMoney(), writable=False),
+    FieldMap("total", "billed:total", CompanyMoney(), writable=False),
+    FieldMap("open", "billed:open", CompanyMoney(), writable=False),
+    FieldMap("paid_on", "billed:paid", Date(), writable=False),
+    FieldMap("order", "billed:sale", Pointer("order"), writable=False),
+))  # fmt: skip
+
 _STATUS = MappingProxyType({
     "draft": OrderStatus.DRAFT.value, "quotation": OrderStatus.DRAFT.value,
     "confirmed": OrderStatus.OPEN.value, "processing": OrderStatus.OPEN.value,
@@ -265,5 +287,6 @@ def _order(address: PostalAddress) -> ObjectMap:
         FieldMap("shipping_address", "shipment_address", address),
         FieldMap("lines", "lines", SaleLines()),
         FieldMap("net_total", "untaxed_amount", Number(), writable=False),
+        FieldMap("ordered_on", "sale_date", Date(), writable=False),
         FieldMap("other_id", "key:other", Text()),
     ))  # fmt: skip

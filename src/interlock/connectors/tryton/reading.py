@@ -20,6 +20,7 @@ from interlock.connectors.kit import Window
 from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
+from interlock.connectors.tryton.invoices import invoice_raw
 from interlock.connectors.tryton.objects import MODELS
 from interlock.connectors.tryton.parties import Layout, party_raw, party_reference, version
 from interlock.connectors.tryton.sales import order_raw, read_keys
@@ -55,6 +56,8 @@ _FEEDS = {
                                      stamps=("create_date", "write_date"))),
     "product": (_Feed("product.product"), _Feed("product.template", through="template")),
     "order": (_Feed("sale.sale"), _Feed("sale.line", owner="sale")),
+    # a payment in part or in full moves the invoice's own row, too
+    "invoice": (_Feed("account.invoice"),),
 }  # fmt: skip
 
 
@@ -185,6 +188,8 @@ class Reader:
         elif entity == "order":
             keys = read_keys(row.get(self._settings.order_key_field), layout)
             raw, reference = order_raw(row, layout, keys), keys.reference
+        elif entity == "invoice":
+            raw, reference = invoice_raw(row, layout.currency), None
         else:
             raw, reference = _product_raw(row), None
         problems: dict[str, str] = {}

@@ -37,6 +37,8 @@ class Scope:
             return [["id", "not in", list(company.parties)], persons]
         if entity == "order":
             return [["company", "=", company.id]]
+        if entity == "invoice":
+            return [["company", "=", company.id], ["type", "=", "out"]]
         if entity == "product":
             return []
         domain: list[Any] = [["id", "not in", list(company.parties)]]
@@ -57,7 +59,7 @@ class Scope:
             columns += ["active", "replaced_by", *columns_of("identifiers:")]
         elif entity == "product":
             columns += ["active", "replaced_by", "template._timestamp"]
-        else:
+        elif entity == "order":
             columns.append(key_field)
         for path in readable.paths:
             columns += columns_of(path, key_field)

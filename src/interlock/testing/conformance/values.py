@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -261,7 +261,9 @@ def _lines(facts: FieldFacts, harness: Harness) -> SearchStrategy[tuple[Line, ..
     return st.lists(line, min_size=1, max_size=5).map(tuple)
 
 
-def _values(name: str, kind: Any, facts: FieldFacts, harness: Harness) -> SearchStrategy[Any]:
+def _values(  # noqa: PLR0911  one line a type
+    name: str, kind: Any, facts: FieldFacts, harness: Harness
+) -> SearchStrategy[Any]:
     """Make values of a type, within a field's facts."""
     if kind is str:
         return _texts(facts)
@@ -273,6 +275,8 @@ def _values(name: str, kind: Any, facts: FieldFacts, harness: Harness) -> Search
         return st.builds(Money, _decimals(facts), st.sampled_from(harness.currencies))
     if kind is Address:
         return _addresses(facts)
+    if kind is date:
+        return st.dates(date(1970, 1, 2), date(2090, 1, 1))
     if kind is datetime:
         return st.datetimes(datetime(1970, 1, 2), datetime(2090, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
     if kind is Ref:

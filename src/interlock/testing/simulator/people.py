@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from interlock.connectors.memory import Refused
+from interlock.connectors.memory.invoicing import issue_invoice, register_payment
 from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS
 from interlock.connectors.memory.storage import State
 from interlock.governance.rules import Side
@@ -589,6 +590,30 @@ def delete_order(p: People) -> None:
         p.said = f"erp deletes order {record_id}"
 
 
+def bill(p: People) -> None:
+    """Post an invoice or a credit note, sometimes of an order, sometimes overdue already."""
+    erp, party = p.systems[Side.ERP], p.pick(Side.ERP, "customer")
+    if party is None:
+        return
+    net = f"{p.rng.choice((1, 1, 1, -1)) * p.number()}.{p.rng.randint(0, 99):02d}"
+    due = erp.clock().date() + timedelta(days=p.rng.choice((-100, -40, -1, 0, 1, 30)))
+    orders = [r.id for r in erp.shelf("order").living() if r.cells["partner_id"] == party]
+    order = p.rng.choice(orders) if orders else None
+    made = issue_invoice(erp, party, net, due_on=due, order=order)
+    p.said = f"erp bills customer {party}: invoice {made} over {net}, due {due}"
+
+
+def pay(p: People) -> None:
+    """Take a payment, in full or of one cent."""
+    erp = p.systems[Side.ERP]
+    rows = [r for r in erp.shelf("invoice").living() if r.cells["state"] == "posted"]
+    if rows:
+        row = p.rng.choice(rows)
+        cent = "0.01" if Decimal(row.cells["open"]["amt"]) > 0 else "-0.01"
+        register_payment(erp, row.id, p.rng.choice((None, None, cent)))
+        p.said = f"erp takes a payment on invoice {row.id}"
+
+
 def _valid(fields: Fields) -> Fields:
     return {f: v for f, v in fields.items() if v is not None}
 
@@ -624,6 +649,8 @@ ACTS: Mapping[str, Callable[[People], None]] = {
         touch_order,
         ship_order,
         delete_order,
+        bill,
+        pay,
     )
 }
 """What people may do, by name."""

@@ -11,6 +11,27 @@ down_revision = None
 
 def upgrade() -> None:
     op.create_table(
+        "alert",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("role", sa.String(length=32), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("customer_id", sa.String(length=255), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=True),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("ended_why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+        sa.UniqueConstraint("kind", "subject", "role", name=op.f("uq_alert_kind_subject_role")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("alert", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_alert_ended_at"), ["ended_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_alert_link_id"), ["link_id"], unique=False)
+
+    op.create_table(
         "approval",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("plan_id", sa.String(length=32), nullable=False),
@@ -128,6 +149,29 @@ def upgrade() -> None:
             batch_op.f("ix_history_side_entity_record_id"),
             ["side", "entity", "record_id"],
             unique=False,
+        )
+
+    op.create_table(
+        "hold_episode",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("crm_id", sa.String(length=255), nullable=False),
+        sa.Column("erp_id", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("began_at", Instant(), nullable=False),
+        sa.Column("off_since", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("ended_why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold_episode")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("hold_episode", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_hold_episode_open",
+            ["link_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
         )
 
     op.create_table(
@@ -308,6 +352,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link_id", "side", "field", name=op.f("pk_undo")),
     )
     op.create_table(
+        "hold_override",
+        sa.Column("episode_id", sa.Integer(), nullable=False),
+        sa.Column("deal_id", sa.String(length=255), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["episode_id"],
+            ["hold_episode.id"],
+            name=op.f("fk_hold_override_episode_id_hold_episode"),
+        ),
+        sa.PrimaryKeyConstraint("episode_id", "deal_id", name=op.f("pk_hold_override")),
+    )
+    op.create_table(
+        "hold_pause",
+        sa.Column("episode_id", sa.Integer(), nullable=False),
+        sa.Column("deal_id", sa.String(length=255), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("mark_stage", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["episode_id"], ["hold_episode.id"], name=op.f("fk_hold_pause_episode_id_hold_episode")
+        ),
+        sa.PrimaryKeyConstraint("episode_id", "deal_id", name=op.f("pk_hold_pause")),
+    )
+    with op.batch_alter_table("hold_pause", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hold_pause_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_hold_pause_state"), ["state"], unique=False)
+
+    op.create_table(
         "member",
         sa.Column("link_id", sa.Integer(), nullable=False),
         sa.Column("side", sa.String(length=3), nullable=False),
@@ -404,6 +481,8 @@ def upgrade() -> None:
         sa.Column("link_id", sa.Integer(), nullable=True),
         sa.Column("unlinked", sa.String(length=16), nullable=True),
         sa.Column("to_match", sa.Boolean(), nullable=True),
+        sa.Column("signals", sa.LargeBinary(), nullable=True),
+        sa.Column("signals_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_record_link_id_link")),
         sa.PrimaryKeyConstraint("side", "entity", "id", name=op.f("pk_record")),
     )
