@@ -28,7 +28,7 @@ from interlock.store import links, observations, scores
 from interlock.store.database import Store, Tx
 from interlock.store.tables import link, member, record
 from interlock.sync.linking import link_records
-from interlock.sync.lists import company_of, present
+from interlock.sync.lists import companies, present
 from interlock.sync.observe import observe_side
 from interlock.sync.progress import Problem, Run
 
@@ -114,8 +114,7 @@ def _report(tx: Tx, session: Session, before: int, run: Run) -> Matching:
 
 def _table(tx: Tx, side: Side) -> Table:
     query = select(record.c.id, record.c.fields).where(present(side)).order_by(record.c.id)
-    decode = tx.schema[_ENTITY].decode
-    return tabulate(company_of(row.id, decode(row.fields)) for row in tx.conn.execute(query))
+    return tabulate(companies(tx, side, tx.conn.execute(query)))
 
 
 # ── duplicates within a system ───────────────────────────────────────────────────────────────

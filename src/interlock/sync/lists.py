@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
@@ -16,11 +17,14 @@ from interlock.store import feeds
 from interlock.store.database import Tx, chunks
 from interlock.store.tables import record
 
-__all__ = ["TOKEN", "Ids", "Lists", "company_of", "present"]
+__all__ = ["TOKEN", "Ids", "Lists", "companies", "company_of", "present"]
 
 _ENTITY = "customer"
 TOKEN = f"matched_to:{_ENTITY}"
 """Names, in the store, the last time matching looked at what had changed."""
+
+_SAMPLE = 500
+"""So many customers tell what their system shows."""
 
 Ids = Mapping[Side, Collection[str]]
 """Record ids by side."""
@@ -35,10 +39,26 @@ def present(side: Side) -> ColumnElement[bool]:
     )
 
 
-def company_of(record_id: str, fields: Fields) -> Company:
-    """What matching looks at in a customer; unknown and blank fields alike are missing."""
+def companies(tx: Tx, side: Side, rows: Iterable[Any]) -> Iterator[Company]:
+    """Read customers of one side, as (id, fields), the way matching looks at them."""
+    decode = tx.schema[_ENTITY].decode
+    billing = False
+    for row in tx.conn.execute(
+        select(record.c.fields).where(present(side)).order_by(record.c.id).limit(_SAMPLE)
+    ):
+        billing = billing or "billing_address" in decode(row.fields)
+    for row in rows:
+        yield company_of(row.id, decode(row.fields), billing=billing)
+
+
+def company_of(record_id: str, fields: Fields, *, billing: bool = True) -> Company:
+    """What matching looks at in a customer; unknown and blank fields alike are missing.
+
+    ``billing``: its system shows billing addresses.  One that is not shown then is not blank: the
+    shipping address does not stand in for it, or two records would be told apart by a right.
+    """
     address = fields.get("billing_address")
-    if not isinstance(address, Address):
+    if not isinstance(address, Address) and ("billing_address" in fields or not billing):
         address = fields.get("shipping_address")
     place = address if isinstance(address, Address) else Address()
 
@@ -107,10 +127,12 @@ class Lists:
         query = select(record.c.id, record.c.fields, record.c.hash).where(present(side))
         if ids is not None:
             query = query.where(record.c.id.in_(ids))
-        decode = tx.schema[_ENTITY].decode
-        for row in tx.conn.execute(query.order_by(record.c.id)):
+        return companies(tx, side, self._noted(side, tx.conn.execute(query.order_by(record.c.id))))
+
+    def _noted(self, side: Side, rows: Iterable[Any]) -> Iterator[Any]:
+        for row in rows:
             self.digests[side][row.id] = row.hash
-            yield company_of(row.id, decode(row.fields))
+            yield row
 
     def _moved(self, tx: Tx, side: Side) -> set[str]:
         """What another process has looked at, or a transaction that failed."""
