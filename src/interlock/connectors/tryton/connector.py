@@ -167,6 +167,8 @@ class TrytonConnector(Connector):
             return receipt
         raw = orders.encode(write.fields)
         values = await self._orders.header_values(raw, row, layout)
+        if "lines" in raw:
+            values |= await self._orders.other_lines(raw["lines"] or [], row)
         if values:
             await self._client.call(
                 "sale.sale",
@@ -243,7 +245,7 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
         elif entity == "order":
             entities[entity] = EntityCapabilities(
                 **written, reference=settings.order_key_field, drafts=True, batch_size=10,
-                cancels=frozenset({OrderStatus.DRAFT}),
+                amends=frozenset({OrderStatus.DRAFT}), cancels=frozenset({OrderStatus.DRAFT}),
                 lookup=NOT_IMPLEMENTED, fields=item.facts(),
             )  # fmt: skip
         else:

@@ -168,6 +168,20 @@ class OrderDesk:
             values[self._key_field] = join_keys(keys, layout)
         return values
 
+    async def other_lines(self, lines: Sequence[Mapping[str, Any]], row: Row) -> dict[str, Any]:
+        """Make what ``write`` takes to replace all lines of a draft; its taxes are asked anew."""
+        order = int(row["id"])
+        (header,) = await self._client.call(
+            "sale.sale", "read", [order], ["state", "lines", *_LINE_CONTEXT]
+        )
+        if header["state"] != "draft":
+            raise RefusedError(
+                "locked", f"the lines of a sale that is {header['state']} are fixed in Tryton",
+                field="lines", fix="change the order in Tryton",
+            )  # fmt: skip
+        rows = await self._lines(lines, header)
+        return {"lines": [["delete", list(header["lines"])], ["create", rows]]}
+
     async def bring_to(self, order: int, wanted: str) -> bool:
         """Confirm (``confirmed``) or cancel a sale; says whether anything was done.
 
@@ -231,7 +245,7 @@ _FILLED = (
 _LINE_CONTEXT = ("party", "currency", "company", "price_list", "shipment_address", "warehouse")
 _RESOLVED = frozenset({"party", "currency", "payment_term", "lines", "state", *_ADDRESSES})
 _FIXED = {
-    "party": "customer", "currency": "currency", "lines": "lines", **_ADDRESSES,
+    "party": "customer", "currency": "currency", **_ADDRESSES,
 }  # fmt: skip
 
 
