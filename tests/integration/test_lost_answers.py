@@ -187,6 +187,23 @@ class TestUpdates:
         assert pair.crm["Phone"] == pair.erp["tel"] == "3"
         assert not company.events("overruled")
 
+    async def test_nor_is_what_arrived_in_the_systems_own_spelling(self, found: Founding) -> None:
+        company = found()
+        company.own("customer", {"name": "{owner: shared, conflict: erp, first_link: erp}"})
+        pair = await link(company)
+
+        def tidy(call: Any, carry_out: Any) -> Any:
+            for op in call.ops:
+                op.cells = {k: v.upper() if k == "name" else v for k, v in op.cells.items()}
+            return lose_answer(call, carry_out)
+
+        company.erp_faults.arm(tidy, operation="write", entity="customer")
+        pair.edit_crm(Name="Acme Works")
+        await company.sync()
+        company.advance(minutes=2)
+        await company.rest()
+        assert (pair.crm["Name"], pair.erp["name"]) == ("Acme Works", "ACME WORKS")
+
 
 class TestPauses:
     """Rule 22: failures of the connection use up nobody's patience."""

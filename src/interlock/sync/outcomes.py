@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities, Outcome, Reason, Receipt
+from interlock.governance.merge import respelled
 from interlock.governance.rules import OnCreate, Side
 from interlock.model import ANYTHING, Fields, Record, WriteKind, agree
 from interlock.store import dead_letters, history, links, observations, outbox
@@ -358,7 +359,8 @@ def _note_arrived(tx: Tx, s: Settlement, w: OutboxWrite) -> None:
     arrived = {
         f: seen.known[f]
         for f, v in w.fields.items()
-        if f in seen.known and agree(seen.known[f], v, facts.get(f, ANYTHING))
+        if f in seen.known
+        and (agree(seen.known[f], v, facts.get(f, ANYTHING)) or respelled(v, seen.known[f]))
     }
     agreed = {s.side: arrived, s.side.other: {f: v for f, v in w.bases.items() if f in arrived}}
     links.save_bases(

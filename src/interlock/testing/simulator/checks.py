@@ -320,6 +320,8 @@ def _survives(
         return
     (side,) = sides
     change, _, value = by_people[side][-1]
+    if e.world.under_another_map(change, name):
+        return  # decided by that one, where both sides had been agreed on under it
     e.made += 1
     if value is None and owner is None and not rule.may_blank:
         if shown[side].get(name) is None and shown[side.other].get(name) is not None:
