@@ -62,6 +62,25 @@ async def test_a_change_of_owner_writes_nothing_without_an_approved_plan(pair: L
     assert pair.crm["Website"] == "acme.org"
 
 
+async def test_what_waits_behind_a_refused_write_of_the_record_is_shown(pair: Linked) -> None:
+    company = pair.company
+    await disagree(pair)
+    company.erp_faults.arm(refuse_inside_answer(), operation="write", times=None)
+    company.crm_faults.arm(refuse_inside_answer(), operation="write", times=None)
+    pair.edit_erp(terms="N60")
+    company.own("customer", OTHER_OWNER)
+    await company.rest()
+    assert [letter.fields.keys() for letter in company.letters()] == [{"payment_terms"}]
+    assert company.open_fields() == {"website": "held back"}
+    company.crm_faults.clear()
+    pair.edit_erp(terms="N14")
+    await company.rest()
+    assert company.letters() == []
+    assert company.open_fields() == {}
+    [write] = (await company.plan()).writes
+    assert (write.needs_approval, [f.field for f in write.fields]) == (True, ["website"])
+
+
 async def test_records_created_by_the_engine_wait_too(company: Company) -> None:
     """Their links came from a create, not from matching: no write of theirs needs an approval."""
     acme = company.crm.add("customer", {"Name": "Acme", "Website": "acme.com"})

@@ -93,8 +93,8 @@ class FieldStory(msgspec.Struct, frozen=True, kw_only=True):
     """One field in both systems.
 
     ``state``: "agrees", "to be written", "unknown", "differs", "one system only" or, when it waits
-    for a person, "conflict", "flagged", "not taken", "read-only", "parked", "different", or "left
-    different" once a person has decided so; ``why`` explains it.
+    for a person, "conflict", "flagged", "not taken", "read-only", "parked", "different", "held
+    back", or "left different" once a person has decided so; ``why`` explains it.
     """
 
     field: str

@@ -156,7 +156,7 @@ def decide(
                 changes[side][CROSS_REFERENCE] = outcome
             else:
                 opened[CROSS_REFERENCE] = (OpenKind.PARKED.value, outcome.why)
-        result.writes += _updates(pair, bundle, changes)
+        result.writes += _updates(pair, bundle, changes, opened)
         result.writes += _create(pair, bundle, rules, translate, first_matched)
         result.writes += _intended(pair, bundle, intents)
     result.open[link.id], result.kept_open[link.id] = opened, kept
@@ -324,7 +324,10 @@ def _cross_reference(pair: Pair, bundle: Bundle, side: Side) -> Outcome | None:
 
 
 def _updates(
-    pair: Pair, bundle: Bundle, changes: Mapping[Side, Mapping[str, Outcome]]
+    pair: Pair,
+    bundle: Bundle,
+    changes: Mapping[Side, Mapping[str, Outcome]],
+    opened: dict[str, tuple[str, str]],
 ) -> list[OutboxWrite]:
     link = bundle.link
     writes = []
@@ -336,6 +339,8 @@ def _updates(
         if held and len(held) < len(outcomes):
             # what the map's change does not concern goes out now; the rest once that is done
             outcomes = {f: o for f, o in outcomes.items() if f not in held}  # noqa: PLW2901
+            # seen by a person, who may have to see to that write first
+            opened |= dict.fromkeys(held, _BEHIND)
             held = set()
         fields: Fields = {f: o.value for f, o in outcomes.items()}
         expected = {f: o.expected for f, o in outcomes.items()}
@@ -374,6 +379,12 @@ def _updates(
             )
         )
     return writes
+
+
+_BEHIND = (
+    "held back",
+    "its rule changed: a plan asks about it once the rest of this record is written",
+)
 
 
 def _counted(outcomes: Mapping[str, Outcome]) -> list[str]:

@@ -401,7 +401,7 @@ def no_invented_blanks(e: Evidence) -> Iterator[str]:
                 if not change.by_program or change.bent or after is not None or before is None:
                     continue
                 e.made += 1
-                other = e.partner.get(key)
+                other = e.partner.get(_survivor(e, key))
                 if (
                     other is None
                     or not travels
@@ -414,6 +414,16 @@ def no_invented_blanks(e: Evidence) -> Iterator[str]:
                     )
                 ):
                     yield f"{side} {entity} {record_id} {name}: the engine erased {before!r}"
+
+
+def _survivor(e: Evidence, key: Key) -> Key:
+    """The record a record was merged into, which took over its link."""
+    side, entity, record_id = key
+    row = e.row(side, entity, record_id)
+    while row is not None and row.merged_into is not None:
+        record_id = row.merged_into
+        row = e.row(side, entity, record_id)
+    return side, entity, record_id
 
 
 def owners_are_obeyed(e: Evidence) -> Iterator[str]:

@@ -212,6 +212,8 @@ class Mischief(Faults):
         self.lag_next -= 1
         settings, now = self.system.settings, self.system.true_clock.time
         share = self._rng.random()
+        # a change committed late has used up some of the time it may be missing from the feed
+        begun = (self.system.clock() - after.modified).total_seconds()
 
         def until(seconds: float) -> datetime:
             return now + timedelta(seconds=seconds * share)
@@ -221,7 +223,7 @@ class Mischief(Faults):
             before,
             until(settings.read_lag),
             until(settings.settle_time * 0.4),
-            until(settings.commit_delay),
+            until(max(settings.commit_delay - begun, 0)),
             by_chance=self._rng.random() < 0.5,
         )
 
