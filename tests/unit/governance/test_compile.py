@@ -240,6 +240,19 @@ def test_a_default_of_the_wrong_type_is_refused():
     assert problem.startswith("1: customer.credit_limit: the default does not fit")
 
 
+@pytest.mark.parametrize(
+    ("policy", "refused"), [("flag", False), ("adopt", True), ("ignore", True)]
+)
+def test_what_is_born_elsewhere_needs_something_that_is_created(policy: str, refused: bool):
+    text = f"customer: {{create: none, born_elsewhere: {policy}, fields: {{name: crm}}}}"
+    assert [("born_elsewhere has no effect" in p) for p in problems(text)] == [True] * refused
+
+
+def test_a_figure_is_the_erps():
+    (problem,) = problems("customer: {fields: {balance: crm}}")
+    assert "balance is a figure of the ERP" in problem
+
+
 def test_never_is_not_an_owner():
     (problem,) = problems("customer: {fields: {name: never}}")
     assert "cannot be owned by 'never'" in problem
