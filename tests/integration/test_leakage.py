@@ -39,9 +39,6 @@ def create_no_customers(shop: Shop) -> None:
     shop.company.own("customer", {
         "create": "none", "payment_terms": "{owner: erp}", "credit_limit": "{owner: erp}",
     })  # fmt: skip
-    file = shop.company.root / "ownership.yaml"
-    lines = [line for line in file.read_text().splitlines() if "born_elsewhere" not in line]
-    file.write_text("\n".join(lines) + "\n")
 
 
 def by_hand(
