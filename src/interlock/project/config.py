@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import (
@@ -22,8 +23,8 @@ from interlock.governance.limits import Kind, Limit, Limits
 from interlock.model import ENTITIES
 
 __all__ = [
-    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "HistorySettings", "OrderSettings",
-    "ProjectDocument", "parse_duration",
+    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "Environment", "HistorySettings",
+    "OrderSettings", "ProjectDocument", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -66,6 +67,13 @@ def _none_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
+class Environment(StrEnum):
+    """What a system is used for."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+
+
 class ConnectionDocument(_Part):
     """One of the two systems: ``settings`` are checked by its connector."""
 
@@ -81,6 +89,11 @@ class ConnectionDocument(_Part):
         "crm or erp)",
     )
     connector: str = Field(min_length=1, description="The connector that speaks to the system.")
+    environment: Environment = Field(
+        default=Environment.PRODUCTION,
+        description="staging: a system whose records nobody misses; only there `interlock "
+        "rehearse` makes customers and orders.",
+    )
     settings: Annotated[dict[str, Any], BeforeValidator(_none_is_empty), _OBJECT] = Field(
         default_factory=dict,
         description="The connector's own settings; secrets as ${NAME}, from the environment "

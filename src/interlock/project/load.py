@@ -30,6 +30,7 @@ from interlock.model import Schema
 from interlock.project.config import SCHEMA_VERSION as CONFIG_VERSION
 from interlock.project.config import (
     ConnectionDocument,
+    Environment,
     HistorySettings,
     OrderSettings,
     ProjectDocument,
@@ -51,7 +52,8 @@ OWNERSHIP_FILE = "ownership.yaml"
 class ConnectionConfig:
     """One system of the project, ready to be connected; ``settings`` is the plugin's own model.
 
-    ``id`` is permanent, ``name`` a label.
+    ``id`` is permanent, ``name`` a label.  ``environment``: unless it is said to be staging, a
+    system is production.
     """
 
     id: str
@@ -59,6 +61,7 @@ class ConnectionConfig:
     side: Side
     plugin: Plugin
     settings: BaseModel
+    environment: Environment = Environment.PRODUCTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +328,7 @@ class _Loader:
             side=side,
             plugin=plugin,
             settings=settings,
+            environment=stated.environment,
         )
 
 
