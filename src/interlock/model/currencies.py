@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 
-__all__ = ["minor_unit", "round_money"]
+__all__ = ["in_coins", "minor_unit", "round_money"]
 
 # ISO 4217, list one, of which all others have two
 _NONE = frozenset({
@@ -27,3 +27,8 @@ def minor_unit(currency: str | None) -> Decimal:
 def round_money(amount: Decimal, currency: str | None, *, half_even: bool = False) -> Decimal:
     """Round to the currency's smallest amount; half up, as invoices are, unless told otherwise."""
     return amount.quantize(minor_unit(currency), ROUND_HALF_EVEN if half_even else ROUND_HALF_UP)
+
+
+def in_coins(cents: Decimal, currency: str | None) -> Decimal:
+    """Bring a tolerance given in cents to a currency with finer coins: 0.01 is 0.001 KWD."""
+    return min(cents, cents * minor_unit(currency) / Decimal("0.01"))

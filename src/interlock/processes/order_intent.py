@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from interlock.governance.rules import Side
 from interlock.model import OrderStatus, WriteKind
+from interlock.model.currencies import in_coins
 from interlock.processes.lost_orders import may_have_been_ordered
 from interlock.processes.sold import Sold, difference, unpack
 from interlock.store import dead_letters
@@ -80,7 +81,8 @@ def intent_of(
     total = order.fields.get("net_total")
     if not isinstance(total, Decimal):
         return None
-    obstacle = _obstacle(tx, sold, deal, total, settings.tolerance)
+    tolerance = in_coins(settings.tolerance, _currency(tx, sold))
+    obstacle = _obstacle(tx, sold, deal, total, tolerance)
     if obstacle is not None:
         _ask(tx, bundle, case, obstacle, now)
         return None
@@ -96,6 +98,11 @@ def intent_of(
         why=f"the ERP's net total {total} is the deal's",
         completes=True,
     )
+
+
+def _currency(tx: Tx, sold: Sold) -> str | None:
+    currency = tx.schema["order"].decode(sold.fields).get("currency")
+    return currency if isinstance(currency, str) else None
 
 
 @dataclass(frozen=True, slots=True)

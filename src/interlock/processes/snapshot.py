@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from interlock.model import FieldFacts, Fields, Line, Money, Ref, StageKind, Value, project
-from interlock.model.currencies import round_money
+from interlock.model.currencies import in_coins, round_money
 
 __all__ = ["Draft", "Refusal", "draft_order", "net_of", "order_total"]
 
@@ -66,7 +66,8 @@ def draft_order(  # noqa: PLR0911
 
     ``products``: record id in the CRM -> record id in the ERP; ``by_sku``: folded SKU -> record ids
     in the ERP.  ``customer``: reference to the customer's link.  ``facts``: what the ERP's order
-    can hold.  ``tolerance``: how far net totals may differ, in the deal's currency.
+    can hold.  ``tolerance``: how far net totals may differ, in the deal's currency; where it has
+    three decimals, a tenth of that.
     """
     if deal.get("stage_kind") != StageKind.WON:
         return Refusal(code="not_won", message="the deal is not won", waits=True)
@@ -104,6 +105,7 @@ def draft_order(  # noqa: PLR0911
             fix="bring quote and deal to one currency",
         )
     code = amount.currency
+    tolerance = in_coins(tolerance, code)
     offered = sum((net_of(line, code) for line in lines), Decimal(0))
     if abs(offered - amount.amount) > tolerance:
         return Refusal(

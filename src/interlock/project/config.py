@@ -112,7 +112,8 @@ class OrderSettings(_Part):
     price_tolerance: Annotated[Decimal, Field(ge=0)] = Field(
         default=Decimal("0.01"),
         description="Largest difference between the deal's amount and the order's net total, in "
-        "the deal's currency; above it the order waits for a person.",
+        "the deal's currency (a tenth of it where that has three decimals); above it the order "
+        "waits for a person.",
     )
     confirm: bool = Field(
         default=True,

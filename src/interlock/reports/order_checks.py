@@ -9,7 +9,7 @@ from enum import StrEnum
 import msgspec
 
 from interlock.model import Address, FieldFacts, Fields, Line, Money, Ref, Value, agree
-from interlock.model.currencies import minor_unit, round_money
+from interlock.model.currencies import in_coins, minor_unit, round_money
 from interlock.reports.rehearsed import Evidence
 from interlock.reports.sold import SoldDeal, net_of, sku_key
 
@@ -64,12 +64,16 @@ def _hidden(check: Check, why: str) -> Finding:
 
 
 class _Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A line as it must stand in the order; ``price`` is exact, before the ERP rounds it."""
+    """A line as it must stand in the order; ``price`` is exact, before the ERP rounds it.
+
+    It is the deal's ``own_price`` unless that does not come to the net, as with a discount.
+    """
 
     sku: str
     label: str
     quantity: Decimal
     price: Decimal
+    own_price: Decimal
     net: Decimal
 
 
@@ -182,6 +186,7 @@ def _wanted(sold: SoldDeal) -> list[_Wanted]:
                 label=label or "(no SKU)",
                 quantity=line.quantity,
                 price=price,
+                own_price=line.unit_price,
                 net=net,
             )
         )
@@ -231,12 +236,13 @@ def _prices(
 def _same_price(want: _Wanted, line: Line, facts: FieldFacts, currency: str | None) -> bool:
     """Whichever way the ERP rounds, a right price is at most half of its last digit away.
 
-    One digit more is right only if it takes that to come to the net that was sold.
+    One digit more from the deal's own price is right only if it takes that to come to the net.
     """
     digit = Decimal(0) if facts.decimals is None else Decimal(1).scaleb(-facts.decimals)
-    away = abs(line.unit_price - want.price)
+    if abs(line.unit_price - want.price) <= digit / 2:
+        return True
     net = round_money(line.quantity * line.unit_price, currency, half_even=facts.half_even)
-    return away <= digit / 2 or (away <= digit * 3 / 2 and net == want.net)
+    return net == want.net and abs(line.unit_price - want.own_price) <= digit * 3 / 2
 
 
 def _taxes(sold: SoldDeal, order: Fields, lines: Sequence[Line]) -> Finding:
@@ -268,7 +274,8 @@ def _totals(
     expected = sum((want.net for want in wanted), Decimal(0))
     if total != expected:
         return failed(Check.TOTALS, f"the order comes to {total}, what was sold to {expected}")
-    if isinstance(amount, Money) and abs(total - amount.amount) > evidence.tolerance:
+    tolerance = in_coins(evidence.tolerance, sold.currency)
+    if isinstance(amount, Money) and abs(total - amount.amount) > tolerance:
         return failed(
             Check.TOTALS, f"the order comes to {total}, the deal's amount is {amount.amount}"
         )

@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from interlock.model import Address, Line, Money, Record, StageKind
-from interlock.model.currencies import round_money
+from interlock.model.currencies import in_coins, round_money
 
 __all__ = [
     "FEWEST", "MOST", "SoldDeal", "Trait", "choose", "lines_of", "net_of", "sku_key", "traits_of",
@@ -111,7 +111,8 @@ def unfit(sold: SoldDeal, tolerance: Decimal) -> str | None:
         return "no lines"
     if any(line.quantity <= 0 for line in lines):
         return "a line without a quantity"
-    if abs(sum(net_of(line, amount.currency) for line in lines) - amount.amount) > tolerance:
+    offered = sum(net_of(line, amount.currency) for line in lines)
+    if abs(offered - amount.amount) > in_coins(tolerance, amount.currency):
         return "lines and amount differ"
     if len(sold.known_as) > 1:
         return "several customers in the ERP could be its customer"
