@@ -28,6 +28,7 @@ from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.rehearse import rehearse
 from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
 from interlock.cli.reports_ownership import ownership
@@ -56,6 +57,7 @@ app.command("assess", rich_help_panel=_SETUP)(assess)
 app.command("check", rich_help_panel=_SETUP)(check)
 app.command("provision", rich_help_panel=_SETUP)(provision)
 app.command("deprovision", rich_help_panel=_SETUP)(deprovision)
+app.command("rehearse", rich_help_panel=_SETUP)(rehearse)
 app.command("demo", rich_help_panel=_SETUP)(demo)
 app.command("plan", rich_help_panel=_DAILY)(plan)
 app.command("approve", rich_help_panel=_DAILY)(approve)

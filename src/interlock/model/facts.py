@@ -22,6 +22,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``choices``: the only values accepted.  ``collapses_space``: runs of white space become one.
     ``ignores_punctuation``: only letters and digits tell values apart (tax ids).
     ``ignores_scheme``: http://, https:// and a slash at the end tell no web addresses apart.
+    ``half_even``: a line's net is rounded half to even there, not half up.
     """
 
     readable: bool = True
@@ -35,6 +36,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     collapses_space: bool = True
     ignores_punctuation: bool = False
     ignores_scheme: bool = False
+    half_even: bool = False
     resolution: timedelta | None = None
     address_parts: tuple[str, ...] | None = None
 

@@ -14,6 +14,7 @@ from decimal import Decimal
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, FieldFacts, Fields, Money, OrderStatus, WriteKind, agree
+from interlock.model.currencies import in_coins
 from interlock.processes import amendments
 from interlock.processes.amendments import AfterWon, Amendment, Kind, Policy
 from interlock.processes.lost_orders import may_have_been_ordered
@@ -151,6 +152,10 @@ class _Look:
         self.shown = order.fields
         self.status = order.fields.get("status")
         self.made = tx.schema["order"].decode(sold.fields)
+        currency = self.made.get("currency")
+        self.tolerance = in_coins(
+            settings.tolerance, currency if isinstance(currency, str) else None
+        )
         self.former = None if sold.former is None else tx.schema["order"].decode(sold.former)
         self.shows_deal = deal is not None and deal.there
         self.sold_deal = tx.schema["deal"].decode(sold.deal)
@@ -213,7 +218,7 @@ class _Look:
         total, expected = self.shown.get("net_total"), Decimal(self.sold.net_total)
         if found or not self.is_draft or not isinstance(total, Decimal):
             return found
-        if abs(total - expected) > self.settings.tolerance:
+        if abs(total - expected) > self.tolerance:
             what = f"the ERP computes a net total of {total} instead of {expected}"
             fix = "correct prices or discounts of the draft in the ERP"
             found.append(_Obstacle("wrong_total", what, fix, field="net_total"))
@@ -240,9 +245,7 @@ class _Look:
         return found
 
     def _order_amended(self, made: Fields, total: Decimal) -> Amendment | None:
-        return amendments.of_order(
-            made, total, self.shown, self.caps.fields, self.settings.tolerance
-        )
+        return amendments.of_order(made, total, self.shown, self.caps.fields, self.tolerance)
 
     def _facts(self, name: str) -> FieldFacts:
         return self.caps.fields.get(name, ANYTHING)

@@ -13,17 +13,12 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from interlock.governance.signals import SignalRules
 from interlock.model import Fields, InvoiceStatus, Money
+from interlock.model.currencies import round_money
 
 __all__ = ["COUNTED", "Figures", "arrears", "figures_of", "year_before"]
 
 COUNTED = (InvoiceStatus.OPEN, InvoiceStatus.PAID)
 """Invoices that are none any more, or none yet, count nowhere."""
-_WITHOUT_DECIMALS = frozenset(
-    ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
-     "VUV", "XAF", "XOF", "XPF"]
-)  # fmt: skip
-_WITH_THREE = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
-"""Digits after the point, where they are not two (ISO 4217)."""
 
 
 @dataclass(slots=True)
@@ -97,16 +92,11 @@ class _Sums:
             elif amount_in:
                 self._unknown(f"there is no rate for {currency}")
                 return None
-        return Money(_rounded(total, self.currency), self.currency)
+        return Money(round_money(total, self.currency), self.currency)
 
     def _unknown(self, why: str) -> None:
         if why not in self.found.unknown:
             self.found.unknown.append(why)
-
-
-def _rounded(amount: Decimal, currency: str) -> Decimal:
-    digits = 0 if currency in _WITHOUT_DECIMALS else 3 if currency in _WITH_THREE else 2
-    return amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def _put(found: Figures, name: str, value: Money | None) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 import msgspec
 
 from interlock.model import FieldFacts, Fields, Line, Money, Ref, StageKind, Value, project
+from interlock.model.currencies import in_coins, round_money
 
 __all__ = ["Draft", "Refusal", "draft_order", "net_of", "order_total"]
-
-CENT = Decimal("0.01")
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,19 +35,20 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
 
 
-def net_of(line: Line) -> Decimal:
-    """A line's net amount: as given, else quantity times unit price, to the cent."""
+def net_of(line: Line, currency: str | None) -> Decimal:
+    """A line's net amount: as given, else quantity times unit price in the currency's coins."""
     if line.net is not None:
         return line.net
-    return (line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP)
+    return round_money(line.quantity * line.unit_price, currency)
 
 
-def order_total(lines: tuple[Line, ...]) -> Decimal:
-    """The net total the target will come to: each line rounded to the cent, then summed."""
-    return sum(
-        ((line.quantity * line.unit_price).quantize(CENT, ROUND_HALF_UP) for line in lines),
-        Decimal(0),
-    )
+def order_total(lines: Sequence[Line], currency: str | None, *, half_even: bool = False) -> Decimal:
+    """The net total the target will come to: each line rounded as it does, then summed."""
+    return sum((_amount(line, currency, half_even=half_even) for line in lines), Decimal(0))
+
+
+def _amount(line: Line, currency: str | None, *, half_even: bool) -> Decimal:
+    return round_money(line.quantity * line.unit_price, currency, half_even=half_even)
 
 
 def draft_order(  # noqa: PLR0911
@@ -66,7 +66,8 @@ def draft_order(  # noqa: PLR0911
 
     ``products``: record id in the CRM -> record id in the ERP; ``by_sku``: folded SKU -> record ids
     in the ERP.  ``customer``: reference to the customer's link.  ``facts``: what the ERP's order
-    can hold.  ``tolerance``: how far net totals may differ, in the deal's currency.
+    can hold.  ``tolerance``: how far net totals may differ, in the deal's currency; where it has
+    three decimals, a tenth of that.
     """
     if deal.get("stage_kind") != StageKind.WON:
         return Refusal(code="not_won", message="the deal is not won", waits=True)
@@ -103,7 +104,9 @@ def draft_order(  # noqa: PLR0911
             message=f"the quote is in {currency}, the deal in {amount.currency}",
             fix="bring quote and deal to one currency",
         )
-    offered = sum((net_of(line) for line in lines), Decimal(0))
+    code = amount.currency
+    tolerance = in_coins(tolerance, code)
+    offered = sum((net_of(line, code) for line in lines), Decimal(0))
     if abs(offered - amount.amount) > tolerance:
         return Refusal(
             code="torn",
@@ -112,13 +115,14 @@ def draft_order(  # noqa: PLR0911
             message=f"the lines of the {source} add up to {offered}, the deal says {amount.amount}",
             fix="correct the lines or the amount of the deal",
         )
+    held = facts.get("lines", FieldFacts())
     ordered: list[Line] = []
     for number, line in enumerate(lines, 1):
         resolved = _resolve(number, line, products, by_sku)
         if isinstance(resolved, Refusal):
             return resolved
-        ordered.append(_projected(resolved, facts))
-    total = order_total(tuple(ordered))
+        ordered.append(_projected(resolved, code, held))
+    total = order_total(ordered, code, half_even=held.half_even)
     if abs(total - offered) > tolerance:
         return Refusal(
             code="rounding",
@@ -167,17 +171,31 @@ def _resolve(
     return msgspec.structs.replace(line, product=Ref("product", erp_id))
 
 
-def _projected(line: Line, facts: Mapping[str, FieldFacts]) -> Line:
-    """Bring a line to the decimals the ERP holds; a price is derived from the net where needed."""
-    held = facts.get("lines", FieldFacts())
-    price = line.unit_price
-    if line.net is not None and line.quantity:
-        exact = (line.quantity * price).quantize(CENT, ROUND_HALF_UP)
-        if exact != line.net:
-            price = line.net / line.quantity
+def _projected(line: Line, currency: str, held: FieldFacts) -> Line:
+    """Bring a line to the decimals the ERP holds, at a price that gives the net there.
+
+    The line's own price comes first, then its neighbours in the ERP's last digit (the ERP may
+    round a half the other way), then the price derived from the net.
+    """
+    net = net_of(line, currency)
+    own = _held(line.unit_price, held)
+    prices = [own]
+    if held.decimals is not None:
+        step = Decimal(1).scaleb(-held.decimals)
+        prices += [own + step, own - step]
+    derived = _held(net / line.quantity, held)
+    for price in (*prices, derived):
+        priced = msgspec.structs.replace(line, unit_price=price, net=None)
+        if price >= 0 and _amount(priced, currency, half_even=held.half_even) == net:
+            return priced
+    given = derived if line.net is not None else own
+    return msgspec.structs.replace(line, unit_price=given, net=None)
+
+
+def _held(price: Decimal, held: FieldFacts) -> Decimal:
     rounded = project(price, held)
     assert isinstance(rounded, Decimal)
-    return msgspec.structs.replace(line, unit_price=rounded, net=None)
+    return rounded
 
 
 def _optional(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,8 +23,8 @@ from interlock.governance.limits import Kind, Limit, Limits
 from interlock.model import ENTITIES, Money
 
 __all__ = [
-    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "HistorySettings", "HoldSettings",
-    "OrderSettings", "ProjectDocument", "RoleSettings", "parse_duration",
+    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "Environment", "HistorySettings",
+    "HoldSettings", "OrderSettings", "ProjectDocument", "RoleSettings", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -66,6 +67,13 @@ def _none_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
+class Environment(StrEnum):
+    """What a system is used for."""
+
+    PRODUCTION = "production"
+    STAGING = "staging"
+
+
 class ConnectionDocument(_Part):
     """One of the two systems: ``settings`` are checked by its connector."""
 
@@ -81,6 +89,11 @@ class ConnectionDocument(_Part):
         "crm or erp)",
     )
     connector: str = Field(min_length=1, description="The connector that speaks to the system.")
+    environment: Environment = Field(
+        default=Environment.PRODUCTION,
+        description="staging: a system whose records nobody misses; only there `interlock "
+        "rehearse` makes customers and orders.",
+    )
     settings: Annotated[dict[str, Any], BeforeValidator(_none_is_empty), _OBJECT] = Field(
         default_factory=dict,
         description="The connector's own settings; secrets as ${NAME}, from the environment "
@@ -127,7 +140,8 @@ class OrderSettings(_Part):
     price_tolerance: Annotated[Decimal, Field(ge=0)] = Field(
         default=Decimal("0.01"),
         description="Largest difference between the deal's amount and the order's net total, in "
-        "the deal's currency; above it the order waits for a person.",
+        "the deal's currency (a tenth of it where that has three decimals); above it the order "
+        "waits for a person.",
     )
     confirm: bool = Field(
         default=True,

@@ -32,6 +32,7 @@ from interlock.model import Schema
 from interlock.project.config import SCHEMA_VERSION as CONFIG_VERSION
 from interlock.project.config import (
     ConnectionDocument,
+    Environment,
     HistorySettings,
     HoldSettings,
     OrderSettings,
@@ -63,7 +64,8 @@ RULES_FILE = "rules.yaml"
 class ConnectionConfig:
     """One system of the project, ready to be connected; ``settings`` is the plugin's own model.
 
-    ``id`` is permanent, ``name`` a label.
+    ``id`` is permanent, ``name`` a label.  ``environment``: unless it is said to be staging, a
+    system is production.
     """
 
     id: str
@@ -71,6 +73,7 @@ class ConnectionConfig:
     side: Side
     plugin: Plugin
     settings: BaseModel
+    environment: Environment = Environment.PRODUCTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,6 +355,7 @@ class _Loader:
             side=side,
             plugin=plugin,
             settings=settings,
+            environment=stated.environment,
         )
 
 

@@ -166,6 +166,8 @@ def _connection(side: str, answers: Answers) -> str:
         f"  id: {side}",
         f"  name: {answers.name}",
         f"  connector: {answers.plugin.name}",
+        "  # staging: records nobody misses, so that `interlock rehearse` may make some.",
+        "  # environment: production",
     ]
     fields = answers.plugin.settings.model_fields
     body: list[str] = []

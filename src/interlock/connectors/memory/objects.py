@@ -218,7 +218,7 @@ _ERP_ADDRESS = AddressParts({
 })  # fmt: skip
 _CRM_LINES = LineRows({
     "key": "Id", "product": "Product2Id", "sku": "ProductCode", "description": "Description",
-    "quantity": "Quantity", "unit_price": "UnitPrice",
+    "quantity": "Quantity", "unit_price": "UnitPrice", "net": "TotalPrice",
 }, FieldFacts(decimals=2))  # fmt: skip
 _ERP_LINES = LineRows({
     "key": "line_ref", "product": "item_id", "sku": "sku", "description": "text",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from interlock.connectors.memory.shelf import Shelf
 from interlock.connectors.memory.storage import Row, State
 from interlock.connectors.memory.tables import Column, Refused, Type
+from interlock.model.currencies import round_money
 
 __all__ = ["DERIVED", "check_cells", "check_unique"]
 
-_CENT = Decimal("0.01")
 _NEXT_STATES = {
     "quotation": {"confirmed", "canceled"},
     "confirmed": {"shipped", "canceled"},
@@ -127,11 +127,13 @@ def derive_order(
             raise Refused("locked", "the customer is archived", "partner_id")
     if cells.get("ordered_on") is None:
         cells["ordered_on"] = now.date().isoformat()
-    if before is None or cells.get("rows") != before.cells.get("rows"):
-        rows = [_order_row(shelves["product"], line, position)
+    if before is None or any(cells.get(c) != before.cells.get(c) for c in ("rows", "currency")):
+        currency = cells["currency"]
+        rows = [_order_row(shelves["product"], line, position, currency)
                 for position, line in enumerate(cells.get("rows") or (), 1)]  # fmt: skip
         cells["rows"] = rows
-        cells["net_total"] = format(sum((Decimal(r["net"]) for r in rows), Decimal("0.00")), "f")
+        total = sum((Decimal(r["net"]) for r in rows), Decimal(0))
+        cells["net_total"] = format(round_money(total, currency), "f")
 
 
 def derive_invoice(
@@ -155,10 +157,13 @@ def derive_invoice(
     cells["state"] = state
     shown = {"net": net, "total": total, "open": left if state == "posted" else Decimal(0)}
     for name, amount in shown.items():
-        cells[name] = {"amt": format(amount.quantize(_CENT), "f"), "cur": cells["currency"]}
+        coins = round_money(amount, cells["currency"])
+        cells[name] = {"amt": format(coins, "f"), "cur": cells["currency"]}
 
 
-def _order_row(items: Shelf, line: Mapping[str, Any], position: int) -> dict[str, Any]:
+def _order_row(
+    items: Shelf, line: Mapping[str, Any], position: int, currency: str
+) -> dict[str, Any]:
     label = f"line {position}"
     item = _find_item(items, line, label)
     if item.cells.get("discontinued"):
@@ -172,7 +177,7 @@ def _order_row(items: Shelf, line: Mapping[str, Any], position: int) -> dict[str
         "line_ref": line.get("line_ref"), "item_id": item.id, "sku": item.cells["sku"],
         "text": line.get("text") or item.cells["title"], "qty": format(quantity, "f"),
         "price": format(price, "f"),
-        "net": format((quantity * price).quantize(_CENT, ROUND_HALF_UP), "f"),
+        "net": format(round_money(quantity * price, currency), "f"),
     }  # fmt: skip
 
 

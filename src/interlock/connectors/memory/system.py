@@ -19,7 +19,14 @@ from interlock.connectors.memory.calls import Faults, NoFaults
 from interlock.connectors.memory.rules import DERIVED, check_cells, check_unique
 from interlock.connectors.memory.shelf import Shelf
 from interlock.connectors.memory.storage import Row, RowFile, State
-from interlock.connectors.memory.tables import CRM_TABLES, ERP_TABLES, Refused, Table, Type
+from interlock.connectors.memory.tables import (
+    CRM_TABLES,
+    ERP_TABLES,
+    Refused,
+    Table,
+    Type,
+    unlisted,
+)
 
 __all__ = ["MemorySystem", "find_system", "register"]
 
@@ -39,7 +46,8 @@ class MemorySystem:
     ``path``: SQLite file shared with other processes; without it the company lives as long as
     this object.  ``unique_tax_ids``, ``unique_references``: a second customer with the same tax
     id, a second record with the same key of Interlock, is refused.  ``provisioned``: whether the
-    columns for Interlock's keys are there from the start.
+    columns for Interlock's keys are there from the start.  ``any_terms``: payment terms and
+    currencies are not held to this company's lists, nor SKUs to be unique.
     """
 
     def __init__(
@@ -52,11 +60,14 @@ class MemorySystem:
         unique_tax_ids: bool = False,
         unique_references: bool = False,
         provisioned: bool = True,
+        any_terms: bool = False,
     ) -> None:
         self.kind = kind
         self.clock = clock
         self.token = token
         self.tables = _TABLES[kind]
+        if any_terms:
+            self.tables = {entity: unlisted(table) for entity, table in self.tables.items()}
         self.faults: Faults = NoFaults()
         """What goes wrong with calls by programs."""
         self.calls: Counter[str] = Counter()

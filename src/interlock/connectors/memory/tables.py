@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["CRM_TABLES", "ERP_TABLES", "Column", "Refused", "Table", "Type"]
+__all__ = ["CRM_TABLES", "ERP_TABLES", "Column", "Refused", "Table", "Type", "unlisted"]
 
 
 class Refused(Exception):  # noqa: N818  the system's answer to a bad record, not a fault of code
@@ -70,6 +70,18 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str
     """Before the number in every id."""
     columns: Mapping[str, Column]
+
+
+def unlisted(table: Table) -> Table:
+    """The same table, which takes any terms and currency, and a SKU more than once."""
+    free = {"PaymentTerms", "terms", "currency"}
+    columns = {
+        name: msgspec.structs.replace(
+            column, unique=False, choices=() if name in free else column.choices
+        )
+        for name, column in table.columns.items()
+    }
+    return msgspec.structs.replace(table, columns=columns)
 
 
 def _table(entity: str, name: str, prefix: str, *columns: Column) -> Table:

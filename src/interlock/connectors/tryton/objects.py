@@ -160,9 +160,14 @@ class Pointer:
 
 @dataclass(frozen=True, slots=True)
 class SaleLines:
-    """Codec of a sale's lines; prices keep four decimals."""
+    """Codec of a sale's lines; prices keep four decimals.
 
-    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=4, required=True))
+    Tryton rounds each line to the currency's digits, half to even (``currency.round``).
+    """
+
+    facts: FieldFacts = field(
+        default_factory=lambda: FieldFacts(decimals=4, required=True, half_even=True)
+    )
 
     def decode(self, raw: Any) -> tuple[Line, ...] | None:
         """Read the lines in their order."""
