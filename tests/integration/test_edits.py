@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from interlock.sync.progress import Run
-from interlock.testing.faults import change_cells
+from interlock.testing.faults import change_cells, drop_column
 
 from .company import Company
 from .conftest import Founding
@@ -341,6 +341,21 @@ class TestHiddenFields:
         pair.edit_crm(Phone="3")
         await pair.company.rest()
         assert pair.erp["tel"] == pair.crm["Phone"] == "3"
+
+    async def test_what_is_dropped_beside_it_is_not_taken_for_the_owners_blank(
+        self, company: Company
+    ) -> None:
+        """One answer leaves out a field we wrote, and shows another one blank that we filled."""
+        company.own("customer", {"email": "{owner: erp, on_create: seed}"})
+        company.erp.add("customer", {"name": "Somebody else"})
+        await company.go()
+        account = company.crm.add("customer", {"Name": "Acme", "Phone": "1", "Email": "a@acme.com"})
+        company.erp_faults.hide("customer", "tel")
+        company.erp_faults.arm(drop_column("mail"), operation="write", entity="customer")
+        await company.go()
+        await company.rest()
+        assert company.crm.all("customer")[account]["Email"] == "a@acme.com"
+        assert company.open_fields()["email"] == "not taken"
 
 
 async def test_clocks_of_the_systems_are_no_matter(found: Founding) -> None:

@@ -157,10 +157,13 @@ def _store_success(
     assert record_id is not None
     seen = bundle.seen.get(s.side)
     shown = receipt.record.fields if receipt.record is not None else {}
-    # without values in the answer the written ones are assumed, and stay unconfirmed
-    stored.records.append(
-        receipt.record
-        or Record(
+    # of a field the answer leaves out, as a hidden one, nothing can be judged
+    left_out = {f: v for f, v in w.fields.items() if receipt.record and f not in shown}
+    if receipt.record is not None:
+        record = msgspec.structs.replace(receipt.record, fields={**shown, **left_out})
+    else:
+        # without values in the answer the written ones are assumed, and stay unconfirmed
+        record = Record(
             entity=w.entity,
             id=record_id,
             fields=w.fields,
@@ -170,12 +173,12 @@ def _store_success(
                 w.reference if w.kind is WriteKind.CREATE else seen.reference if seen else None
             ),
         )
-    )
+    stored.records.append(record)
     facts = s.caps.fields
     confirmed = {
         f for f, v in w.fields.items() if f in shown and agree(shown[f], v, facts.get(f, ANYTHING))
     }
-    unsure = frozenset(w.fields) - confirmed
+    unsure = frozenset(w.fields) - confirmed - left_out.keys()
     if unsure:
         stored.unsure.add(w.link_id)
     member = bundle.members.get(s.side)
@@ -199,15 +202,13 @@ def _store_success(
     omitted: Fields = dict.fromkeys(_omitted(s, w))
     base = {**_unless_based(omitted, member), **w.fields, **{f: shown[f] for f in confirmed}}
     # a value shown differently is judged at the next merge: base keeps what was written
-    # what the answer leaves out, as a hidden field, is judged at the next look
-    left_out = receipt.record is None or not unsure <= shown.keys()
-    since = s.at if left_out else s.at - timedelta(microseconds=1)
+    since = s.at if receipt.record is None else s.at - timedelta(microseconds=1)
     stored.bases.append(
         (
             w.link_id,
             msgspec.structs.replace(
                 member.rebased(base, w.map_version),
-                unconfirmed=(member.unconfirmed - confirmed) | unsure,
+                unconfirmed=(member.unconfirmed - confirmed - left_out.keys()) | unsure,
                 unconfirmed_since=since if unsure else member.unconfirmed_since,
             ),
         )
