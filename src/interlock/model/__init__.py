@@ -10,11 +10,14 @@ from interlock.model.entities import (
     Order,
     OrderStatus,
     PaymentStatus,
+    Price,
     Product,
     Quote,
     StageKind,
+    StockLevel,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
+from interlock.model.prices import Asked, Offer, price_of
 from interlock.model.record import Presence, Record, WriteKind
 from interlock.model.schema import ENTITIES, SIGNALS, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
@@ -35,9 +38,11 @@ __all__ = [
     "Order",
     "OrderStatus",
     "PaymentStatus",
+    "Price",
     "Product",
     "Quote",
     "StageKind",
+    "StockLevel",
     "ENTITIES",
     "SIGNALS",
     "EntitySchema",
@@ -45,6 +50,9 @@ __all__ = [
     "Presence",
     "Record",
     "WriteKind",
+    "Asked",
+    "Offer",
+    "price_of",
     "ANYTHING",
     "FieldFacts",
     "agree",

@@ -11,7 +11,17 @@ from typing import Any, TypedDict, cast
 
 import msgspec
 
-from interlock.model.entities import Contact, Customer, Deal, Entity, Invoice, Order, Product, Quote
+from interlock.model.entities import (
+    Contact,
+    Customer,
+    Deal,
+    Entity,
+    Invoice,
+    Order,
+    Price,
+    Product,
+    Quote,
+)
 from interlock.model.values import Fields, Value
 
 __all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "SIGNALS", "EntitySchema", "Schema"]
@@ -21,6 +31,7 @@ ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
         "customer": Customer,
         "contact": Contact,
         "product": Product,
+        "price": Price,
         "deal": Deal,
         "quote": Quote,
         "order": Order,
@@ -55,6 +66,8 @@ Custom texts are personal too, wherever a record is somebody's: nobody knows wha
 """
 
 
+_CHECKED = frozenset({"quote_check", "quote_check_reason", "quote_checked_at"})
+
 SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
     {
         "customer": frozenset(
@@ -79,7 +92,11 @@ SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
         "order": frozenset(
             {"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}
         ),
-        "deal": frozenset({"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}),
+        "deal": frozenset(
+            {"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status", *_CHECKED}
+        ),
+        "quote": _CHECKED,
+        "product": frozenset({"stock"}),
     }
 )
 """Figures about a record of the ERP that move with the calendar and with other records.

@@ -13,6 +13,7 @@ from interlock.connectors.base import ConnectorContext
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
+from interlock.processes.catalogue import Catalogue
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
 from interlock.project.load import Project
@@ -159,7 +160,11 @@ def make_session(
             confirm=project.orders.confirm,
         ),
     )
-    return Session(project, pair, (orders, OrderToCash(pair, project.signals)))
+    return Session(
+        project,
+        pair,
+        (orders, Catalogue(pair, project.signals.stock), OrderToCash(pair, project.signals)),
+    )
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ __all__ = ["Connection", "Pair", "Patience", "View"]
 View = Callable[[Fields], Fields]
 """How a member of another entity is seen as the link's entity (an order as a deal)."""
 
-ENTITY_ORDER = ("product", "customer", "contact", "quote", "deal", "order", "invoice")
+ENTITY_ORDER = ("product", "customer", "price", "contact", "quote", "deal", "order", "invoice")
 """Observed and delivered in this order: what others refer to comes first."""
 
 PRIORITY: Mapping[str, int] = {
@@ -30,6 +30,7 @@ PRIORITY: Mapping[str, int] = {
     "customer": 30,
     "contact": 40,
     "product": 50,
+    "price": 60,
 }
 """Lower goes first: orders before customers before the rest."""
 
