@@ -205,6 +205,25 @@ class TestOverdue:
         assert overdue.count("2") == 30
 
 
+class TestWhoIsTold:
+    async def test_the_owner_unless_customer_success_is_stated(self, books: Books) -> None:
+        books.company.crm.edit("customer", books.account, {"OwnerId": "005ADA"})
+        await books.company.sync()
+        books.bill("200.00", due_in=-1)
+        await books.company.sync()
+        assert [a.user for a in books.alerts()] == ["005ADA"]
+
+    async def test_whom_the_settings_name(self, books: Books) -> None:
+        roles = "roles: {customer_success: 005CS, finance: 005FIN}\norders:"
+        books.company.write("interlock.yaml", {"orders:": roles})
+        books.company.crm.edit("customer", books.account, {"OwnerId": "005ADA"})
+        books.bill("200.00", due_in=-1)
+        books.company.erp.edit("customer", books.partner, {"open_balance": "12.00"})
+        await books.company.sync()
+        told = {a.role: a.user for a in books.alerts()}
+        assert told == {"customer_success": "005CS", "finance": "005FIN"}
+
+
 class TestNotKnown:
     async def test_another_currency_without_a_rate(self, books: Books) -> None:
         books.rules("company: {currency: EUR}\n")
@@ -225,6 +244,13 @@ class TestNotKnown:
         report = await books.company.sync()
         assert any("which currency" in p.message for p in report.problems)
         assert books.shown["Balance"] == euro("0.00")
+
+    async def test_a_cancelled_invoice_is_in_no_currency(self, books: Books) -> None:
+        invoice = books.bill("10.00", currency="USD")
+        await books.company.sync()
+        cancel_invoice(books.company.erp, invoice)
+        report = await books.company.sync()
+        assert not report.problems
 
     async def test_an_invoice_that_cannot_be_read_in_full(self, books: Books) -> None:
         books.company.erp_faults.hide("invoice", "open")

@@ -21,6 +21,7 @@ from interlock.cli.drifting import report_drift
 from interlock.cli.explaining import explain
 from interlock.cli.failures import DONE, STOPPED, fail
 from interlock.cli.forgetting import forget
+from interlock.cli.holding import app as holds
 from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
@@ -74,6 +75,7 @@ app.add_typer(conflicts, name="conflicts", rich_help_panel=_CLOSER)
 app.command("forget", rich_help_panel=_CLOSER)(forget)
 app.add_typer(audit, name="audit", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
+app.add_typer(holds, name="holds", rich_help_panel=_DAILY)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)

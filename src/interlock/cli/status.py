@@ -13,6 +13,7 @@ from interlock.cli.values import field_name, show_value
 
 if TYPE_CHECKING:
     from interlock.service.drift import LastDrift
+    from interlock.service.holds import AlertView
     from interlock.service.status import EntityStatus, OpenField, Status
 
 __all__ = ["status"]
@@ -57,7 +58,7 @@ def _show(result: Status, *, everything: bool) -> None:
         heading("Records")
         columns(_records(result.entities))
     _show_deals(result)
-    _show_alerts(result, everything=everything)
+    _show_alerts(result.alerts, everything=everything)
     say_stops(result.stops)
     _show_waiting(result)
     _show_open(result.open_fields, everything=everything)
@@ -106,20 +107,18 @@ def _show_deals(result: Status) -> None:
             say(f"-> {group.fix}", lead="     ", style="dim")
 
 
-def _show_alerts(result: Status, *, everything: bool) -> None:
-    if not result.alerts:
+def _show_alerts(found: Sequence[AlertView], *, everything: bool) -> None:
+    if not found:
         return
-    heading("Alerts")
-    shown = result.alerts if everything else result.alerts[:_SHOWN]
-    columns(
-        [
-            (moment(a.since), a.role.replace("_", " "), f"customer {a.customer}", a.message)
-            for a in shown
-        ]
-    )
-    if len(shown) < len(result.alerts):
-        say(f"… and {len(result.alerts) - len(shown):,} more (interlock status --all)",
-            style="dim", lead="  ")  # fmt: skip
+    heading(amount(len(found), "alert"))
+    for one in found if everything else found[:_SHOWN]:
+        who = f"{one.role.replace('_', ' ')} {one.user or '(nobody)'}"
+        task = ", with a task" if one.has_task else ""
+        say(f"{moment(one.at)}  customer {one.customer} {one.label} {one.message}", lead="  ")
+        say(f"told: {who}{task}", lead="      ", style="dim")
+    if len(found) > _SHOWN and not everything:
+        say(f"… and {len(found) - _SHOWN:,} more (interlock status --all)", style="dim",
+            lead="  ")  # fmt: skip
 
 
 def _show_waiting(result: Status) -> None:

@@ -15,11 +15,12 @@ from interlock.model.entities import (
     Quote,
     StageKind,
     StockLevel,
+    Task,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.prices import Asked, Offer, price_of
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, SIGNALS, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, SIGNALS, WRITTEN, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -43,8 +44,10 @@ __all__ = [
     "Quote",
     "StageKind",
     "StockLevel",
+    "Task",
     "ENTITIES",
     "SIGNALS",
+    "WRITTEN",
     "EntitySchema",
     "Schema",
     "Presence",

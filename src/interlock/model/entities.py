@@ -31,6 +31,7 @@ __all__ = [
     "Quote",
     "StageKind",
     "StockLevel",
+    "Task",
 ]
 
 
@@ -105,6 +106,10 @@ class Customer(Entity, frozen=True):
     credit_limit: Money | UnsetType | None = UNSET
     price_list: str | UnsetType | None = UNSET
     """Name of the price list the customer buys from; blank: the general one."""
+    credit_hold: bool | UnsetType | None = UNSET
+    hold_reason: str | UnsetType | None = UNSET
+    owner: str | UnsetType | None = UNSET
+    """The user whose account it is, by the system's own id."""
     other_id: str | UnsetType | None = UNSET
     """The record's id in the other system, as this system shows it (the cross-reference)."""
 
@@ -193,6 +198,13 @@ class Deal(Entity, frozen=True):
     customer: Ref | UnsetType | None = UNSET
     stage: str | UnsetType | None = UNSET
     stage_kind: str | UnsetType | None = UNSET
+    kind: str | UnsetType | None = UNSET
+    """New business, renewal, upsell: in the system's own words."""
+    owner: str | UnsetType | None = UNSET
+    paused: bool | UnsetType | None = UNSET
+    """Set by Interlock while the customer is on credit hold."""
+    paused_stage: str | UnsetType | None = UNSET
+    """The stage a paused deal had."""
     won_at: datetime | UnsetType | None = UNSET
     amount: Money | UnsetType | None = UNSET
     po_number: str | UnsetType | None = UNSET
@@ -265,3 +277,14 @@ class Invoice(Entity, frozen=True):
     """When the last payment on it was made."""
     disputed: bool | UnsetType | None = UNSET
     order: Ref | UnsetType | None = UNSET
+
+
+class Task(Entity, frozen=True):
+    """Something a CRM user is asked to do.  Interlock writes its own and reads no others."""
+
+    subject: str | UnsetType | None = UNSET
+    body: str | UnsetType | None = UNSET
+    customer: Ref | UnsetType | None = UNSET
+    owner: str | UnsetType | None = UNSET
+    due: date | UnsetType | None = UNSET
+    done: bool | UnsetType | None = UNSET

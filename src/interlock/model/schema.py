@@ -21,10 +21,11 @@ from interlock.model.entities import (
     Price,
     Product,
     Quote,
+    Task,
 )
 from interlock.model.values import Fields, Value
 
-__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "SIGNALS", "EntitySchema", "Schema"]
+__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "SIGNALS", "WRITTEN", "EntitySchema", "Schema"]
 
 ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
     {
@@ -38,6 +39,9 @@ ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
         "invoice": Invoice,
     }
 )
+
+WRITTEN: Mapping[str, type[Entity]] = types.MappingProxyType({"task": Task})
+"""What Interlock writes of its own accord; nobody owns it, so no file names it and none is read."""
 
 CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType(
     {
@@ -120,7 +124,7 @@ class EntitySchema:
 
     def __init__(self, name: str, custom: Mapping[str, str] | None = None) -> None:
         self.name = name
-        hints = typing.get_type_hints(ENTITIES[name])
+        hints = typing.get_type_hints({**ENTITIES, **WRITTEN}[name])
         self.types: dict[str, Any] = {f: _without_unset(t) for f, t in hints.items()}
         for field, kind in (custom or {}).items():
             self.types[f"custom.{field}"] = CUSTOM_TYPES[kind]
@@ -171,9 +175,10 @@ class Schema:
         """``custom``: entity -> custom field -> type name of ``CUSTOM_TYPES``."""
         extra = custom or {}
         self._entities = {name: EntitySchema(name, extra.get(name)) for name in ENTITIES}
+        self._written = {name: EntitySchema(name) for name in WRITTEN}
 
     def __getitem__(self, entity: str) -> EntitySchema:
-        return self._entities[entity]
+        return self._written.get(entity) or self._entities[entity]
 
     def __contains__(self, entity: str) -> bool:
         return entity in self._entities

@@ -7,6 +7,7 @@ from datetime import date
 from decimal import Decimal
 
 from interlock.model import Fields, InvoiceStatus, Money, PaymentStatus
+from interlock.processes.receivables import COUNTED
 
 __all__ = ["invoiced"]
 
@@ -14,7 +15,7 @@ __all__ = ["invoiced"]
 def invoiced(invoices: Sequence[Fields], today: date) -> Fields:
     """Sum up the posted invoices of one order; a name that is missing is unknown."""
     posted = sorted(
-        (i for i in invoices if i.get("status") in (InvoiceStatus.OPEN, InvoiceStatus.PAID)),
+        (i for i in invoices if i.get("status") in COUNTED),
         key=lambda i: (str(i.get("issued_on") or ""), str(i.get("number") or "")),
     )
     if not posted:

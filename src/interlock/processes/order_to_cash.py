@@ -16,27 +16,38 @@ from interlock.governance.rules import Side
 from interlock.governance.signals import SignalRules
 from interlock.model import SIGNALS, Fields, Money, Ref
 from interlock.processes.health import health_of, tier_of
+from interlock.processes.hold_rules import HoldRules, by_rule
 from interlock.processes.invoiced import invoiced
 from interlock.processes.publishing import is_due, today_of
-from interlock.processes.receivables import Figures, figures_of
-from interlock.store import alerts, feeds, links, signals
+from interlock.processes.receivables import COUNTED, Figures, arrears, figures_of
+from interlock.processes.roles import Role, Roles
+from interlock.store import alerts, feeds, links, observations, signals
 from interlock.store.alerts import Alert
-from interlock.store.database import Tx
+from interlock.store.database import Tx, chunks
 from interlock.store.links import Bundle
 from interlock.store.signals import Shown
 from interlock.sync.decision import Intent
+from interlock.sync.observe import fetch_now
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
-__all__ = ["OVERDUE", "OrderToCash"]
+__all__ = ["OVERDUE", "OrderToCash", "made_public"]
 
 OVERDUE = "overdue"
 """Kind of the alert that a customer has come into arrears."""
 _BALANCE = "balance"
 """Kind of the alert that the ERP's balance is not what its invoices come to."""
 _LOOKED = "order_to_cash"
+_HOLD = ("credit_hold", "hold_reason")
+"""What a customer shows of a hold: the ERP's own, where it has holds, else worked out by rule."""
 _NAMED = 3
 """Records a problem names one by one."""
+
+
+def made_public(entity: str, holds: HoldRules) -> frozenset[str]:
+    """Fields that records of the ERP show though the ERP need not have them."""
+    names = SIGNALS.get(entity, frozenset())
+    return names | set(_HOLD) if entity == "customer" and holds.computes else names
 
 
 class OrderToCash:
@@ -44,9 +55,27 @@ class OrderToCash:
 
     entity = "customer"
 
-    def __init__(self, pair: Pair, rules: SignalRules) -> None:
+    def __init__(self, pair: Pair, rules: SignalRules, holds: HoldRules, roles: Roles) -> None:
         self.pair = pair
         self.rules = rules
+        self.holds = holds
+        self.roles = roles
+
+    @property
+    def erp_has_holds(self) -> bool:
+        """Say whether the ERP has holds of its own."""
+        caps, rules = self.pair.erp.entity("customer"), self.pair.rules("customer")
+        return (
+            caps is not None
+            and rules is not None
+            and "credit_hold" in caps.fields
+            and "credit_hold" in rules.fields
+        )
+
+    @property
+    def works_out_holds(self) -> bool:
+        """Say whether holds follow from what is overdue, for want of the ERP's own."""
+        return self.holds.computes and not self.erp_has_holds
 
     def intents(self, _tx: Tx, _bundles: Sequence[Bundle]) -> Mapping[int, Sequence[Intent]]:
         """Want nothing beyond what the merge decides."""
@@ -58,10 +87,24 @@ class OrderToCash:
         if any(wanted.values()) and Side.ERP not in run.paused:
             await self.pair.store.call(self._look, run, wanted)
 
+    async def look_again(self, customers: Sequence[str], run: Run) -> None:
+        """Read the known invoices of customers again, and make public what follows from them."""
+        caps = self.pair.erp.entity("invoice")
+        if caps is not None and "invoice" in self.pair.observed(Side.ERP):
+            ids = await self.pair.store.call(_invoices_of, frozenset(customers))
+            for part in chunks(ids, caps.page_size):
+                await fetch_now(self.pair, Side.ERP, "invoice", part, run)
+        await self.prepare(run)
+
     def _wanted(self, entity: str) -> frozenset[str]:
         """Signals the ownership map names; no other is kept."""
         rules = self.pair.rules(entity)
-        return frozenset() if rules is None else SIGNALS[entity] & rules.readable()
+        if rules is None:
+            return frozenset()
+        names = SIGNALS[entity]
+        if entity == "customer" and not self.erp_has_holds:
+            names |= set(_HOLD)
+        return names & rules.readable()
 
     def _look(self, tx: Tx, run: Run, wanted: Mapping[str, frozenset[str]]) -> None:
         observed = self.pair.observed(Side.ERP)
@@ -84,7 +127,8 @@ class OrderToCash:
         self, tx: Tx, entities: Sequence[str], wanted: Mapping[str, frozenset[str]], today: date
     ) -> str:
         """Describe all that the figures follow from."""
-        parts = (self.rules, {e: sorted(w) for e, w in wanted.items()}, str(today))
+        limits = (self.holds.days_overdue, self.holds.overdue)
+        parts = (self.rules, limits, {e: sorted(w) for e, w in wanted.items()}, str(today))
         digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8)
         for entity in entities:
             digest.update(signals.state_of(tx, entity).encode())
@@ -138,7 +182,8 @@ class OrderToCash:
             f: v for f, v in row.fields.items() if f in SIGNALS["customer"] and v is not None
         }  # fmt: skip
         fields = {**figures.fields, **own}
-        hold = row.fields.get("credit_hold")
+        fields |= self._hold(row, fields)
+        hold = fields.get("credit_hold", row.fields.get("credit_hold"))
         health = health_of(fields, self.rules.health, disputed=figures.disputed, hold=hold)
         if health is not None:
             fields["health_score"], fields["health_reasons"] = health
@@ -149,6 +194,23 @@ class OrderToCash:
             fields["figures_from"] = self._source(figures, sorted(own))
             fields["figures_at"] = now
         return fields
+
+    def _hold(self, row: Shown, figures: Fields) -> Fields:
+        """Say whether a customer in arrears is on hold; nothing where the ERP says so itself."""
+        if self.erp_has_holds:
+            return {}
+        if not self.holds.computes:
+            # a rule that was taken back holds nobody any more
+            told = "credit_hold" in (row.signals or {})
+            return {"credit_hold": False, "hold_reason": None} if told else {}
+        held = by_rule(
+            self.holds,
+            days_overdue=figures.get("days_overdue"),
+            overdue=figures.get("overdue"),
+        )
+        if held is None:
+            return {}
+        return {"credit_hold": held, "hold_reason": (arrears(figures) or None) if held else None}
 
     def _source(self, figures: Figures, own: Sequence[str]) -> str:
         said = "worked out from the ERP's invoices"
@@ -163,7 +225,8 @@ class OrderToCash:
     def _currency(self, run: Run, invoices: Iterable[Fields]) -> str:
         if self.rules.currency:
             return self.rules.currency
-        seen = {m.currency for i in invoices for m in i.values() if isinstance(m, Money)}
+        counted = [i for i in invoices if i.get("status") in COUNTED]
+        seen = {m.currency for i in counted for m in i.values() if isinstance(m, Money)}
         if len(seen) == 1:
             return seen.pop()
         if seen:
@@ -205,47 +268,38 @@ class OrderToCash:
         now: datetime,
     ) -> None:
         """Alert once per episode: from the first day in arrears until nothing is overdue."""
-        opened = _by_customer(tx, OVERDUE)
-        crm_ids = links.partners(tx, Side.ERP, "customer", [i for i in late if i not in opened])
-        alerts.raise_alerts(
-            tx,
-            [
-                Alert(
-                    kind=OVERDUE,
-                    subject=_subject(OVERDUE, i, now),
-                    role="customer_success",
-                    user="",
-                    customer_id=crm_id,
-                    message=_arrears(late[i]),
-                    at=now,
-                )
-                for i, crm_id in sorted(crm_ids.items())
-            ],
-        )
-        for i in sorted(opened.keys() & settled):
-            alerts.end(tx, opened[i].subject, why="nothing is overdue any more", now=now)
-        self._alert_finance(tx, unlike, now)
+        told = _by_customer(tx, OVERDUE)
+        owed = {i: arrears(fields) for i, fields in late.items() if i not in told}
+        self._raise(tx, OVERDUE, Role.CUSTOMER_SUCCESS, owed, now)
+        for i in sorted(told.keys() & settled):
+            alerts.end(tx, told[i].subject, why="nothing is overdue any more", now=now)
+        told = _by_customer(tx, _BALANCE)
+        new = {i: why for i, why in unlike.items() if i not in told}
+        self._raise(tx, _BALANCE, Role.FINANCE, new, now)
+        for i in sorted(told.keys() - unlike.keys()):
+            alerts.end(tx, told[i].subject, why="both are the same now", now=now)
 
-    def _alert_finance(self, tx: Tx, unlike: Mapping[str, str], now: datetime) -> None:
-        known = _by_customer(tx, _BALANCE)
-        crm_ids = links.partners(tx, Side.ERP, "customer", [i for i in unlike if i not in known])
+    def _raise(
+        self, tx: Tx, kind: str, role: Role, messages: Mapping[str, str], now: datetime
+    ) -> None:
+        """Tell a role of customers of the ERP, as far as the CRM has them."""
+        crm_ids = links.partners(tx, Side.ERP, "customer", sorted(messages))
+        seen = observations.load(tx, Side.CRM, "customer", sorted(crm_ids.values()))
         alerts.raise_alerts(
             tx,
             [
                 Alert(
-                    kind=_BALANCE,
-                    subject=_subject(_BALANCE, i, now),
-                    role="finance",
-                    user="",
+                    kind=kind,
+                    subject=_subject(kind, i, now),
+                    role=role,
+                    user=self.roles.user(role, seen[crm_id].known if crm_id in seen else {}),
                     customer_id=crm_id,
-                    message=unlike[i],
+                    message=messages[i],
                     at=now,
                 )
                 for i, crm_id in sorted(crm_ids.items())
             ],
         )
-        for i in sorted(known.keys() - unlike.keys()):
-            alerts.end(tx, known[i].subject, why="both are the same now", now=now)
 
     # ── orders ───────────────────────────────────────────────────────────────────────────────
 
@@ -270,6 +324,14 @@ class OrderToCash:
                 found[row.id] = (row.link_id, public)
         signals.publish(tx, "order", found, now)
         run.counts["signals"] += len(found)
+
+
+def _invoices_of(tx: Tx, customers: frozenset[str]) -> list[str]:
+    return [
+        row.id
+        for row in signals.shown(tx, "invoice")
+        if isinstance(ref := row.fields.get("customer"), Ref) and ref.id in customers
+    ]
 
 
 def _subject(kind: str, record_id: str, now: datetime) -> str:
@@ -304,10 +366,3 @@ def _difference(row: Shown, computed: Fields) -> str | None:
         f"the ERP says {own.amount} {own.currency} is open, its invoices come to "
         f"{ours.amount} {ours.currency}; the ERP's balance is shown"
     )
-
-
-def _arrears(fields: Fields) -> str:
-    overdue, since = fields["overdue"], fields.get("oldest_due_on")
-    assert isinstance(overdue, Money)
-    when = f", the oldest invoice since {since}" if isinstance(since, date) else ""
-    return f"{overdue.amount} {overdue.currency} is overdue{when}"

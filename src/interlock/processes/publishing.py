@@ -19,7 +19,7 @@ __all__ = ["band_of", "is_due", "today_of"]
 
 _STAMP = "figures_at"
 _SIGNED = ("balance", "overdue", "credit_balance")
-_TOLD = ("oldest_due_on", "tier")
+_TOLD = ("oldest_due_on", "tier", "credit_hold")
 """Of these every change tells something new."""
 
 

@@ -16,6 +16,7 @@ import msgspec
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
 from interlock.model import SIGNALS, Fields, Record, Ref, StageKind, WriteKind
+from interlock.processes.hold_gate import ON_HOLD, why_held
 from interlock.processes.lost_orders import lost_order
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.snapshot import Draft, Refusal, draft_order
@@ -36,7 +37,7 @@ __all__ = ["OrderSettings", "QuoteToOrder", "order_as_deal"]
 PROCESS = "quote_to_order"
 LINK_ENTITY = "deal"
 
-_OPEN = ("settling", "waiting", "refused")
+_OPEN = ("settling", "waiting", "held", "refused")
 """States of a case that an order may still come of by itself."""
 _NEVER_SEEN = b""
 """In place of a digest: whatever the deal shows next counts as a change."""
@@ -304,6 +305,15 @@ class QuoteToOrder:
             if isinstance(account, Ref)
             else None
         )
+        if customer_link is not None:
+            why = why_held(tx, customer_link, deal.id)
+            if why is not None:
+                return Refusal(
+                    code=ON_HOLD,
+                    message=why,
+                    fix="wait for its release, or `interlock holds override DEAL --reason TEXT`",
+                    waits=True,
+                )
         fields = quote.fields if quote is not None else deal.fields
         lines = fields.get("lines")
         wanted = (
@@ -336,6 +346,8 @@ class QuoteToOrder:
     def _refuse(self, tx: Tx, deal: Record, case: Case, refusal: Refusal, run: Run) -> None:
         now = self.pair.clock()
         state = "waiting" if refusal.waits else "refused"
+        if refusal.code == ON_HOLD:
+            state = "held"
         _put(tx, case, state=state, why=refusal.message, fix=refusal.fix, at=now)
         run.counts[f"deals_{state}"] += 1
         if refusal.waits:

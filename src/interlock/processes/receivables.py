@@ -14,9 +14,10 @@ from decimal import ROUND_HALF_UP, Decimal
 from interlock.governance.signals import SignalRules
 from interlock.model import Fields, InvoiceStatus, Money
 
-__all__ = ["Figures", "figures_of", "year_before"]
+__all__ = ["COUNTED", "Figures", "arrears", "figures_of", "year_before"]
 
-_COUNTED = (InvoiceStatus.OPEN, InvoiceStatus.PAID)
+COUNTED = (InvoiceStatus.OPEN, InvoiceStatus.PAID)
+"""Invoices that are none any more, or none yet, count nowhere."""
 _WITHOUT_DECIMALS = frozenset(
     ["BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND",
      "VUV", "XAF", "XOF", "XPF"]
@@ -44,7 +45,7 @@ def figures_of(
 ) -> Figures:
     """Work out a customer's figures in the company's ``currency``."""
     found = Figures()
-    counted = [i for i in invoices if i.get("status") in _COUNTED]
+    counted = [i for i in invoices if i.get("status") in COUNTED]
     if any("status" not in i for i in invoices):
         found.unknown.append("an invoice does not say what state it is in")
         return found
@@ -53,6 +54,17 @@ def figures_of(
     _revenue(counted, today, sums, found)
     _payments(counted, today, found)
     return found
+
+
+def arrears(figures: Fields) -> str:
+    """Say how much is overdue and for how long, as far as that is known; else nothing."""
+    overdue, days = figures.get("overdue"), figures.get("days_overdue")
+    parts = []
+    if isinstance(overdue, Money) and overdue.amount > 0:
+        parts.append(f"{overdue.amount:,} {overdue.currency} overdue")
+    if isinstance(days, Decimal) and days > 0:
+        parts.append("1 day late" if days == 1 else f"{days} days late")
+    return ", ".join(parts)
 
 
 def year_before(day: date) -> date:

@@ -54,7 +54,7 @@ def difference(tx: Tx, sold: Sold, deal: Fields) -> str | None:
 
 def digest_of(tx: Tx, deal: Record, quote: Record | None) -> bytes:
     """Digest what an order is made of; what Interlock itself writes on the deal is left out."""
-    own = {"order_number", "order_status", "other_id"} | SIGNALS["deal"]
+    own = {"order_number", "order_status", "other_id", "paused", "paused_stage"} | SIGNALS["deal"]
     digest = hashlib.blake2b(
         tx.schema["deal"].encode({f: v for f, v in deal.fields.items() if f not in own}),
         digest_size=16,

@@ -19,11 +19,11 @@ from pydantic import (
 )
 
 from interlock.governance.limits import Kind, Limit, Limits
-from interlock.model import ENTITIES
+from interlock.model import ENTITIES, Money
 
 __all__ = [
-    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "HistorySettings", "OrderSettings",
-    "ProjectDocument", "parse_duration",
+    "SCHEMA_VERSION", "ConnectionDocument", "Duration", "HistorySettings", "HoldSettings",
+    "OrderSettings", "ProjectDocument", "RoleSettings", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -134,6 +134,62 @@ class EntityLimits(_Part):
     )
 
 
+def _money(value: object) -> object:
+    """Read ``1000 EUR``."""
+    if isinstance(value, Money) or value is None:
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ([A-Z]{3})", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write an amount with its currency, such as 1000 EUR")
+    return Money(Decimal(match[1]), match[2])
+
+
+class HoldSettings(_Part):
+    """What a credit hold does."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    release_after: Duration = Field(
+        default=timedelta(minutes=10),
+        json_schema_extra={"default": "10m"},
+        description="How long a hold must have been off before it counts as released.",
+    )
+    pause: list[str] = Field(
+        default=["renewal", "upsell"],
+        description="Kinds of open deals that wait while their customer is on hold.",
+    )
+    deal_kind: dict[str, str] = Field(
+        default_factory=dict,
+        description="The CRM's word for a kind of deal: kind. Empty: its words are the kinds.",
+    )
+    paused_stage: str = Field(
+        default="",
+        description="The stage a paused deal is moved to. Empty: it keeps its stage and is marked.",
+    )
+    days_overdue: Annotated[int, Field(ge=0)] | None = Field(
+        default=None,
+        description="For an ERP without holds: on hold when overdue for more days than this.",
+    )
+    overdue: Annotated[
+        Money | None,
+        BeforeValidator(_money),
+        WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)? [A-Z]{3}$"}),
+    ] = Field(
+        default=None,
+        description="For an ERP without holds: on hold when more than this is overdue.",
+    )
+
+
+class RoleSettings(_Part):
+    """Who is told: a CRM user's id, or a field of the customer that holds one (custom.NAME)."""
+
+    owner: str = Field(default="", description="Empty: the owner of the customer.")
+    sales_manager: str = Field(default="", description="Empty: the owner.")
+    customer_success: str = Field(default="", description="Empty: the owner.")
+    finance: str = Field(default="", description="Empty: the fallback.")
+    fallback: str = Field(default="", description="Whoever is told where a role names nobody.")
+
+
 class HistorySettings(_Part):
     """How long the history is kept, and where its head is published."""
 
@@ -176,6 +232,8 @@ class ProjectDocument(_Part):
     crm: ConnectionDocument
     erp: ConnectionDocument
     orders: OrderSettings = Field(default_factory=OrderSettings)
+    holds: HoldSettings = Field(default_factory=HoldSettings)
+    roles: RoleSettings = Field(default_factory=RoleSettings)
     limits: dict[str, EntityLimits] = Field(
         default_factory=dict,
         description="Entity: how many records may be written unasked. Without one, creates and "

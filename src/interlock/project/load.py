@@ -33,8 +33,10 @@ from interlock.project.config import SCHEMA_VERSION as CONFIG_VERSION
 from interlock.project.config import (
     ConnectionDocument,
     HistorySettings,
+    HoldSettings,
     OrderSettings,
     ProjectDocument,
+    RoleSettings,
 )
 from interlock.project.secrets import Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
@@ -94,6 +96,8 @@ class Project:
     history: HistorySettings
     key: str | None = field(repr=False)
     map_version: str
+    holds: HoldSettings = field(default_factory=HoldSettings)
+    roles: RoleSettings = field(default_factory=RoleSettings)
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
     signals: SignalRules = field(default_factory=SignalRules)
@@ -170,6 +174,8 @@ class _Loader:
             overrides={c.name: overrides.get(c.name, MappingOverrides()) for c in (crm, erp)},
             schema=schema,
             orders=document.orders,
+            holds=document.holds,
+            roles=document.roles,
             history=document.history,
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),

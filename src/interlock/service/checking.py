@@ -19,7 +19,8 @@ from interlock.governance.rules import (
     Ownership,
     Side,
 )
-from interlock.service.session import Session
+from interlock.processes.order_to_cash import made_public
+from interlock.service.session import Session, hold_rules_of
 from interlock.sync.pair import Connection
 
 __all__ = ["CheckResult", "SystemCheck", "check", "rights_findings"]
@@ -119,6 +120,25 @@ def _map_findings(session: Session, reports: Mapping[Side, CheckReport]) -> Iter
             yield from _entity_findings(session, entity, rules, side, report)
 
 
+def _without_place(session: Session, entity: str, rules: EntityRules, side: Side) -> list[str]:
+    """Fields of the map that a system neither has nor needs to have."""
+    here, there = (session.pair.side(s).entity(entity) for s in (side, side.other))
+    assert here is not None
+    worked_out = made_public(entity, hold_rules_of(session.project))
+    return [
+        r.field
+        for r in rules.fields.values()
+        if r.field not in here.fields
+        and (side is Side.CRM or r.field not in worked_out)
+        # what is only read need stand in one of them
+        and (
+            there is None or r.field not in there.fields
+            if r.ownership is Ownership.LOCAL
+            else there is not None
+        )
+    ]
+
+
 def _entity_findings(
     session: Session, entity: str, rules: EntityRules, side: Side, report: CheckReport
 ) -> Iterator[Finding]:
@@ -129,8 +149,7 @@ def _entity_findings(
         return
     name = connection.name
     shared = pair.side(side.other).entity(entity) is not None
-    synced = [r for r in rules.fields.values() if shared or r.ownership is Ownership.LOCAL]
-    absent = [r.field for r in synced if r.field not in caps.fields]
+    absent = _without_place(session, entity, rules, side)
     if absent:
         yield Finding(
             severity=Severity.WARNING,

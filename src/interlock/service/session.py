@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +14,14 @@ from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
 from interlock.processes.catalogue import Catalogue
+from interlock.processes.credit_hold import CreditHold
+from interlock.processes.hold_gate import HoldGate
+from interlock.processes.hold_rules import HoldRules, kinds_of
 from interlock.processes.order_to_cash import OrderToCash
+from interlock.processes.pauses import Pauses
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
+from interlock.processes.roles import Role, Roles
+from interlock.processes.tasks import Tasks
 from interlock.project.load import Project
 from interlock.runtime.cycle import Process
 from interlock.service.audit import reapply_forgotten
@@ -23,15 +29,17 @@ from interlock.service.matching import load_weights
 from interlock.store.database import Store
 from interlock.store.mark import MarkFile
 from interlock.store.vault import KEY_VARIABLE, Vault
-from interlock.sync.pair import Connection, Pair
+from interlock.sync.pair import Connection, Gate, Pair
 
 __all__ = [
     "WEIGHTS_FILE",
     "Session",
     "connect",
+    "hold_rules_of",
     "make_session",
     "mark_path",
     "open_store",
+    "roles_of",
     "weights_of",
 ]
 
@@ -106,6 +114,7 @@ def _make_pair(
     *,
     clock: Callable[[], datetime] = _now,
     new_id: Callable[[], str] = _new_id,
+    gates: Mapping[str, Gate],
 ) -> Pair:
     """Build both connections; does no I/O."""
     connections = {}
@@ -139,6 +148,28 @@ def _make_pair(
         views={("deal", "order"): order_as_deal},
         counterpart={("deal", Side.ERP): "order"},
         weights=weights_of(project),
+        gates=gates,
+    )
+
+
+def hold_rules_of(project: Project) -> HoldRules:
+    """What the project says about credit holds."""
+    stated = project.holds
+    return HoldRules(
+        release_after=stated.release_after,
+        pause=kinds_of(stated.pause),
+        kinds=stated.deal_kind,
+        paused_stage=stated.paused_stage,
+        days_overdue=stated.days_overdue,
+        overdue=stated.overdue,
+    )
+
+
+def roles_of(project: Project) -> Roles:
+    """Who stands for which role."""
+    stated = project.roles
+    return Roles(
+        stated={role: getattr(stated, role.value) for role in Role}, fallback=stated.fallback
     )
 
 
@@ -150,7 +181,8 @@ def make_session(
     new_id: Callable[[], str] = _new_id,
 ) -> Session:
     """Put a session together; does no I/O."""
-    pair = _make_pair(project, store, clock=clock, new_id=new_id)
+    gates: dict[str, Gate] = {}
+    pair = _make_pair(project, store, clock=clock, new_id=new_id, gates=gates)
     orders = QuoteToOrder(
         pair,
         OrderSettings(
@@ -160,11 +192,13 @@ def make_session(
             confirm=project.orders.confirm,
         ),
     )
-    return Session(
-        project,
-        pair,
-        (orders, Catalogue(pair, project.signals.stock), OrderToCash(pair, project.signals)),
-    )
+    roles, rules = roles_of(project), hold_rules_of(project)
+    cash = OrderToCash(pair, project.signals, rules, roles)
+    holds = CreditHold(pair, rules, roles, cash)
+    gates["order"] = HoldGate(cash)
+    # figures come before the holds that follow from them, and those before orders
+    catalogue = Catalogue(pair, project.signals.stock)
+    return Session(project, pair, (catalogue, cash, holds, Pauses(pair), orders, Tasks(pair)))
 
 
 @asynccontextmanager

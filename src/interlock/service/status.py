@@ -13,10 +13,10 @@ from interlock.model import Fields, Value
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
+from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
 from interlock.store import (
-    alerts,
     cases,
     dead_letters,
     epochs,
@@ -35,7 +35,7 @@ from interlock.store.outbox import WriteState
 from interlock.sync.pair import ENTITY_ORDER
 
 __all__ = [
-    "AlertView", "DealsWaiting", "EntityStatus", "LastRun", "OpenField", "Status",
+    "DealsWaiting", "EntityStatus", "LastRun", "OpenField", "Status",
     "read_status", "shown_fields",
 ]  # fmt: skip
 
@@ -84,17 +84,6 @@ class DealsWaiting(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     why: str
     fix: str
-
-
-class AlertView(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody should know; ``customer`` is the CRM's record, ``user`` blank for nobody."""
-
-    kind: str
-    role: str
-    user: str
-    customer: str
-    message: str
-    since: datetime
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,12 +167,8 @@ def _status(tx: Tx, project: Project) -> Status:
         deals=_deals(tx),
         stops=read_stops(tx, names),
         drift=last_drift(tx),
-        alerts=[
-            AlertView(kind=a.kind, role=a.role, user=a.user, customer=a.customer_id,
-                      message=a.message, since=a.at)
-            for a in alerts.opened(tx)
-        ],
-    )  # fmt: skip
+        alerts=read_alerts(tx),
+    )
 
 
 def _entities(tx: Tx, project: Project, names: Mapping[Side, str]) -> list[EntityStatus]:

@@ -22,7 +22,7 @@ _LOAD = fixed(_ALL.where(case.c.source_id.in_(bindparam("ids", expanding=True)))
 class Case(msgspec.Struct, frozen=True, kw_only=True):
     """One source record in one process.
 
-    ``state``: ignored, settling, waiting, refused, ordered, changed.  ``seen_hash`` and
+    ``state``: ignored, settling, waiting, held, refused, ordered, changed.  ``seen_hash`` and
     ``stable_since``: what the snapshot looked like and since when it has not changed.
     """
 

@@ -18,6 +18,7 @@ from interlock.store.database import Tx
 from interlock.store.history import Event
 from interlock.store.mark import Position
 from interlock.store.tables import (
+    ERRANDS,
     approval,
     case,
     creation,
@@ -200,7 +201,11 @@ def _part_singles(tx: Tx) -> None:
         update(record).where(record.c.link_id.in_(single)).values(link_id=None, unlinked=None)
     )
     tx.conn.execute(delete(member).where(member.c.link_id.not_in(paired)))
-    tx.conn.execute(delete(link).where(~exists().where(member.c.link_id == link.c.id)))
+    tx.conn.execute(
+        delete(link).where(
+            ~exists().where(member.c.link_id == link.c.id), link.c.entity.not_in(ERRANDS)
+        )
+    )
 
 
 def set_stage(tx: Tx, stage: Stage) -> None:

@@ -23,6 +23,7 @@ from interlock.store.scores import (
 )
 from interlock.store.sqlite import fixed
 from interlock.store.tables import (
+    ERRANDS,
     creation,
     dead_letter,
     link,
@@ -343,6 +344,12 @@ def bundles(tx: Tx, ids: Sequence[int]) -> dict[int, Bundle]:
         _info(row) for part in chunks(list(ids)) for row in tx.conn.execute(_LINKS, {"b_ids": part})
     ]
     return {b.link.id: b for b in _bundle(tx, infos)}
+
+
+def errands(tx: Tx, entity: str, evidence: Sequence[str]) -> list[int]:
+    """Links that are no pair of records, found by what they were made for."""
+    query = select(link.c.id).where(link.c.entity == entity, link.c.evidence.in_(evidence))
+    return list(tx.conn.execute(query).scalars())
 
 
 def _bundle(tx: Tx, infos: list[LinkInfo]) -> list[Bundle]:
@@ -743,8 +750,9 @@ def suggestions(tx: Tx, entity: str) -> list[tuple[str, str, str]]:
 
 def some(tx: Tx, entity: str | None, limit: int | None) -> tuple[list[Bundle], int]:
     """The first links, in id order, and how many there are in all."""
-    query = select(link).order_by(link.c.id)
-    total = select(func.count()).select_from(link)
+    pairs = link.c.entity.not_in(ERRANDS)
+    query = select(link).where(pairs).order_by(link.c.id)
+    total = select(func.count()).select_from(link).where(pairs)
     if entity is not None:
         query, total = query.where(link.c.entity == entity), total.where(link.c.entity == entity)
     infos = [_info(row) for row in tx.conn.execute(query.limit(limit))]

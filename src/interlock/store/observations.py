@@ -477,13 +477,16 @@ def from_row(tx: Tx, row: Any) -> Observation:
 
 
 def _with_signals(tx: Tx, row: Any) -> Fields:
-    """What a record shows; of the ERP's signals, what was last made public (rule 27)."""
+    """What a record shows; of the ERP's signals, what was last made public (rule 27).
+
+    A hold that is worked out is made public, too; where the ERP has its own, that one counts.
+    """
     schema = tx.schema[row.entity]
     fields = schema.decode(row.fields)
     if row.side == Side.ERP and row.entity in SIGNALS:
         fields = {f: v for f, v in fields.items() if f not in SIGNALS[row.entity]}
         if row.signals:
-            fields |= schema.decode(row.signals)
+            fields = schema.decode(row.signals) | fields
     return fields
 
 

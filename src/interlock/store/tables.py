@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from interlock.store.instant import Instant
 
-__all__ = ["metadata"]
+__all__ = ["ERRANDS", "metadata"]
 
 
 metadata = MetaData(
@@ -35,6 +35,9 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+ERRANDS = ("pause", "task")
+"""Entities of links that are no pair of records: the subjects of a process's writes."""
 
 meta = Table(
     "meta",
@@ -328,6 +331,57 @@ case = Table(
     Column("snapshot", LargeBinary),
     Column("revision", Integer, nullable=False, server_default="1"),
     Column("link_id", Integer),
+    Column("at", Instant, nullable=False),
+)
+
+hold_episode = Table(
+    "hold_episode",
+    metadata,
+    # a customer's credit hold, from when it was seen on until it was seen off for long enough
+    Column("id", Integer, primary_key=True),
+    Column("link_id", Integer, nullable=False),
+    Column("crm_id", String(255), nullable=False),
+    Column("erp_id", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    Column("off_since", Instant),
+    Column("ended_at", Instant),
+    Column("ended_why", Text, nullable=False, server_default=""),
+    sqlite_autoincrement=True,
+)
+Index(
+    "uq_hold_episode_open",
+    hold_episode.c.link_id,
+    unique=True,
+    sqlite_where=hold_episode.c.ended_at.is_(None),
+    postgresql_where=hold_episode.c.ended_at.is_(None),
+)
+
+hold_pause = Table(
+    "hold_pause",
+    metadata,
+    # a deal an episode pauses: kept before anything is written to the deal (rule 26)
+    Column("episode_id", Integer, ForeignKey("hold_episode.id"), primary_key=True),
+    Column("deal_id", String(255), primary_key=True),
+    # the subject of its writes: a link without members
+    Column("link_id", Integer, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("mark_stage", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index(None, "link_id"),
+    Index(None, "state"),
+)
+
+hold_override = Table(
+    "hold_override",
+    metadata,
+    # a person lets a won deal be ordered in spite of this very episode
+    Column("episode_id", Integer, ForeignKey("hold_episode.id"), primary_key=True),
+    Column("deal_id", String(255), primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
     Column("at", Instant, nullable=False),
 )
 

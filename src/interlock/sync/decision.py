@@ -37,7 +37,7 @@ from interlock.sync.progress import Run
 from interlock.sync.resolving import apply_resolutions
 from interlock.sync.undoing import apply_undo
 
-__all__ = ["Decided", "Intent", "Translator", "decide"]
+__all__ = ["Decided", "Intent", "Translator", "decide", "intend"]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +53,10 @@ class Intent(msgspec.Struct, frozen=True, kw_only=True):
     completes: bool = False
     """Whether it is a later step of a create of ours, and was counted with that."""
     needs_approval: bool = False
+    expected: Fields | None = None
+    """What the write replaces; ``None``: what the link's own member shows of these fields."""
+    source: tuple[str, str] | None = None
+    """(entity, id) of the other side's record it comes of; ``None``: the link's own member."""
 
 
 class Decided:
@@ -156,6 +160,11 @@ def decide(
         result.writes += _create(pair, bundle, rules, translate, first_matched)
         result.writes += _intended(pair, bundle, intents)
     result.open[link.id], result.kept_open[link.id] = opened, kept
+
+
+def intend(pair: Pair, bundle: Bundle, intents: Sequence[Intent], result: Decided) -> None:
+    """Decide a link that is no pair of records, only the subject of a process's writes."""
+    result.writes += _intended(pair, bundle, intents)
 
 
 def _merge_bundle(
@@ -456,6 +465,8 @@ def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[Out
         source = bundle.members.get(intent.target.other)
         shown = bundle.seen[intent.target].fields if intent.target in bundle.members else {}
         expected = {f: v for f, v in shown.items() if f in intent.fields}
+        if intent.expected is not None:
+            expected = intent.expected
         writes.append(
             _write(
                 pair,
@@ -467,6 +478,7 @@ def _intended(pair: Pair, bundle: Bundle, intents: Sequence[Intent]) -> list[Out
                 record_id=intent.record_id,
                 bases={},
                 source=source,
+                source_record=intent.source,
                 needs_approval=intent.needs_approval,
                 expected=expected,
                 limit_kind=None
@@ -495,13 +507,15 @@ def _write(
     needs_approval: bool,
     limit_kind: Kind | None,
     revision: int = 1,
+    source_record: tuple[str, str] | None = None,
 ) -> OutboxWrite:
     now = pair.clock()
-    source_entity = source.entity if source is not None else None
-    source_id = source.id if source is not None else None
+    if source_record is None and source is not None:
+        source_record = (source.entity, source.id)
+    source_entity, source_id = source_record or (None, None)
     reference = None
-    if kind is WriteKind.CREATE and source is not None:
-        reference = reference_of(pair, target, source.entity, source.id, entity, revision)
+    if kind is WriteKind.CREATE and source_record is not None:
+        reference = reference_of(pair, target, *source_record, entity, revision)
     seen = bundle.seen.get(target)
     schema = pair.store.schema[entity]
     subject = record_id or f"{source_entity}:{source_id}:{revision}"

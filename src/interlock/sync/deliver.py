@@ -105,6 +105,7 @@ class _Batch(Recovery):
             return []
         ready = await self.pair.store.call(self._current, writes)
         creates = await self._look_up([w for w in ready if w.kind is WriteKind.CREATE])
+        creates = await self._let_through(creates)
         updates = [w for w in ready if w.kind is WriteKind.UPDATE]
         # an answer without the record, to a create for instance, leaves no version to go by
         guarded = [w for w in updates if self.caps.version_check and w.version is not None]
@@ -216,6 +217,29 @@ class _Batch(Recovery):
                 # what an earlier try left there has gone
                 ready.append(msgspec.structs.replace(w, record_id=None))
         return ready
+
+    async def _let_through(self, creates: Sequence[OutboxWrite]) -> list[OutboxWrite]:
+        """Keep back creates that a process does not let through now (rule 26)."""
+        gate = self.pair.gates.get(self.entity)
+        if gate is None or not creates:
+            return list(creates)
+        withheld = await gate(self.pair, self.run, creates)
+
+        def _keep_back(tx: Tx) -> None:
+            for w in creates:
+                if w.id in withheld:
+                    outbox.release(
+                        tx,
+                        w,
+                        state=WriteState.WAITING,
+                        waits_for=withheld[w.id],
+                        due_at=self.pair.clock() + WAIT,
+                    )
+
+        if withheld:
+            await self.pair.store.call(_keep_back)
+            self.run.counts["waiting"] += len(withheld)
+        return [w for w in creates if w.id not in withheld]
 
     async def _may_exist(self, w: OutboxWrite) -> bool:
         """Look live for a record that could be the same; park the create if there is one."""

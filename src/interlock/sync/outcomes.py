@@ -178,6 +178,11 @@ def _store_success(
     if unsure:
         stored.unsure.add(w.link_id)
     member = bundle.members.get(s.side)
+    if member is None and w.kind is WriteKind.UPDATE:
+        # the write of a process to a record that belongs to another link, or to none: the link
+        # has no bases to keep, and its process looks at what is shown
+        _note_success(s, w, receipt, record_id, w.expected, stored)
+        return
     if member is None:
         stored.attached.append((w.link_id, s.side, w.entity, record_id))
         member = Member(
@@ -217,7 +222,13 @@ def _store_success(
     if member.older or (source is not None and source.older):
         # fields of a changed map were left out of this write: they are decided now
         stored.unsure.add(w.link_id)
-    stored.events += _events(s, w, receipt, record_id, member.base)
+    _note_success(s, w, receipt, record_id, member.base, stored)
+
+
+def _note_success(
+    s: Settlement, w: OutboxWrite, receipt: Receipt, record_id: str, base: Fields, stored: _Stored
+) -> None:
+    stored.events += _events(s, w, receipt, record_id, base)
     stored.subjects.append(_subject(w))
     name = (
         "created"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -14,14 +14,29 @@ from interlock.governance.versions import MapVersion
 from interlock.matching.score import Weights, default_weights
 from interlock.model import Fields
 from interlock.store.database import Store
+from interlock.store.outbox import OutboxWrite
 from interlock.sync.lists import Lists
+from interlock.sync.progress import Run
 
-__all__ = ["Connection", "Pair", "Patience", "View"]
+__all__ = ["Connection", "Gate", "Pair", "Patience", "View"]
 
 View = Callable[[Fields], Fields]
 """How a member of another entity is seen as the link's entity (an order as a deal)."""
 
-ENTITY_ORDER = ("product", "customer", "price", "contact", "quote", "deal", "order", "invoice")
+Gate = Callable[["Pair", Run, Sequence[OutboxWrite]], Awaitable[Mapping[str, str]]]
+"""Looks at creates right before they are sent; says of those that must wait why, by write id."""
+
+ENTITY_ORDER = (
+    "product",
+    "customer",
+    "price",
+    "contact",
+    "quote",
+    "deal",
+    "order",
+    "invoice",
+    "task",
+)
 """Observed and delivered in this order: what others refer to comes first."""
 
 PRIORITY: Mapping[str, int] = {
@@ -83,6 +98,7 @@ class Pair:
 
     ``views``: (link entity, member entity) -> how to see the member as the link's entity.
     ``counterpart``: link entity -> side -> entity of that side's member, where it differs.
+    ``gates``: entity -> what lets its creates through.
     ``weights``: what customers are matched with; ``lists``: what matching remembers of them.
     """
 
@@ -103,6 +119,7 @@ class Pair:
     counterpart: Mapping[tuple[str, Side], str] = field(default_factory=dict)
     weights: Weights = field(default_factory=default_weights)
     lists: Lists = field(default_factory=Lists)
+    gates: Mapping[str, Gate] = field(default_factory=dict)
 
     def side(self, side: Side) -> Connection:
         """The connection of one side."""

@@ -18,7 +18,7 @@ from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync import breaker, copies, limits
-from interlock.sync.decision import Decided, Intent, Translator, decide
+from interlock.sync.decision import Decided, Intent, Translator, decide, intend
 from interlock.sync.identity import digest_of
 from interlock.sync.linking import matched_at
 from interlock.sync.mapchange import creates_since, maps_of
@@ -91,6 +91,8 @@ def _reconcile_links(
         if rules is not None:
             intents_of_link = wanted.get(bundle.link.id, [])
             decide(pair, run, bundle, rules, translate, intents_of_link, first_matched, result)
+        else:
+            intend(pair, bundle, wanted.get(bundle.link.id, []), result)
     _store(tx, pair, run, due, existing, result)
 
 

@@ -31,6 +31,7 @@ from interlock.governance.rules import (
 from interlock.mapping.codecs import Text
 from interlock.mapping.overrides import FieldOverride, MappingOverrides
 from interlock.model import FieldFacts
+from interlock.project.config import HoldSettings
 from interlock.service.checking import CheckResult, check
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -55,14 +56,22 @@ class System:
         return self.report
 
 
-async def look(crm: System, erp: System, go_live: datetime | None = NOW) -> CheckResult:
-    """Check a project that syncs name (owned by the CRM) and phone (shared) of customers."""
+async def look(
+    crm: System,
+    erp: System,
+    go_live: datetime | None = NOW,
+    *,
+    more: Mapping[str, Ownership] = {},
+    holds: HoldSettings | None = None,
+) -> CheckResult:
+    """Check a project that syncs name (owned by the CRM), phone (shared) and more of customers."""
     rules = EntityRules(
         entity="customer",
         create=CreatePolicy.CRM,
         fields={
             "name": FieldRule(field="name", ownership=Ownership.CRM),
             "phone": FieldRule(field="phone", ownership=Ownership.SHARED),
+            **{name: FieldRule(field=name, ownership=owner) for name, owner in more.items()},
         },
     )
     sides = {Side.CRM: crm, Side.ERP: erp}
@@ -80,6 +89,7 @@ async def look(crm: System, erp: System, go_live: datetime | None = NOW) -> Chec
         ownership=OwnershipMap(entities={"customer": rules}, never={}, version="1"),
         overrides={side.value: system.overrides for side, system in sides.items()},
         go_live=go_live,
+        holds=holds or HoldSettings(),
         connection=lambda side: SimpleNamespace(
             name=side.value,
             plugin=SimpleNamespace(title=side.value.upper()),
@@ -121,6 +131,26 @@ async def test_a_system_that_cannot_be_asked_is_an_error_with_its_fix() -> None:
 async def test_a_field_without_a_place_in_a_system_is_named() -> None:
     result = await look(System(), System(fields={"name": FieldFacts()}))
     assert warnings(result) == ["customer: erp has no place for phone: not synced"]
+
+
+async def test_what_is_worked_out_needs_no_place_in_the_erp() -> None:
+    more = dict.fromkeys(("balance", "credit_hold"), Ownership.ERP)
+    crm = System(fields={f: FieldFacts() for f in ("name", "phone", *more)})
+    by_rule = HoldSettings(days_overdue=30)
+    assert warnings(await look(crm, System(), more=more, holds=by_rule)) == []
+    assert warnings(await look(crm, System(), more=more)) == [
+        "customer: erp has no place for credit_hold: not synced"
+    ]
+    assert warnings(await look(System(), System(), more=more, holds=by_rule)) == [
+        "customer: crm has no place for balance, credit_hold: not synced"
+    ]
+
+
+async def test_what_is_only_read_needs_a_place_in_one_system() -> None:
+    more = {"owner": Ownership.LOCAL}
+    crm = System(fields={f: FieldFacts() for f in ("name", "phone", "owner")})
+    assert warnings(await look(crm, System(), more=more)) == []
+    assert len(warnings(await look(System(), System(), more=more))) == 2
 
 
 async def test_a_right_that_is_missing_is_an_error() -> None:

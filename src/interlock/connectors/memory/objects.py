@@ -286,6 +286,9 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         _text("tier", "Tier__c", 255),
         _text("figures_from", "FiguresFrom__c", 255),
         FieldMap("figures_at", "FiguresAt__c", Instant()),
+        FieldMap("credit_hold", "CreditHold__c", Boolean()),
+        _text("hold_reason", "HoldReason__c", 255),
+        _text("owner", "OwnerId", 18),
         _CRM_KEY,
     ),
     "contact": _map(
@@ -324,9 +327,14 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         _text("name", "Name", 120, required=True),
         FieldMap("customer", "AccountId", RefTo("customer")),
         FieldMap("stage", "StageName", Text(FieldFacts(choices=(
-            "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost")))),
+            "Prospecting", "Proposal", "Negotiation", "On Hold", "Closed Won",
+            "Closed Lost")))),
         _choice("stage_kind", "StageKind", {"open": "open", "won": "won", "lost": "lost"},
                 writable=False),
+        _text("kind", "Type", 40),
+        _text("owner", "OwnerId", 18),
+        FieldMap("paused", "HoldPaused__c", Boolean()),
+        _text("paused_stage", "HoldStage__c", 80),
         FieldMap("won_at", "WonAt", Instant(), writable=False),
         FieldMap("amount", "Amount", AmountParts("Amount", "CurrencyIsoCode")),
         _text("po_number", "PoNumber", 40),
@@ -349,6 +357,15 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("lines", "Lines", _CRM_LINES),
         *_CHECKED,
     ),
+    "task": _map(
+        "task", "Task",
+        _text("subject", "Subject", 255, required=True),
+        _text("body", "Description", 32000),
+        FieldMap("customer", "AccountId", RefTo("customer")),
+        _text("owner", "OwnerId", 18),
+        FieldMap("due", "DueDate", Date()),
+        FieldMap("done", "IsDone", Boolean()),
+    ),
 }  # fmt: skip
 
 ERP_MAPS: Mapping[str, ObjectMap] = {
@@ -365,6 +382,8 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("credit_limit", "credit_limit", AmountIn("EUR")),
         _text("price_list", "price_list", 60),
         FieldMap("balance", "open_balance", AmountIn("EUR"), writable=False),
+        FieldMap("credit_hold", "on_hold", Boolean(), writable=False),
+        FieldMap("hold_reason", "hold_note", Text(FieldFacts(max_length=200)), writable=False),
         _ERP_KEY,
     ),
     "contact": _map(

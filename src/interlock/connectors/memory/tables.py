@@ -84,6 +84,10 @@ def _custom(name: str) -> Column:
     return Column(name=name, length=80, custom=True)
 
 
+def _flag(name: str, *, custom: bool = False) -> Column:
+    return Column(name=name, type=Type.BOOLEAN, custom=custom, default=False)
+
+
 def _choice(name: str, *choices: str, default: str | None = None) -> Column:
     return Column(name=name, choices=choices, default=default)
 
@@ -128,6 +132,9 @@ CRM_TABLES: Mapping[str, Table] = {
         _parts("CreditLimit"),
         _custom("PriceList__c"),
         *_figures(),
+        _text("OwnerId", 18),
+        _flag("CreditHold__c", custom=True),
+        Column(name="HoldReason__c", length=255, custom=True),
         *_CRM_KEYS,
         _text("email_log", 32000),
         _text("call_notes", 32000),
@@ -169,10 +176,14 @@ CRM_TABLES: Mapping[str, Table] = {
         "deal", "Opportunity", "006",
         _text("Name", 120, required=True),
         _ref("AccountId", "customer"),
-        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost",
-                default="Prospecting"),
+        _choice("StageName", "Prospecting", "Proposal", "Negotiation", "On Hold", "Closed Won",
+                "Closed Lost", default="Prospecting"),
         Column(name="StageKind", computed=True),
         Column(name="WonAt", type=Type.INSTANT, computed=True),
+        _text("Type", 40),
+        _text("OwnerId", 18),
+        _flag("HoldPaused__c", custom=True),
+        Column(name="HoldStage__c", length=80, custom=True),
         _parts("Amount"),
         _text("PoNumber", 40),
         Column(name="Lines", type=Type.LINES),
@@ -200,6 +211,16 @@ CRM_TABLES: Mapping[str, Table] = {
         Column(name="QuoteCheckReason__c", length=255, custom=True),
         Column(name="QuoteCheckedAt__c", type=Type.INSTANT, custom=True),
     ),
+    "task": _table(
+        "task", "Task", "00T",
+        _text("Subject", 255, required=True),
+        _text("Description", 32000),
+        _ref("AccountId", "customer"),
+        _text("OwnerId", 18),
+        Column(name="DueDate"),
+        Column(name="IsDone", type=Type.BOOLEAN, default=False),
+        _custom("InterlockRef__c"),
+    ),
 }  # fmt: skip
 
 _ERP_KEYS = (_custom("crm_id"), _custom("ext_ref"))
@@ -221,6 +242,8 @@ ERP_TABLES: Mapping[str, Table] = {
         _text("price_list", 60),
         # the ledger's own balance, where the accountants keep one
         Column(name="open_balance", type=Type.NUMBER, decimals=2),
+        Column(name="on_hold", type=Type.BOOLEAN, default=False),
+        _text("hold_note", 200),
         *_ERP_KEYS,
     ),
     "contact": _table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from interlock.connectors.base import Connector, Kind, WriteKind, WriteRequest
-from interlock.model import ENTITIES, Fields
+from interlock.model import ENTITIES, WRITTEN, Fields
 from interlock.testing.conformance.harness import Harness
 from interlock.testing.conformance.suite import (
     Conformance,
@@ -28,7 +28,7 @@ class BaseHonesty(Conformance):
         """Names, kind and every declared entity are known to the engine."""
         assert harness.plugin.name.isidentifier()
         assert harness.plugin.kind in Kind
-        assert set(connector.capabilities.entities) <= set(ENTITIES)
+        assert set(connector.capabilities.entities) <= {*ENTITIES, *WRITTEN}
         assert set(harness.object_maps()) == set(connector.capabilities.entities)
 
     async def test_declared_fields_are_the_mapped_ones(
@@ -37,7 +37,7 @@ class BaseHonesty(Conformance):
         """With the very facts of the object map, and all of them of the model."""
         facts = harness.object_maps()[entity].facts()
         assert dict(declared(connector, entity).fields) == facts
-        assert set(facts) <= set(ENTITIES[entity].__struct_fields__)
+        assert set(facts) <= set({**ENTITIES, **WRITTEN}[entity].__struct_fields__)
 
     async def test_sizes_and_reference_make_sense(self, connector: Connector, entity: str) -> None:
         """A page and a batch hold something; what can be found has a place for the reference."""

@@ -27,6 +27,7 @@ from interlock.model import (
     WriteKind,
     agree,
 )
+from interlock.processes.hold_rules import PAUSE_FIELDS
 from interlock.processes.publishing import band_of, today_of
 from interlock.processes.receivables import figures_of
 from interlock.store import cases, dead_letters, history, links, observations, outbox
@@ -38,6 +39,7 @@ from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import record as record_table
 from interlock.sync.identity import reference_of
+from interlock.testing.simulator.holds import holds_kept
 from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
 from interlock.testing.simulator.systems import Change
 from interlock.testing.simulator.world import World
@@ -566,7 +568,8 @@ def keys_rebuildable(e: Evidence) -> Iterator[str]:
     """Rule 19: our key follows from the source record alone, so a rebuilt store finds it."""
     pair = e.world.session.pair
     for change in e.world.journal.changes:
-        if not change.by_program or change.before is not None:
+        # a task belongs to an episode: a store that was lost begins another one
+        if not change.by_program or change.before is not None or change.entity == "task":
             continue
         source = "deal" if change.entity == "order" else change.entity
         ids = {
@@ -590,9 +593,11 @@ def local_stays(e: Evidence) -> Iterator[str]:
         after = e.fields(change.side, change.after)
         for rule in rules.fields.values():
             e.made += 1
-            if rule.ownership is Ownership.LOCAL and before.get(rule.field) != after.get(
-                rule.field
-            ):
+            held = change.entity == "deal" and rule.field in PAUSE_FIELDS
+            if held or rule.ownership is not Ownership.LOCAL:
+                # a credit hold pauses deals on their own side: ``holds_kept`` looks at that
+                continue
+            if before.get(rule.field) != after.get(rule.field):
                 yield f"{change.side} {change.entity} {change.id} {rule.field} is local"
 
 
@@ -920,6 +925,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         nothing_before_approval,
         map_change_waits,
         signals_shown,
+        holds_kept,
     )
 }
 """All checks by name; each yields what is wrong."""

@@ -16,7 +16,6 @@ NOT_YET: dict[str, str] = {
     "two stores": "a second store, and one set back or lost, have histories of their own "
     "(testing.simulator.timetravel); two that both were approved are not played",
     "webhooks": "events doubled, reordered or dropped: no connector receives webhooks yet (rule 6)",
-    "holds": "episodes of credit holds (rule 26): the process is not there yet",
     "blast limits": "histories have too few records to reach a limit (rule 14)",
 }
 """Faults of the contract that are generated but left out of histories, or not there, and why."""
@@ -33,7 +32,7 @@ class Step(msgspec.Struct, frozen=True):
     """One thing that happens: ``kind`` and ``name``, the rest drawn from ``seed``."""
 
     kind: str
-    """"act", "fault", "sync", "workers", "crash", "wait", "map" or "rest"."""
+    """"act", "fault", "hold", "sync", "workers", "crash", "wait", "map" or "rest"."""
     name: str
     seed: int
 

@@ -7,7 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from interlock.testing.simulator.checks import CHECKS, Evidence
+from interlock.testing.simulator.holds import with_holds
 from interlock.testing.simulator.plan import History, make_history
 from interlock.testing.simulator.steps import take
 from interlock.testing.simulator.world import NotAtRest, World
@@ -38,16 +41,22 @@ class Result:
     @property
     def command(self) -> str:
         """How to replay it."""
-        full = tuple(range(len(make_history(self.seed).steps)))
+        full = tuple(range(len(history_of(self.seed).steps)))
         only = "" if self.steps == full else f" --steps {','.join(map(str, self.steps))}"
         return f"python -m interlock.testing.simulator --seed {self.seed}{only} -v"
+
+
+def history_of(seed: int) -> History:
+    """Draw a history, in some of which customers are put on credit hold."""
+    drawn = make_history(seed)
+    return msgspec.structs.replace(drawn, steps=with_holds(seed, drawn.steps))
 
 
 def simulate(
     seed: int, *, only: Sequence[int] | None = None, tell: Callable[[str], None] | None = None
 ) -> Result:
     """Run the history of a seed, or only some of its steps, and check the contract."""
-    history = make_history(seed)
+    history = history_of(seed)
     chosen = tuple(range(len(history.steps))) if only is None else tuple(only)
     result = Result(seed, chosen)
     world = World(history, tell=tell)

@@ -13,6 +13,7 @@ from interlock.connectors.memory import Refused
 from interlock.connectors.memory.calls import Call
 from interlock.governance.rules import Side
 from interlock.testing import faults
+from interlock.testing.simulator.holds import act as act_on_hold
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
 from interlock.testing.simulator.remap import change_and_back
@@ -31,6 +32,8 @@ def take(world: World, step: Step) -> None:
             world.people.act(step.name, step.seed)
             world.say(world.people.said)
             world.pass_time(rng.choice((0.0, 1.0, 20.0, 100.0)))
+        case "hold":
+            act_on_hold(world, step)
         case "fault":
             world.rights_changed |= step.name in ("hide_column", "conceal")
             world.say(f"fault: {FAULTS[step.name](world, rng)}")

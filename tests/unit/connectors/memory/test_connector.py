@@ -61,7 +61,9 @@ async def test_every_customer_field_reaches_its_own_column(
         [receipt] = await connect(system).write("customer", [create(1, fields | more)])
         assert receipt.outcome is Outcome.CREATED
         assert receipt.record is not None
-        assert receipt.record.fields == fields | only_read[system.kind]
+        assert {f: receipt.record.fields[f] for f in (*fields, *only_read[system.kind])} == (
+            fields | only_read[system.kind]
+        )
         shown[system.kind] = system.all("customer")[str(receipt.record_id)]
     assert shown["crm"]["BillingAddress"]["BillingCity"] == "Ulm"
     assert shown["crm"]["CreditLimit"] == {"Amount": "5000.00", "CurrencyIsoCode": "EUR"}

@@ -152,6 +152,29 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "hold_episode",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("crm_id", sa.String(length=255), nullable=False),
+        sa.Column("erp_id", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("began_at", Instant(), nullable=False),
+        sa.Column("off_since", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("ended_why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hold_episode")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("hold_episode", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_hold_episode_open",
+            ["link_id"],
+            unique=True,
+            sqlite_where=sa.text("ended_at IS NULL"),
+            postgresql_where=sa.text("ended_at IS NULL"),
+        )
+
+    op.create_table(
         "link",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
@@ -328,6 +351,39 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("link_id", "side", "field", name=op.f("pk_undo")),
     )
+    op.create_table(
+        "hold_override",
+        sa.Column("episode_id", sa.Integer(), nullable=False),
+        sa.Column("deal_id", sa.String(length=255), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["episode_id"],
+            ["hold_episode.id"],
+            name=op.f("fk_hold_override_episode_id_hold_episode"),
+        ),
+        sa.PrimaryKeyConstraint("episode_id", "deal_id", name=op.f("pk_hold_override")),
+    )
+    op.create_table(
+        "hold_pause",
+        sa.Column("episode_id", sa.Integer(), nullable=False),
+        sa.Column("deal_id", sa.String(length=255), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("mark_stage", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["episode_id"], ["hold_episode.id"], name=op.f("fk_hold_pause_episode_id_hold_episode")
+        ),
+        sa.PrimaryKeyConstraint("episode_id", "deal_id", name=op.f("pk_hold_pause")),
+    )
+    with op.batch_alter_table("hold_pause", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_hold_pause_link_id"), ["link_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_hold_pause_state"), ["state"], unique=False)
+
     op.create_table(
         "member",
         sa.Column("link_id", sa.Integer(), nullable=False),
