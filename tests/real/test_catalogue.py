@@ -85,8 +85,11 @@ async def test_products_show_what_a_rep_looks_up_and_nothing_of_their_cost(own_t
 async def test_price_lists_are_read_product_by_product_with_their_quantities(own_tryton):
     erp = Erp(own_tryton)
     listed = own_tryton.ids["price_list"]
-    erp.rpc.model("product.price_list", "write", [listed], {"lines": [["create", [
-        {"formula": "unit_price * 0.8", "quantity": 50.0, "sequence": 1}]]]})  # fmt: skip
+    [row] = erp.rpc.model("product.price_list", "read", [listed], ["lines"])
+    erp.rpc.model("product.price_list", "write", [listed], {"lines": [
+        ["delete", row["lines"]],
+        ["create", [{"formula": "list_price * 0.8", "quantity": 50.0, "sequence": 1},
+                    {"formula": "list_price * 0.9", "sequence": 2}]]]})  # fmt: skip
     async with connected(own_tryton, page_size=7) as connector:
         prices = await swept(connector, "price")
         products = {r.id: r.fields for r in await swept(connector, "product")}

@@ -257,7 +257,12 @@ class Quotes:
         products, customers, offers = await asyncio.gather(
             connector.fetch("product", ids), connector.fetch("customer", whose), _prices()
         )
-        customer = {f: v for record in customers for f, v in record.fields.items() if v is not None}
+        customer: Fields = {}
+        for record in customers:
+            # figures the ERP leaves to us stay as they were worked out last; a blank hold is none
+            customer.update({f: v for f, v in record.fields.items() if v is not None})
+            if record.fields.get("credit_hold", False) is None:
+                customer["credit_hold"] = False
         return _Seen(
             products={
                 r.id: {**r.fields, "active": False}
