@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +33,9 @@ from interlock.store.observations import Observation
 from interlock.sync.pair import Pair
 
 __all__ = ["QuoteSettings", "Quotes", "Wanted", "digest_of_quote"]
+
+_FRESH = timedelta(seconds=30)
+"""How long the index of SKUs is believed without asking whether anything newer was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,39 +86,47 @@ def digest_of_quote(wanted: Wanted) -> bytes:
 class _Index:
     """The ERP's products by folded SKU, and the prices of each, as long as nothing newer is seen.
 
-    A quote has a few lines, a catalogue many thousand products.
+    A quote has a few lines, a catalogue many thousand products: whether something newer was seen is
+    asked only now and then, and when a SKU is not known.
     """
 
+    asked_at: datetime | None = None
     state: str = ""
     skus: dict[str, str | None] = field(default_factory=dict)
     prices_state: str = ""
     prices: dict[str, list[Fields]] = field(default_factory=dict)
 
-    def products(self, tx: Tx) -> Mapping[str, str | None]:
-        """SKU -> id; ``None`` where several products on sale have it."""
-        state = signals.state_of(tx, "product")
-        if state != self.state:
-            found: dict[str, dict[str, bool]] = {}
-            for row in observations.present(tx, Side.ERP, "product"):
-                sku = row.fields.get("sku")
-                if isinstance(sku, str):
-                    on_sale = row.fields.get("active") is not False
-                    found.setdefault(sku.strip().casefold(), {})[row.id] = on_sale
-            self.skus = {sku: _chosen(ids) for sku, ids in found.items()}
-            self.state = state
-        return self.skus
+    def products(self, tx: Tx, skus: Iterable[str], now: datetime) -> list[str | None]:
+        """Give the id of each SKU's product; ``None`` where it has none, or several on sale."""
+        folded = [sku.strip().casefold() for sku in skus]
+        fresh = self.asked_at is not None and now - self.asked_at < _FRESH
+        if not fresh or any(sku not in self.skus for sku in folded):
+            self.asked_at = now
+            state = signals.state_of(tx, "product")
+            if state != self.state:
+                self.state, self.skus = state, _by_sku(tx)
+        return [self.skus.get(sku) for sku in folded]
 
-    def prices_of(self, tx: Tx, product: str) -> Sequence[Fields]:
-        """The prices of a product as last seen."""
+    def prices_of(self, tx: Tx) -> Mapping[str, Sequence[Fields]]:
+        """The prices of every product as last seen."""
         state = signals.state_of(tx, "price")
         if state != self.prices_state:
-            self.prices = {}
+            self.prices, self.prices_state = {}, state
             for row in observations.present(tx, Side.ERP, "price"):
                 ref = row.fields.get("product")
                 if isinstance(ref, Ref):
                     self.prices.setdefault(ref.id, []).append(row.fields)
-            self.prices_state = state
-        return self.prices.get(product, ())
+        return self.prices
+
+
+def _by_sku(tx: Tx) -> dict[str, str | None]:
+    found: dict[str, dict[str, bool]] = {}
+    for row in observations.present(tx, Side.ERP, "product"):
+        sku = row.fields.get("sku")
+        if isinstance(sku, str):
+            on_sale = row.fields.get("active") is not False
+            found.setdefault(sku.strip().casefold(), {})[row.id] = on_sale
+    return {sku: _chosen(ids) for sku, ids in found.items()}
 
 
 def _chosen(ids: Mapping[str, bool]) -> str | None:
@@ -157,12 +168,12 @@ class Quotes:
         """Name the ERP's product of each line of a deal or quote."""
         named = [line.product.id for line in lines if line.product is not None]
         linked = links.partners(tx, Side.CRM, "product", named)
-        by_sku = self._index.products(tx)
+        by_sku = self._index.products(tx, [line.sku or "" for line in lines], self.pair.clock())
         found = []
-        for line in lines:
+        for line, same in zip(lines, by_sku, strict=True):
             product = linked.get(line.product.id) if line.product is not None else None
             if product is None and line.sku:
-                product = by_sku.get(line.sku.strip().casefold())
+                product = same
             price = line.unit_price
             if line.net is not None and line.quantity:
                 price = line.net / line.quantity
@@ -179,12 +190,10 @@ class Quotes:
 
     def find_products(self, tx: Tx, lines: Sequence[QuoteLine]) -> list[QuoteLine]:
         """Find the ERP's product of lines that name a SKU only."""
-        by_sku = self._index.products(tx)
+        by_sku = self._index.products(tx, [line.sku for line in lines], self.pair.clock())
         return [
-            line
-            if line.product is not None
-            else msgspec.structs.replace(line, product=by_sku.get(line.sku.strip().casefold()))
-            for line in lines
+            line if line.product is not None else msgspec.structs.replace(line, product=same)
+            for line, same in zip(lines, by_sku, strict=True)
         ]
 
     # ── checking ─────────────────────────────────────────────────────────────────────────────
@@ -193,7 +202,7 @@ class Quotes:
         """Check a quote; without ``live``, or where the ERP fails, as it was last seen."""
         pair, now = self.pair, self.pair.clock()
         on = today_of(now, self.settings.signals)
-        remembered = await pair.store.call(self._remember, wanted, on)
+        remembered = await pair.store.call(self._remember, wanted)
         seen, why = None, "the ERP cannot be reached"
         if live:
             try:
@@ -211,10 +220,8 @@ class Quotes:
                 live=False, as_of=seen.as_of, age=age, old=age > self.settings.stale_after, why=why
             )
         if seen.offers is None:
-            offers = remembered.seen.offers or {}
-            seen = msgspec.structs.replace(
-                seen, offers={line.key: self._listed(line, seen, offers) for line in wanted.lines}
-            )
+            offers = await pair.store.call(self._listed, wanted, seen, on)
+            seen = msgspec.structs.replace(seen, offers=offers)
         pricing = self.settings.pricing
         customer = {**remembered.seen.customer, **seen.customer}
         group = customer.get(pricing.customer_group)
@@ -229,17 +236,25 @@ class Quotes:
         credit = _credit(customer, remembered)
         return check_quote(question, self._sold(wanted, seen), credit, pricing, looked)
 
-    def _listed(
-        self, line: QuoteLine, seen: _Seen, remembered: Mapping[str, Offer | None]
-    ) -> Offer | None:
-        """For an ERP that is not asked for prices: its lists as last seen, list prices as now."""
-        before = remembered.get(line.key)
-        if before is not None and before.source != "list price":
-            return before
-        price = seen.products.get(line.product or "", {}).get("list_price")
-        if isinstance(price, Money) and (before is None or price.currency == before.price.currency):
-            return Offer(price=price, source="list price")
-        return None
+    def _listed(self, tx: Tx, wanted: Wanted, seen: _Seen, on: date) -> dict[str, Offer | None]:
+        """Work prices out from price lists as last seen, and list prices as ``seen``."""
+        prices = self._index.prices_of(tx)
+        named, found = seen.customer.get("price_list"), {}
+        for line in wanted.lines:
+            product = seen.products.get(line.product or "")
+            if product is None:
+                continue
+            price = product.get("list_price")
+            found[line.key] = price_of(
+                prices.get(line.product or "", ()),
+                price if isinstance(price, Money) else None,
+                customer=wanted.customer,
+                price_list=named if isinstance(named, str) else None,
+                quantity=line.quantity,
+                currency=wanted.currency,
+                on=on,
+            )
+        return found
 
     async def _look(self, wanted: Wanted, on: date, now: datetime) -> _Seen:
         """Ask the ERP, everything at once."""
@@ -277,7 +292,7 @@ class Quotes:
             as_of=now,
         )
 
-    def _remember(self, tx: Tx, wanted: Wanted, on: date) -> _Remembered:
+    def _remember(self, tx: Tx, wanted: Wanted) -> _Remembered:
         ids = [line.product for line in wanted.lines if line.product is not None]
         products = observations.load(tx, Side.ERP, "product", ids)
         shown: Observation | None = None
@@ -289,21 +304,6 @@ class Quotes:
             customer |= shown.known
         instants = [o.instant for o in products.values()]
         instants += [shown.instant] if shown is not None else []
-        named = customer.get("price_list")
-        offers: dict[str, Offer | None] = {}
-        for line in wanted.lines:
-            product = products.get(line.product or "")
-            if product is not None:
-                price = product.known.get("list_price")
-                offers[line.key] = price_of(
-                    self._index.prices_of(tx, product.id),
-                    price if isinstance(price, Money) else None,
-                    customer=wanted.customer,
-                    price_list=named if isinstance(named, str) else None,
-                    quantity=line.quantity,
-                    currency=wanted.currency,
-                    on=on,
-                )
         episode = None
         if shown is not None and shown.link_id is not None:
             episode = holds.episodes_of(tx, [shown.link_id]).get(shown.link_id)
@@ -316,7 +316,7 @@ class Quotes:
                     else dict(o.known)
                     for i, o in products.items()
                 },
-                offers=offers,
+                offers=None,
                 customer=customer,
                 as_of=min(instants, default=self.pair.clock()),
             ),
