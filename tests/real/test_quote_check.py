@@ -34,7 +34,7 @@ def set_up(root: Path, server: TrytonServer, url: str, crm: MemorySystem) -> Non
         crm=Answers(plugin=crm_plugin, name="crm", settings={"system": f"quotes-{root}"}),
         erp=Answers(plugin=plugin, name="tryton", settings={
             "url": url, "database": server.database, "login": server.login,
-            "password": server.password, "contacts": "false", "commit_delay": "1"}),
+            "password": server.password, "contacts": "false"}),
     )  # fmt: skip
     file = root / "interlock.yaml"
     text = "\n".join(
