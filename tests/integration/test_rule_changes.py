@@ -306,11 +306,7 @@ async def test_a_custom_field_of_another_type_is_read_anew(company: Company) -> 
             map_file(company, side, "customer:\n  fields:\n    custom.x: "
                      f"{{path: {path}, type: {kind}}}")  # fmt: skip
 
-    file = company.root / "ownership.yaml"
-    file.write_text(
-        file.read_text().replace("customer:\n  create: crm\n  fields:\n",
-                                 "customer:\n  create: crm\n  fields:\n    custom.x: crm\n")
-    )  # fmt: skip
+    company.own("customer", {"website": "crm\n    custom.x: crm"})
     declare("text")
     company.crm.add("customer", {"Name": "Acme", "Email": "none"})
     await company.go()

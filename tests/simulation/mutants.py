@@ -525,7 +525,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "foreign_edits_win": (0, "owners_are_obeyed"),
     "blanks_travel": (11, "no_invented_blanks"),
     "local_is_merged": (33, "local_stays"),
-    "reconciled_while_sending": (42, "raises_nothing"),
+    "reconciled_while_sending": (86, "raises_nothing"),
     "reference_from_link": (0, "keys_rebuildable"),
     "nothing_needs_approval": (0, "nothing_before_approval"),
     "open_fields_forgotten": (0, "converged"),

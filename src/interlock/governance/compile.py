@@ -133,7 +133,8 @@ def _entity(
     elsewhere = _choice(
         document, (*path, "born_elsewhere"), parts.get("born_elsewhere", "flag"), BornElsewhere
     )
-    if "born_elsewhere" in parts and create is CreatePolicy.NONE:
+    # a new file states `flag`, which asks for nothing
+    if elsewhere not in (None, BornElsewhere.FLAG) and create is CreatePolicy.NONE:
         document.refuse(
             (*path, "born_elsewhere"), f"{schema.name}: born_elsewhere has no effect, since "
             "nothing is created (create: none)", "remove it",

@@ -57,7 +57,16 @@ CUSTOM_TYPES: Mapping[str, type] = types.MappingProxyType(
 PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
     {
         "customer": frozenset(
-            {"name", "website", "email", "phone", "tax_id", "billing_address", "shipping_address"}
+            {
+                "name",
+                "website",
+                "email",
+                "phone",
+                "tax_id",
+                "billing_address",
+                "shipping_address",
+                "hold_reason",
+            }
         ),
         "contact": frozenset({"name", "email", "phone", "role"}),
         "deal": frozenset({"name"}),

@@ -13,7 +13,7 @@ import msgspec
 from interlock.governance.rules import Side
 from interlock.governance.signals import StockRules, Thresholds
 from interlock.model import Fields, StockLevel
-from interlock.store import feeds, signals
+from interlock.store import feeds, observations, signals
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.sync.decision import Intent
@@ -67,7 +67,7 @@ class Catalogue:
 
     def _look(self, tx: Tx, run: Run) -> None:
         state = msgspec.json.encode(self.rules, order="sorted").decode()
-        state += signals.state_of(tx, "product")
+        state += observations.state_of(tx, Side.ERP, "product")
         if feeds.get_meta(tx, _LOOKED) == state:
             return
         found: dict[str, tuple[int | None, Fields]] = {}

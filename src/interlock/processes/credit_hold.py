@@ -6,6 +6,7 @@ second look: pausing further deals, releasing a hold that has been off for long 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -19,7 +20,7 @@ from interlock.processes.hold_rules import HoldRules, Members, Step, next_step, 
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.receivables import arrears
 from interlock.processes.roles import Role, Roles
-from interlock.store import alerts, history, holds, links
+from interlock.store import alerts, feeds, history, holds, links, observations
 from interlock.store.alerts import Alert
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
@@ -32,6 +33,9 @@ from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
 __all__ = ["CreditHold", "read_customers", "seen_on_hold", "subject_of"]
+
+
+_LOOKED = "credit_hold"
 
 
 def seen_on_hold(seen: Observation | None) -> bool | None:
@@ -247,16 +251,38 @@ class CreditHold:
 
     def _step(self, tx: Tx) -> None:
         now = self.pair.clock()
-        if pauses.possible(self.pair):
+        possible = pauses.possible(self.pair)
+        moved = possible and self._moved(tx)
+        if moved:
             pauses.adopt(tx, holds.open_episodes(tx), now)
         found = holds.open_episodes(tx)
         for episode, step in self._steps(tx, found):
             # what was found paused, or is no pair any more, is not reconciled: its time begins here
             if step is Step.NOTE_OFF:
                 holds.note(tx, msgspec.structs.replace(episode, off_since=now))
-        if pauses.possible(self.pair):
+        if moved:
             pauses.add(tx, self.pair, self.rules, found, now)
+        if possible:
             pauses.step(tx, now)
+
+    def _moved(self, tx: Tx) -> bool:
+        """Say whether deals are to be looked through: not while all is as it was at the last look.
+
+        That look reads every deal; deals, holds, pauses, links and the settings decide it.
+        """
+        rules = self.rules
+        bundles = links.bundles(tx, [e.link_id for e in holds.open_episodes(tx)])
+        parts = (
+            (sorted(rules.pause), sorted(rules.kinds.items()), rules.paused_stage),
+            observations.state_of(tx, Side.CRM, "deal"),
+            sorted((i, sorted(str(m.id) for m in b.members.values())) for i, b in bundles.items()),
+            [(p.episode_id, p.deal_id, p.state) for p in holds.pauses(tx, states=LIVE)],
+        )
+        state = hashlib.blake2b(msgspec.json.encode(parts), digest_size=8).hexdigest()
+        if feeds.get_meta(tx, _LOOKED) == state:
+            return False
+        feeds.set_meta(tx, _LOOKED, state)
+        return True
 
 
 def _paused_deals(tx: Tx, episode_ids: Sequence[int]) -> set[str]:

@@ -131,7 +131,7 @@ class OrderToCash:
         parts = (self.rules, limits, {e: sorted(w) for e, w in wanted.items()}, str(today))
         digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8)
         for entity in entities:
-            digest.update(signals.state_of(tx, entity).encode())
+            digest.update(observations.state_of(tx, Side.ERP, entity).encode())
         return digest.hexdigest()
 
     # ── customers ────────────────────────────────────────────────────────────────────────────

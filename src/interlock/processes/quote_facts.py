@@ -27,7 +27,7 @@ from interlock.processes.quote_check import (
     Sold,
     check_quote,
 )
-from interlock.store import holds, links, observations, signals
+from interlock.store import holds, links, observations
 from interlock.store.database import Tx
 from interlock.store.observations import Observation
 from interlock.sync.pair import Pair
@@ -102,14 +102,14 @@ class _Index:
         fresh = self.asked_at is not None and now - self.asked_at < _FRESH
         if not fresh or any(sku not in self.skus for sku in folded):
             self.asked_at = now
-            state = signals.state_of(tx, "product")
+            state = observations.state_of(tx, Side.ERP, "product")
             if state != self.state:
                 self.state, self.skus = state, _by_sku(tx)
         return [self.skus.get(sku) for sku in folded]
 
     def prices_of(self, tx: Tx) -> Mapping[str, Sequence[Fields]]:
         """The prices of every product as last seen."""
-        state = signals.state_of(tx, "price")
+        state = observations.state_of(tx, Side.ERP, "price")
         if state != self.prices_state:
             self.prices, self.prices_state = {}, state
             for row in observations.present(tx, Side.ERP, "price"):

@@ -6,13 +6,22 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from interlock.store.database import Tx, chunks
 from interlock.store.sqlite import fixed
 from interlock.store.tables import alert
 
-__all__ = ["Alert", "attach", "end", "of_links", "opened", "raise_alerts", "without_task"]
+__all__ = [
+    "Alert",
+    "attach",
+    "end",
+    "end_of_customer",
+    "of_links",
+    "opened",
+    "raise_alerts",
+    "without_task",
+]
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,7 +84,16 @@ def attach(tx: Tx, alert_id: int, link_id: int) -> None:
 
 def end(tx: Tx, subject: str, *, why: str, now: datetime) -> list[int]:
     """End all alerts about something; returns the links of their tasks."""
-    mine = (alert.c.subject == subject, alert.c.ended_at.is_(None))
+    return _end(tx, alert.c.subject == subject, why, now)
+
+
+def end_of_customer(tx: Tx, customer_id: str, *, why: str, now: datetime) -> list[int]:
+    """End all alerts about a customer of the CRM; returns the links of their tasks."""
+    return _end(tx, alert.c.customer_id == customer_id, why, now)
+
+
+def _end(tx: Tx, which: ColumnElement[bool], why: str, now: datetime) -> list[int]:
+    mine = (which, alert.c.ended_at.is_(None))
     links = list(tx.conn.execute(select(alert.c.link_id).where(*mine)).scalars())
     tx.conn.execute(update(alert).where(*mine).values(ended_at=now, ended_why=why))
     return [n for n in links if n]

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Ref
-from interlock.store import links, sealing
+from interlock.store import alerts, holds, links, sealing
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import DOCUMENTS, Key, add_identities, impersonal
 from interlock.store.history import Event
@@ -59,6 +59,12 @@ def forget(tx: Tx, keys: Sequence[Key], *, by: str, now: datetime) -> None:
         _forget_pairs(tx, side, entity, record_id)
     _forget_writes(tx, keys, touched, now)
     _forget_documents(tx, documents, now)
+    # a hold itself ends as that of any customer without a link
+    holds.erase(tx, touched, word=_GONE)
+    for side, entity, record_id in keys:
+        if (side, entity) == (Side.CRM, "customer"):
+            done = alerts.end_of_customer(tx, record_id, why=_GONE, now=now)
+            links.raise_revision(tx, done)
     for link_id in touched:
         links.forget_link(tx, link_id, reason=_GONE, now=now)
     through = _last_row(tx)

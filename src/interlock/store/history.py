@@ -33,8 +33,8 @@ _encode = msgspec.msgpack.Encoder(decimal_format="string").encode
 _decode = msgspec.msgpack.decode
 
 _WORDED = frozenset({
-    "asked again", "dead", "decided", "discarded", "edited", "hold overridden", "released",
-    "resolved", "retried", "unlinked",
+    "asked again", "dead", "decided", "discarded", "edited", "hold overridden", "hold placed",
+    "released", "resolved", "retried", "unlinked",
 })  # fmt: skip
 """Events in which a person or a system had a say: their words may be about a person."""
 

@@ -15,7 +15,7 @@ from interlock.store.tables import hold_episode, hold_override, hold_pause
 
 __all__ = [
     "LIVE", "Episode", "Override", "Pause", "PauseState", "add_pauses", "begin", "episodes",
-    "episodes_of", "find", "note", "open_episodes", "override", "overrides", "pauses",
+    "episodes_of", "erase", "find", "note", "open_episodes", "override", "overrides", "pauses",
     "pauses_of_links", "put_pauses",
 ]  # fmt: skip
 
@@ -132,6 +132,17 @@ def episodes(tx: Tx, *, ended: bool) -> list[Episode]:
     if not ended:
         query = query.where(hold_episode.c.ended_at.is_(None))
     return [Episode(**row._asdict()) for row in tx.conn.execute(query)]
+
+
+def erase(tx: Tx, links: Sequence[int], *, word: str) -> None:
+    """Put a word in place of what people wrote about the holds of these customers."""
+    for part in chunks(list(links)):
+        mine = hold_episode.c.link_id.in_(part)
+        ids = list(tx.conn.execute(select(hold_episode.c.id).where(mine)).scalars())
+        tx.conn.execute(update(hold_episode).where(mine).values(reason=word))
+        tx.conn.execute(
+            update(hold_override).where(hold_override.c.episode_id.in_(ids)).values(reason=word)
+        )
 
 
 def find(tx: Tx, episode_id: int) -> Episode | None:

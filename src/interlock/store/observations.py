@@ -34,6 +34,7 @@ __all__ = [
     "refetch_due",
     "save_page",
     "some_present",
+    "state_of",
     "unknown",
     "unlinked",
 ]
@@ -90,6 +91,11 @@ _UNLINKED = fixed(
 )
 _PRESENT = fixed(
     select(record).where(*_OF_ENTITY, record.c.presence == Presence.PRESENT).order_by(record.c.id)
+)
+_STATE = fixed(
+    select(func.count(), func.count(record.c.link_id), func.max(record.c.instant)).where(
+        *_OF_ENTITY, record.c.presence == Presence.PRESENT
+    )
 )
 _COUNT = fixed(select(func.count()).select_from(record).where(*_OF_ENTITY, _THERE))
 
@@ -428,6 +434,12 @@ def every(tx: Tx, side: Side, entity: str) -> Iterator[Observation]:
         select(record).where(record.c.side == side, record.c.entity == entity).order_by(record.c.id)
     ):
         yield from_row(tx, row)
+
+
+def state_of(tx: Tx, side: Side, entity: str) -> str:
+    """Describe what is seen of an entity: another text once there was a newer look."""
+    found = tx.conn.execute(_STATE, {"b_side": side, "b_entity": entity})
+    return str(tuple(found.one()))
 
 
 def count(tx: Tx, side: Side, entity: str) -> int:

@@ -245,6 +245,19 @@ def test_a_default_of_the_wrong_type_is_refused():
     assert problem.startswith("1: customer.credit_limit: the default does not fit")
 
 
+@pytest.mark.parametrize("policy", ["adopt", "ignore"])
+def test_what_is_born_elsewhere_needs_something_that_is_created(policy: str):
+    text = "customer: {create: none, born_elsewhere: POLICY, fields: {name: crm}}"
+    (problem,) = problems(text.replace("POLICY", policy))
+    assert "born_elsewhere has no effect" in problem
+    assert compiled(text.replace("POLICY", "flag")).entities["customer"].created == "none"
+
+
+def test_a_figure_is_the_erps():
+    (problem,) = problems("customer: {fields: {balance: crm}}")
+    assert "balance is a figure of the ERP" in problem
+
+
 def test_never_is_not_an_owner():
     (problem,) = problems("customer: {fields: {name: never}}")
     assert "cannot be owned by 'never'" in problem

@@ -390,7 +390,9 @@ def no_invented_blanks(e: Evidence) -> Iterator[str]:
         if not any(c.by_program and c.before is not None and not c.bent for c in changes):
             continue
         rules = e.world.project.ownership.entities[entity].fields
-        for name in sorted(e.wanted(entity) - {"other_id"}):
+        # of signals a blank says something too (nothing is overdue); they have a check of their own
+        moving = SIGNALS.get(entity, frozenset())
+        for name in sorted(e.wanted(entity) - {"other_id"} - moving):
             rule = rules[name]
             travels = rule.ownership is not Ownership.SHARED or rule.may_blank
             for change, before, after in e.edits(key, name):

@@ -94,7 +94,8 @@ def _written(world: World, since: int, back: int, entity: str, field: str) -> li
     """Updates of ours to the field, made since, that only the changed map can explain.
 
     Records linked since know one map only.  Once the map is ``back``, an edit that has not
-    travelled yet is sent under it as ever.
+    travelled yet is sent under it as ever.  What both sides showed alike is agreed on under the
+    changed map, which then says what becomes of an edit made later.
     """
     column = {
         side: next((f.path for f in MAPS[side][entity].fields if f.field == field), None)
@@ -107,6 +108,11 @@ def _written(world: World, since: int, back: int, entity: str, field: str) -> li
         for c in world.journal.changes[world.agreed_at :]
         if not c.by_program and c.entity == entity and _moved(c, column[c.side])
     }
+    first_edit = {
+        (c.side, c.id): c.number
+        for c in reversed(world.journal.changes[since:])
+        if not c.by_program and c.entity == entity and _moved(c, column[c.side])
+    }
     return [
         f"{c.side} {entity} {c.id} {field} was written under a map nobody approved"
         for c in ours
@@ -114,7 +120,14 @@ def _written(world: World, since: int, back: int, entity: str, field: str) -> li
         and _moved(c, column[c.side])
         and (c.side, c.id) not in linked
         and not (c.number >= back and (c.side.other, c.after.cells.get(_KEYS[c.side])) in edited)
+        and not any(first_edit.get(record, c.number) < c.number for record in _pair(c))
     ]
+
+
+def _pair(change: Change) -> tuple[tuple[Side, str], ...]:
+    """A record and its partner."""
+    partner = change.after.cells.get(_KEYS[change.side]) or ""
+    return ((change.side, change.id), (change.side.other, str(partner)))
 
 
 def _moved(change: Change, column: str | None) -> bool:
