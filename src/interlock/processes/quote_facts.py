@@ -27,7 +27,7 @@ from interlock.processes.quote_check import (
     Sold,
     check_quote,
 )
-from interlock.store import holds, links, observations
+from interlock.store import holds, observations
 from interlock.store.database import Tx
 from interlock.store.observations import Observation
 from interlock.sync.pair import Pair
@@ -164,10 +164,8 @@ class Quotes:
 
     # ── from the CRM's words to the ERP's ────────────────────────────────────────────────────
 
-    def resolve(self, tx: Tx, lines: Sequence[Line]) -> list[QuoteLine]:
-        """Name the ERP's product of each line of a deal or quote."""
-        named = [line.product.id for line in lines if line.product is not None]
-        linked = links.partners(tx, Side.CRM, "product", named)
+    def resolve(self, tx: Tx, lines: Sequence[Line], linked: Mapping[str, str]) -> list[QuoteLine]:
+        """Name the ERP's product of each line of a deal or quote; ``linked``: CRM id -> ERP id."""
         by_sku = self._index.products(tx, [line.sku or "" for line in lines], self.pair.clock())
         found = []
         for line, same in zip(lines, by_sku, strict=True):

@@ -85,23 +85,34 @@ class Verdicts:
             for d in observations.present(tx, Side.CRM, "deal")
             if d.there and d.fields.get("stage_kind") == StageKind.OPEN
         }
+        saved = [
+            (entity, seen, deal)
+            for entity in entities
+            for seen, deal in _saved(tx, entity, deals)
+            if f"{entity}:{seen.id}" in known or (seen.modified or seen.first_seen) >= since
+        ]
+        customers, products = _partners(tx, [(seen, deal) for _, seen, deal in saved])
         found, lost = [], []
-        for entity in entities:
-            for seen, deal in _saved(tx, entity, deals):
-                case = known.get(f"{entity}:{seen.id}")
-                if case is None and (seen.modified or seen.first_seen) < since:
-                    continue
-                wanted = self._wanted(tx, seen, deal)
-                if wanted is None:
-                    continue
-                if case is None or case.seen_hash != digest_of_quote(wanted):
-                    found.append(_Due(entity, seen.id, wanted))
-                elif seen.instant > case.at and case.link_id and self._differs(entity, case, seen):
-                    lost.append(case.link_id)
+        for entity, seen, deal in saved:
+            case = known.get(f"{entity}:{seen.id}")
+            wanted = self._wanted(tx, seen, deal, customers, products)
+            if wanted is None:
+                continue
+            if case is None or case.seen_hash != digest_of_quote(wanted):
+                found.append(_Due(entity, seen.id, wanted))
+            elif seen.instant > case.at and case.link_id and self._differs(entity, case, seen):
+                lost.append(case.link_id)
         links.raise_revision(tx, lost)
         return found
 
-    def _wanted(self, tx: Tx, seen: Observation, deal: Observation) -> Wanted | None:
+    def _wanted(
+        self,
+        tx: Tx,
+        seen: Observation,
+        deal: Observation,
+        customers: Mapping[str, str],
+        products: Mapping[str, str],
+    ) -> Wanted | None:
         lines, amount = seen.fields.get("lines"), deal.fields.get("amount")
         currency = seen.fields.get("currency")
         if not isinstance(currency, str) or not currency:
@@ -109,13 +120,10 @@ class Verdicts:
         if not isinstance(lines, tuple) or not lines or not currency:
             return None
         account, owner = deal.fields.get("customer"), deal.fields.get("owner")
-        customer = None
-        if isinstance(account, Ref):
-            customer = links.partners(tx, Side.CRM, "customer", [account.id]).get(account.id)
         return Wanted(
             currency=currency,
-            lines=self.quotes.resolve(tx, lines),
-            customer=customer,
+            lines=self.quotes.resolve(tx, lines, products),
+            customer=customers.get(account.id) if isinstance(account, Ref) else None,
             user=owner if isinstance(owner, str) else None,
             deal=deal.id,
         )
@@ -161,6 +169,24 @@ class Verdicts:
                 )
             ]
         return found
+
+
+def _partners(
+    tx: Tx, saved: Sequence[tuple[Observation, Observation]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The ERP's customers and products behind these, by their ids in the CRM."""
+    accounts = {a.id for _, deal in saved if isinstance(a := deal.fields.get("customer"), Ref)}
+    named = {
+        line.product.id
+        for seen, _ in saved
+        if isinstance(lines := seen.fields.get("lines"), tuple)
+        for line in lines
+        if line.product is not None
+    }
+    return (
+        links.partners(tx, Side.CRM, "customer", sorted(accounts)),
+        links.partners(tx, Side.CRM, "product", sorted(named)),
+    )
 
 
 def _saved(
