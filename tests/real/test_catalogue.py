@@ -133,6 +133,8 @@ async def test_a_price_changed_a_moment_ago_is_what_the_next_question_gets(own_t
         change(erp, "W-001", {"list_price": decimal("44.00")})
         assert await price(party) == (Decimal("39.6000"), "price list Partner 10% off")
         assert (await price(party, "EUR"))[0] == Decimal("39.6000") * Decimal("0.9")
+        nowhere = await connector.prices(None, asked, currency="XTS", on=date(2026, 3, 2))
+        assert nowhere == [None, None]
         [shown] = await connector.fetch("customer", [str(party)])
     assert shown.fields["price_list"] == "Partner 10% off"
 

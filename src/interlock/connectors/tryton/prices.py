@@ -136,10 +136,13 @@ class PriceDesk:
         self, customer: str | None, asked: Sequence[Asked], currency: str, on: date
     ) -> list[Offer | None]:
         """Ask Tryton for the price of each, as its own sales forms do."""
-        listed, money = await asyncio.gather(
-            self._list_of(customer), self._directory.currency(currency)
+        listed, codes = await asyncio.gather(
+            self._list_of(customer),
+            self._directory.ids("currency.currency", [currency], "code"),
         )
-        context: dict[str, Any] = {"currency": money, "sale_date": on}
+        if currency not in codes:
+            return [None] * len(asked)
+        context: dict[str, Any] = {"currency": codes[currency], "sale_date": on}
         if customer is not None and customer.isdecimal():
             context["customer"] = int(customer)
         if listed is not None:
