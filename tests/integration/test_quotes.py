@@ -17,6 +17,7 @@ from interlock.processes.quote_check import Answer
 from interlock.service.quoting import QuoteRequest, RequestLine, check_quote, override_verdict
 
 from .company import Company
+from .test_forgetting import MARK, forget, stored
 
 TAX = "DE136695976"
 
@@ -364,3 +365,18 @@ async def test_nothing_is_overridden_that_was_not_stopped(company: Company) -> N
         shop.override(deal)
     with pytest.raises(ConfigurationError, match="needs a reason"):
         shop.override(deal, reason="  ")
+
+
+async def test_words_about_a_customer_are_forgotten_with_it(company: Company) -> None:
+    shop = await Shop.open(company)
+    note = {"on_hold": True, "hold_note": f"{MARK} does not pay"}
+    company.erp.edit("customer", shop.partner, note)
+    await company.rest()
+    deal = shop.deal("80.00")
+    await company.rest()
+    assert MARK in str(shop.shown(deal)[1])
+    shop.override(deal, reason=f"{MARK} promised")
+    await company.rest()
+    assert MARK.encode() in stored(company)
+    forget(company, "customer", shop.account)
+    assert MARK.encode() not in stored(company)

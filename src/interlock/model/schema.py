@@ -69,7 +69,9 @@ PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
             }
         ),
         "contact": frozenset({"name", "email", "phone", "role"}),
-        "deal": frozenset({"name"}),
+        # a verdict may say why a customer is on hold, or what an approver wrote
+        "deal": frozenset({"name", "quote_check_reason"}),
+        "quote": frozenset({"quote_check_reason"}),
         "order": frozenset({"billing_address", "shipping_address"}),
     }
 )

@@ -59,8 +59,11 @@ class Verdicts:
         entities = [e for e in ("quote", "deal") if self._writable(e)]
         if not entities or self.quotes.settings.go_live is None or Side.CRM in run.paused:
             return
+        live = Side.ERP not in run.paused
         for each in (await self.pair.store.call(self._due, entities))[:_AT_ONCE]:
-            answer = await self.quotes.check(each.wanted, live=Side.ERP not in run.paused)
+            answer = await self.quotes.check(each.wanted, live=live)
+            # an ERP that did not answer in time is not waited for once more in this run
+            live = answer.live
             await self.pair.store.call(
                 keep, self.pair, each.entity, each.id, each.wanted, answer, run
             )

@@ -33,14 +33,14 @@ from interlock.connectors.tryton.customers import PartyDesk
 from interlock.connectors.tryton.directory import Directory, RefusedError
 from interlock.connectors.tryton.objects import NEVER, object_maps
 from interlock.connectors.tryton.orders import OrderDesk
-from interlock.connectors.tryton.prices import PRICE_FIELDS, PriceDesk
+from interlock.connectors.tryton.prices import PriceDesk
 from interlock.connectors.tryton.reading import Reader
 from interlock.connectors.tryton.scope import Scope
 from interlock.connectors.tryton.writing import deliver, failed, settled
 from interlock.errors import ConnectorError
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import FieldMap, ObjectMap
-from interlock.model import Asked, FieldFacts, Fields, Offer, Record
+from interlock.model import Asked, Fields, Offer, Record
 
 __all__ = ["TrytonConnector"]
 
@@ -65,11 +65,10 @@ class TrytonConnector(Connector):
         self.capabilities = _capabilities(settings, maps)
         self._client = TrytonClient(settings, context.clock)
         self._directory = Directory(self._client, settings.language, settings.warehouses)
-        self._prices = PriceDesk(
-            self._client, self._directory, settings, context.wanted.get("price", PRICE_FIELDS)
-        )
+        self._prices = PriceDesk(self._client, self._directory, settings, maps["price"])
         prefix = settings.other_prefix or f"{context.other or 'crm'}:"
-        self._scope = Scope(self._directory, maps, settings, prefix)
+        read = {entity: item for entity, item in maps.items() if entity != "price"}
+        self._scope = Scope(self._directory, read, settings, prefix)
         self._reader = Reader(self._client, self._directory, self._scope, settings)
         self._parties = PartyDesk(
             self._client, self._directory, self._scope, self._reader, settings
@@ -258,6 +257,11 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
                 **shared, lookup=FULL, create=NOT_IMPLEMENTED, update=NOT_IMPLEMENTED,
                 fields=item.facts(),
             )  # fmt: skip
+        elif entity == "price":
+            entities[entity] = EntityCapabilities(
+                changes=_WORKED_OUT, create=_WORKED_OUT, update=_WORKED_OUT,
+                page_size=settings.page_size, read_every=timedelta(days=1), fields=item.facts(),
+            )  # fmt: skip
         elif entity == "invoice":
             entities[entity] = EntityCapabilities(
                 **shared, create=_LEDGER, update=_LEDGER, fields=item.facts()
@@ -272,11 +276,6 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
                 **written, lookup=FULL, reference="identifiers", batch_size=settings.batch_size,
                 fields=item.facts(),
             )  # fmt: skip
-    entities["price"] = EntityCapabilities(
-        changes=_WORKED_OUT, create=_WORKED_OUT, update=_WORKED_OUT,
-        page_size=settings.page_size, read_every=timedelta(days=1),
-        fields=dict.fromkeys(PRICE_FIELDS, FieldFacts(writable=False)),
-    )  # fmt: skip
     return Capabilities(
         entities=entities, prices=FULL,
         deletions=Capability(

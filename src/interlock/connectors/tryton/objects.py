@@ -246,7 +246,7 @@ def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
     address = PostalAddress(settings.regions, FieldFacts(address_parts=parts))
     maps = {
         "customer": _customer(address, settings), "contact": _contact(settings),
-        "product": _PRODUCT, "order": _order(address), "invoice": _INVOICE,
+        "product": _PRODUCT, "price": _PRICE, "order": _order(address), "invoice": _INVOICE,
     }  # fmt: skip
     if not settings.contacts:
         del maps["contact"]
@@ -300,6 +300,14 @@ _PRODUCT = ObjectMap("product", "product.product", (
     FieldMap("list_price", "sale:list_price", CompanyMoney(FieldFacts(decimals=4)), writable=False),
     FieldMap("lead_time", "lead_time", Days(), writable=False),
     FieldMap("stock_quantity", "stock:quantity", Number(), writable=False),
+))  # fmt: skip
+
+# worked out by Tryton, row by row; one customer's own prices and validity are not offered
+_PRICE = ObjectMap("price", "product.price_list.line", (
+    FieldMap("product", "product", Pointer("product"), writable=False),
+    FieldMap("price_list", "price_list.name", Text(), writable=False),
+    FieldMap("unit_price", "price", CompanyMoney(FieldFacts(decimals=4)), writable=False),
+    FieldMap("from_quantity", "quantity", Number(), writable=False),
 ))  # fmt: skip
 
 _INVOICE = ObjectMap("invoice", "account.invoice", (

@@ -8,7 +8,7 @@ they nor it are read.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,12 +19,11 @@ from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
 from interlock.errors import NotPermittedError
-from interlock.model import Asked, Fields, Money, Offer, Record, Ref
+from interlock.mapping.objectmap import ObjectMap
+from interlock.model import Asked, Money, Offer, Record
 
-__all__ = ["PRICE_FIELDS", "PriceDesk"]
+__all__ = ["PriceDesk"]
 
-PRICE_FIELDS = ("product", "price_list", "unit_price", "from_quantity")
-"""What is known of a price; a list for one customer alone, and validity, are not offered."""
 _SOLD = [["template.salable", "=", True], ["active", "=", True]]
 
 
@@ -44,12 +43,12 @@ class PriceDesk:
         client: TrytonClient,
         directory: Directory,
         settings: TrytonSettings,
-        wanted: Collection[str],
+        prices: ObjectMap,
     ) -> None:
         self._client = client
         self._directory = directory
         self._settings = settings
-        self._wanted = frozenset(wanted)
+        self._map = prices
 
     async def offered(self) -> bool:
         """Say whether Tryton has price lists for sales (module ``sale_price_list``)."""
@@ -115,17 +114,17 @@ class PriceDesk:
                 if price is None or before.get(product) == price:
                     continue  # from this quantity on nothing changes
                 before[product] = price
-                fields: Fields = {
-                    "product": Ref("product", str(product)),
-                    "price_list": named.name,
-                    "unit_price": Money(price, company.currency),
-                    "from_quantity": quantity,
+                raw = {
+                    "product": product,
+                    "price_list": {"name": named.name},
+                    "price": {"amount": price, "currency": company.currency},
+                    "quantity": quantity,
                 }
                 records.append(
                     Record(
                         entity="price",
                         id=f"{named.id}-{product}-{quantity.normalize():f}",
-                        fields={f: v for f, v in fields.items() if f in self._wanted},
+                        fields=self._map.decode(raw),
                     )
                 )
         return records
