@@ -75,7 +75,7 @@ def test_export_of_one_record_and_one_time(shop: Shop) -> None:
     for wrong, told in (
         (("--id", ACME), "names no record"),
         (("--entity", "customer", "--id", "nobody"), "tells of no customer nobody"),
-        (("--entity", "invoice"), "invoice"),
+        (("--entity", "parcel"), "parcel"),
         (("--since", "yesterday"), "is no day"),
     ):
         result = shop.do("audit", "export", "--out", shop.root / "x.jsonl", *wrong)
