@@ -28,6 +28,7 @@ from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
+from interlock.cli.quoting import app as quotes
 from interlock.cli.rehearse import rehearse
 from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
@@ -78,6 +79,7 @@ app.command("forget", rich_help_panel=_CLOSER)(forget)
 app.add_typer(audit, name="audit", rich_help_panel=_CLOSER)
 app.add_typer(letters, name="dead-letters", rich_help_panel=_CLOSER)
 app.add_typer(holds, name="holds", rich_help_panel=_DAILY)
+app.add_typer(quotes, name="quote", rich_help_panel=_DAILY)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)

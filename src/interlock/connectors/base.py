@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Self
 
@@ -18,7 +18,7 @@ import msgspec
 from pydantic import BaseModel
 
 from interlock.mapping.overrides import MappingOverrides
-from interlock.model import FieldFacts, Fields, Record, WriteKind
+from interlock.model import Asked, FieldFacts, Fields, Offer, Record, WriteKind
 
 __all__ = [
     "Capabilities",
@@ -92,6 +92,7 @@ class EntityCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``settle_time``: longest time an unanswered write may still take effect, search lag included.
     ``read_lag``: how long a read may still show the state before a finished write.
     ``commit_delay``: how late a change may appear with an earlier change time.
+    ``read_every``: without a changes feed, how often all of it is read; each time by default.
     """
 
     changes: Capability = UNSUPPORTED
@@ -114,6 +115,7 @@ class EntityCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     commit_delay: timedelta = timedelta(0)
     fields: Mapping[str, FieldFacts] = msgspec.field(default_factory=dict)
     ages: tuple[str, ...] = ()
+    read_every: timedelta = timedelta(0)
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +126,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     merges: Capability = UNSUPPORTED
     webhooks: Capability = UNSUPPORTED
     provision: Capability = UNSUPPORTED
+    prices: Capability = UNSUPPORTED
+    """Says what a customer pays for a quantity now (``Connector.prices``)."""
     never: tuple[str, ...] = ()
     """Fields of this system (its own names) that are never requested, stored or logged."""
 
@@ -327,6 +331,16 @@ class Connector(ABC):
     async def lookup(self, entity: str, probe: Fields) -> Sequence[Record]:
         """Read live what could be the same record: same tax id, name, e-mail, website or sku."""
         raise NotImplementedError(entity, probe)
+
+    async def prices(
+        self, customer: str | None, asked: Sequence[Asked], *, currency: str, on: date
+    ) -> Sequence[Offer | None]:
+        """Read live what each product costs one customer on a day, in order.
+
+        ``customer``: its id here; ``None`` for somebody who is no customer yet.  An answer of
+        ``None``: the system does not say.  Cost and margin are neither read nor given.
+        """
+        raise NotImplementedError(customer, asked, currency, on)
 
     @abstractmethod
     async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:

@@ -8,13 +8,21 @@ from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from interlock.governance.document import Document, Place
-from interlock.governance.signals import Falling, HealthRules, Late, SignalRules, Tier
+from interlock.governance.signals import (
+    Falling,
+    HealthRules,
+    Late,
+    SignalRules,
+    StockRules,
+    Thresholds,
+    Tier,
+)
 
 __all__ = ["RULES_VERSION", "compile_signal_rules"]
 
 RULES_VERSION = 1
 
-_PARTS = ("schema_version", "company", "rates", "signals", "health", "tiers")
+_PARTS = ("schema_version", "company", "rates", "signals", "health", "tiers", "stock")
 _DEFAULTS = SignalRules()
 
 
@@ -46,6 +54,7 @@ def compile_signal_rules(document: Document) -> SignalRules:
                              signals.get("overdue_bands", list(_DEFAULTS.overdue_bands))),
         health=_health(document, data),
         tiers=_tiers(document, data.get("tiers") or []),
+        stock=_stock(document, data),
     )  # fmt: skip
     document.finish()
     return rules
@@ -113,6 +122,35 @@ def _tiers(document: Document, value: Any) -> list[Tier]:
                             "put it last, or say what it takes")  # fmt: skip
         found.append(Tier(name=name, **least))
     return found
+
+
+def _stock(document: Document, data: Mapping[str, Any]) -> StockRules:
+    part = _part(document, data, "stock", ("low", "out", "families", "products"))
+    place: Place = ("stock",)
+    everywhere = _thresholds(document, place, part, Thresholds())
+    named: dict[str, dict[str, Thresholds]] = {}
+    for group in ("families", "products"):
+        where = (*place, group)
+        stated = document.mapping(where, part.get(group) or {}, group)
+        named[group] = {}
+        for name, limits in stated.items():
+            limits = document.mapping((*where, name), limits, str(name))  # noqa: PLW2901
+            document.only((*where, name), limits, ("low", "out"), "threshold")
+            named[group][str(name)] = _thresholds(document, (*where, name), limits, everywhere)
+    return StockRules(everywhere=everywhere, families=named["families"], products=named["products"])
+
+
+def _thresholds(
+    document: Document, place: Place, part: Mapping[str, Any], default: Thresholds
+) -> Thresholds:
+    low, out = (
+        _number(document, (*place, name), part[name], None) if name in part else fallback
+        for name, fallback in (("low", default.low), ("out", default.out))
+    )
+    if out > low and "low" in part:
+        document.refuse((*place, "low"), f"out ({out}) lies above low ({low})",
+                        "a product is low before it is out")  # fmt: skip
+    return Thresholds(max(low, out), out)
 
 
 def _list(document: Document, place: Place, value: Any) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Rules of the signals: the company's currency and rates, bands, health score, tiers."""
+"""Rules of the signals: the company's currency and rates, bands, health score, tiers, stock."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-__all__ = ["Falling", "HealthRules", "Late", "SignalRules", "Tier"]
+__all__ = ["Falling", "HealthRules", "Late", "SignalRules", "StockRules", "Thresholds", "Tier"]
 
 
 class Late(msgspec.Struct, frozen=True):
@@ -46,6 +46,25 @@ class Tier(msgspec.Struct, frozen=True, kw_only=True):
     health_score: Decimal | None = None
 
 
+class Thresholds(msgspec.Struct, frozen=True):
+    """A product is low when no more than ``low`` is left of it, and out at ``out``."""
+
+    low: Decimal = Decimal(0)
+    out: Decimal = Decimal(0)
+
+
+class StockRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Thresholds of products by SKU, else by family, else for all."""
+
+    everywhere: Thresholds = Thresholds()
+    families: Mapping[str, Thresholds] = {}
+    products: Mapping[str, Thresholds] = {}
+
+    def of(self, sku: str | None, family: str | None) -> Thresholds:
+        """Give the thresholds of one product."""
+        return self.products.get(sku or "") or self.families.get(family or "") or self.everywhere
+
+
 class SignalRules(msgspec.Struct, frozen=True, kw_only=True):
     """What ``rules.yaml`` says of signals; without it what stands here.
 
@@ -62,3 +81,4 @@ class SignalRules(msgspec.Struct, frozen=True, kw_only=True):
     overdue_bands: Sequence[int] = (1, 31, 61, 91)
     health: HealthRules = HealthRules()
     tiers: Sequence[Tier] = ()
+    stock: StockRules = StockRules()

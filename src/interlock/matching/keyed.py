@@ -1,6 +1,7 @@
 """Keyed matching: contacts and products are one when they share a key that nobody else has.
 
-A product's key is its SKU, a contact's its e-mail address at the linked customer.  Any weaker sign
+A product's key is its SKU, a contact's its e-mail address at the linked customer, a price's what it
+is for.  Any weaker sign
 in common makes a suggestion, which keeps both from being created anew.
 """
 
@@ -9,11 +10,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from decimal import Decimal
 
 import msgspec
 
 from interlock.matching.normalise import email_key, name_key
-from interlock.model import Fields
+from interlock.model import Fields, Money
 
 __all__ = [
     "Candidate",
@@ -21,6 +23,7 @@ __all__ = [
     "Signs",
     "contact_signs",
     "match_keyed",
+    "price_signs",
     "product_signs",
 ]
 
@@ -67,6 +70,22 @@ def product_signs(fields: Fields) -> Signs:
     """Signs of a product: its SKU."""
     sku = (_text(fields, "sku") or "").strip().casefold()
     return Signs((("same SKU", sku),) if sku else (), ())
+
+
+def price_signs(fields: Fields, product: str, customer: str) -> Signs:
+    """Signs of a price: what it is for; ``product``, ``customer``: links, "" when there is none."""
+    if not product or (fields.get("customer") is not None and not customer):
+        return Signs((), ())
+    price, least = fields.get("unit_price"), fields.get("from_quantity")
+    parts = (
+        product,
+        customer,
+        (_text(fields, "price_list") or "").strip().casefold(),
+        price.currency if isinstance(price, Money) else "",
+        format(least.normalize(), "f") if isinstance(least, Decimal) and least else "0",
+        str(fields.get("valid_from") or ""),
+    )
+    return Signs((("same product, price list and quantity", "|".join(parts)),), ())
 
 
 def _text(fields: Fields, field: str) -> str | None:

@@ -10,12 +10,15 @@ from interlock.model.entities import (
     Order,
     OrderStatus,
     PaymentStatus,
+    Price,
     Product,
     Quote,
     StageKind,
+    StockLevel,
     Task,
 )
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
+from interlock.model.prices import Asked, Offer, price_of
 from interlock.model.record import Presence, Record, WriteKind
 from interlock.model.schema import ENTITIES, SIGNALS, WRITTEN, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
@@ -36,9 +39,11 @@ __all__ = [
     "Order",
     "OrderStatus",
     "PaymentStatus",
+    "Price",
     "Product",
     "Quote",
     "StageKind",
+    "StockLevel",
     "Task",
     "ENTITIES",
     "SIGNALS",
@@ -48,6 +53,9 @@ __all__ = [
     "Presence",
     "Record",
     "WriteKind",
+    "Asked",
+    "Offer",
+    "price_of",
     "ANYTHING",
     "FieldFacts",
     "agree",

@@ -24,11 +24,13 @@ __all__ = [
     "Invoice",
     "InvoiceStatus",
     "Order",
-    "PaymentStatus",
     "OrderStatus",
+    "PaymentStatus",
+    "Price",
     "Product",
     "Quote",
     "StageKind",
+    "StockLevel",
     "Task",
 ]
 
@@ -78,6 +80,14 @@ class PaymentStatus(StrEnum):
     DISPUTED = "disputed"
 
 
+class StockLevel(StrEnum):
+    """How much of a product is left, as far as a rep need know."""
+
+    IN = "in"
+    LOW = "low"
+    OUT = "out"
+
+
 class Entity(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Base of the synced entities."""
 
@@ -94,6 +104,8 @@ class Customer(Entity, frozen=True):
     shipping_address: Address | UnsetType | None = UNSET
     payment_terms: str | UnsetType | None = UNSET
     credit_limit: Money | UnsetType | None = UNSET
+    price_list: str | UnsetType | None = UNSET
+    """Name of the price list the customer buys from; blank: the general one."""
     credit_hold: bool | UnsetType | None = UNSET
     hold_reason: str | UnsetType | None = UNSET
     owner: str | UnsetType | None = UNSET
@@ -146,6 +158,37 @@ class Product(Entity, frozen=True):
     sku: str | UnsetType | None = UNSET
     name: str | UnsetType | None = UNSET
     active: bool | UnsetType | None = UNSET
+    """Whether it is sold; false: discontinued."""
+    unit: str | UnsetType | None = UNSET
+    """What quantities count, as a UN/ECE code where the ERP's unit has one."""
+    family: str | UnsetType | None = UNSET
+    """The group of products it belongs to: what floors and thresholds may be stated for."""
+    list_price: Money | UnsetType | None = UNSET
+    """For one unit, where no price list says otherwise."""
+    floor_price: Money | UnsetType | None = UNSET
+    """The lowest price the ERP lets it be sold at."""
+    lead_time: Decimal | UnsetType | None = UNSET
+    """Days until it can be shipped when it is not in stock."""
+    stock_quantity: Decimal | UnsetType | None = UNSET
+    """What can be shipped now."""
+    stock: str | UnsetType | None = UNSET
+    """In, low or out: all the CRM need know of the quantity."""
+
+
+class Price(Entity, frozen=True):
+    """What a product costs those who buy from a price list, from a quantity on."""
+
+    product: Ref | UnsetType | None = UNSET
+    price_list: str | UnsetType | None = UNSET
+    """Name of the list; blank: the general one."""
+    customer: Ref | UnsetType | None = UNSET
+    """The only customer it holds for; blank: whoever buys from the list."""
+    unit_price: Money | UnsetType | None = UNSET
+    from_quantity: Decimal | UnsetType | None = UNSET
+    valid_from: date | UnsetType | None = UNSET
+    valid_until: date | UnsetType | None = UNSET
+    """The last day it holds."""
+    other_id: str | UnsetType | None = UNSET
 
 
 class Deal(Entity, frozen=True):
@@ -172,6 +215,10 @@ class Deal(Entity, frozen=True):
     invoice_total: Money | UnsetType | None = UNSET
     invoice_due_on: date | UnsetType | None = UNSET
     payment_status: str | UnsetType | None = UNSET
+    quote_check: str | UnsetType | None = UNSET
+    """What the check of its lines said: ok, warn or stop."""
+    quote_check_reason: str | UnsetType | None = UNSET
+    quote_checked_at: datetime | UnsetType | None = UNSET
     other_id: str | UnsetType | None = UNSET
 
 
@@ -183,6 +230,9 @@ class Quote(Entity, frozen=True):
     accepted: bool | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
     lines: tuple[Line, ...] | UnsetType | None = UNSET
+    quote_check: str | UnsetType | None = UNSET
+    quote_check_reason: str | UnsetType | None = UNSET
+    quote_checked_at: datetime | UnsetType | None = UNSET
 
 
 class Order(Entity, frozen=True):

@@ -18,6 +18,7 @@ from interlock.model.entities import (
     Entity,
     Invoice,
     Order,
+    Price,
     Product,
     Quote,
     Task,
@@ -31,6 +32,7 @@ ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
         "customer": Customer,
         "contact": Contact,
         "product": Product,
+        "price": Price,
         "deal": Deal,
         "quote": Quote,
         "order": Order,
@@ -67,7 +69,9 @@ PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
             }
         ),
         "contact": frozenset({"name", "email", "phone", "role"}),
-        "deal": frozenset({"name"}),
+        # a verdict may say why a customer is on hold, or what an approver wrote
+        "deal": frozenset({"name", "quote_check_reason"}),
+        "quote": frozenset({"quote_check_reason"}),
         "order": frozenset({"billing_address", "shipping_address"}),
     }
 )
@@ -76,6 +80,8 @@ PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
 Custom texts are personal too, wherever a record is somebody's: nobody knows what stands in them.
 """
 
+
+_CHECKED = frozenset({"quote_check", "quote_check_reason", "quote_checked_at"})
 
 SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
     {
@@ -101,7 +107,11 @@ SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
         "order": frozenset(
             {"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}
         ),
-        "deal": frozenset({"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status"}),
+        "deal": frozenset(
+            {"invoice_numbers", "invoice_total", "invoice_due_on", "payment_status", *_CHECKED}
+        ),
+        "quote": _CHECKED,
+        "product": frozenset({"stock"}),
     }
 )
 """Figures about a record of the ERP that move with the calendar and with other records.

@@ -71,7 +71,8 @@ def digest_of(tx: Tx, deal: Record, quote: Record | None) -> bytes:
         digest_size=16,
     )
     if quote is not None:
-        digest.update(tx.schema["quote"].encode(quote.fields))
+        offered = {f: v for f, v in quote.fields.items() if f not in SIGNALS["quote"]}
+        digest.update(tx.schema["quote"].encode(offered))
     return digest.digest()
 
 

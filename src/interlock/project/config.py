@@ -20,11 +20,13 @@ from pydantic import (
 )
 
 from interlock.governance.limits import Kind, Limit, Limits
+from interlock.governance.pricing import BeforeOrder
 from interlock.model import ENTITIES, Money
 
 __all__ = [
     "SCHEMA_VERSION", "ConnectionDocument", "Duration", "Environment", "HistorySettings",
-    "HoldSettings", "OrderSettings", "ProjectDocument", "RoleSettings", "parse_duration",
+    "HoldSettings", "OrderSettings", "ProjectDocument", "QuoteSettings", "RoleSettings",
+    "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -236,6 +238,26 @@ class RoleSettings(_Part):
     fallback: str = Field(default="", description="Whoever is told where a role names nobody.")
 
 
+class QuoteSettings(_Part):
+    """How quotes are checked against the ERP."""
+
+    time_budget: Annotated[Decimal, Field(gt=0, le=60)] = Field(
+        default=Decimal("0.8"),
+        description="Seconds the ERP may take to answer; after that the check goes by what was "
+        "seen last, and says how old that is.",
+    )
+    stale_after: Duration = Field(
+        default=timedelta(days=1),
+        json_schema_extra={"default": "1d"},
+        description="What was seen longer ago than this is a finding of its own.",
+    )
+    before_order: BeforeOrder = Field(
+        default=BeforeOrder.WARN,
+        description="What the check does right before an order is made: block (a stop waits for "
+        "an approver), warn (it is shown) or pass (nothing is checked).",
+    )
+
+
 class HistorySettings(_Part):
     """How long the history is kept, and where its head is published."""
 
@@ -280,6 +302,7 @@ class ProjectDocument(_Part):
     orders: OrderSettings = Field(default_factory=OrderSettings)
     holds: HoldSettings = Field(default_factory=HoldSettings)
     roles: RoleSettings = Field(default_factory=RoleSettings)
+    quotes: QuoteSettings = Field(default_factory=QuoteSettings)
     limits: dict[str, EntityLimits] = Field(
         default_factory=dict,
         description="Entity: how many records may be written unasked. Without one, creates and "

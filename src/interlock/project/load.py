@@ -19,9 +19,11 @@ from interlock.connectors.registry import load_plugin
 from interlock.errors import ConfigurationError
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
+from interlock.governance.compile_pricing import PRICING_VERSION, compile_pricing
 from interlock.governance.compile_rules import RULES_VERSION, compile_signal_rules
 from interlock.governance.document import Document, Place, suggest
 from interlock.governance.limits import Limits
+from interlock.governance.pricing import PricingRules
 from interlock.governance.rules import Ownership, OwnershipMap, Side
 from interlock.governance.signals import SignalRules
 from interlock.governance.versions import MapVersion
@@ -37,6 +39,7 @@ from interlock.project.config import (
     HoldSettings,
     OrderSettings,
     ProjectDocument,
+    QuoteSettings,
     RoleSettings,
 )
 from interlock.project.secrets import Secrets, read_env_file
@@ -57,6 +60,7 @@ __all__ = [
 
 CONFIG_FILE = "interlock.yaml"
 OWNERSHIP_FILE = "ownership.yaml"
+PRICING_FILE = "pricing.yaml"
 RULES_FILE = "rules.yaml"
 
 
@@ -103,6 +107,8 @@ class Project:
     roles: RoleSettings = field(default_factory=RoleSettings)
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
+    quotes: QuoteSettings = field(default_factory=QuoteSettings)
+    pricing: PricingRules = field(default_factory=PricingRules)
     signals: SignalRules = field(default_factory=SignalRules)
 
     def connection(self, side: Side) -> ConnectionConfig:
@@ -160,6 +166,7 @@ class _Loader:
         if rules is not None and not self.problems:
             self._check_custom(rules, mappings, overrides)
         signals = self._signal_rules()
+        pricing = self._pricing(schema)
         parts = self._attempt(lambda: self._config(config)) if config else None
         if self.problems:
             raise ConfigurationError.combined(self.problems)
@@ -183,6 +190,8 @@ class _Loader:
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
             signals=signals,
+            quotes=document.quotes,
+            pricing=pricing,
             map_version=(version := _map_version(rules, overrides)),
             active_map=_active_map(
                 version,
@@ -199,6 +208,15 @@ class _Loader:
         document = self._read(RULES_FILE, RULES_VERSION)
         rules = self._attempt(lambda: compile_signal_rules(document)) if document else None
         return rules or SignalRules()
+
+    def _pricing(self, schema: Schema) -> PricingRules:
+        """Read the file of prices; without one floors are the ERP's alone."""
+        if not (self.root / PRICING_FILE).is_file():
+            return PricingRules()
+        document = self._read(PRICING_FILE, PRICING_VERSION)
+        customer = schema["customer"]
+        rules = self._attempt(lambda: compile_pricing(document, customer)) if document else None
+        return rules or PricingRules()
 
     def _texts(self, mappings: Mapping[str, Document]) -> dict[str, str]:
         names = [OWNERSHIP_FILE, *(document.file for document in mappings.values())]

@@ -14,12 +14,16 @@ from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.matching.score import Weights
 from interlock.processes.amendments import AfterWon, Policy
+from interlock.processes.catalogue import Catalogue
 from interlock.processes.credit_hold import CreditHold
+from interlock.processes.gates import in_turn
 from interlock.processes.hold_gate import HoldGate
 from interlock.processes.hold_rules import HoldRules, kinds_of
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.pauses import Pauses
+from interlock.processes.quote_facts import Quotes, QuoteSettings
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
+from interlock.processes.quote_verdicts import QuoteGate, Verdicts
 from interlock.processes.roles import Role, Roles
 from interlock.processes.tasks import Tasks
 from interlock.project.load import Project
@@ -39,6 +43,7 @@ __all__ = [
     "make_session",
     "mark_path",
     "open_store",
+    "quote_settings_of",
     "roles_of",
     "weights_of",
 ]
@@ -62,6 +67,7 @@ class Session:
     project: Project
     pair: Pair
     processes: tuple[Process, ...]
+    quotes: Quotes
 
     @property
     def store(self) -> Store:
@@ -165,6 +171,18 @@ def hold_rules_of(project: Project) -> HoldRules:
     )
 
 
+def quote_settings_of(project: Project) -> QuoteSettings:
+    """What the project says about the check of quotes."""
+    return QuoteSettings(
+        pricing=project.pricing,
+        signals=project.signals,
+        budget=float(project.quotes.time_budget),
+        stale_after=project.quotes.stale_after,
+        before_order=project.quotes.before_order,
+        go_live=project.go_live,
+    )
+
+
 def roles_of(project: Project) -> Roles:
     """Who stands for which role."""
     stated = project.roles
@@ -198,9 +216,13 @@ def make_session(
     roles, rules = roles_of(project), hold_rules_of(project)
     cash = OrderToCash(pair, project.signals, rules, roles)
     holds = CreditHold(pair, rules, roles, cash)
-    gates["order"] = HoldGate(cash)
+    quotes = Quotes(pair, quote_settings_of(project))
+    gates["order"] = in_turn(HoldGate(cash), QuoteGate(quotes))
     # figures come before the holds that follow from them, and those before orders
-    return Session(project, pair, (cash, holds, Pauses(pair), orders, Tasks(pair)))
+    catalogue = Catalogue(pair, project.signals.stock)
+    verdicts = Verdicts(pair, quotes)
+    processes = (catalogue, cash, holds, Pauses(pair), verdicts, orders, Tasks(pair))
+    return Session(project, pair, processes, quotes)
 
 
 @asynccontextmanager

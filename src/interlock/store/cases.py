@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, delete, select
 
 from interlock.store.database import Tx, chunks
 from interlock.store.sqlite import fixed
 from interlock.store.tables import case
 
-__all__ = ["Case", "load", "put"]
+__all__ = ["Case", "drop", "load", "put"]
 
 
 _ALL = fixed(select(case).where(case.c.process == bindparam("process")))
@@ -57,3 +57,9 @@ def load(tx: Tx, process: str, ids: Sequence[str] | None = None) -> dict[str, Ca
 def put(tx: Tx, cases: Sequence[Case]) -> None:
     """Save cases."""
     tx.upsert(case, [msgspec.structs.asdict(c) for c in cases])
+
+
+def drop(tx: Tx, process: str, ids: Sequence[str]) -> None:
+    """Delete cases: what they know of is to be looked at anew."""
+    for part in chunks(list(ids)):
+        tx.conn.execute(delete(case).where(case.c.process == process, case.c.source_id.in_(part)))

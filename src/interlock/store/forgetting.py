@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Ref
-from interlock.store import alerts, holds, links, sealing
+from interlock.store import alerts, cases, holds, links, sealing
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import DOCUMENTS, Key, add_identities, impersonal
 from interlock.store.history import Event
@@ -230,12 +230,20 @@ def _forget_documents(tx: Tx, documents: Sequence[Document], now: datetime) -> N
             tx.conn.execute(
                 update(case).where(case.c.source_id == document.id).values(snapshot=None)
             )
+    _forget_verdicts(tx, [f"{d.entity}:{d.id}" for d in documents])
     link_ids = [d.link_id for d in documents if d.link_id is not None]
     for part in chunks(link_ids):
         tx.conn.execute(
             delete(outbox).where(outbox.c.link_id.in_(part), outbox.c.state == WriteState.DEAD)
         )
     _forget_letters(tx, [(d.side, d.entity, d.id) for d in documents], link_ids, now)
+
+
+def _forget_verdicts(tx: Tx, subjects: Sequence[str]) -> None:
+    """Drop what checks of quotes said, and the words of those who overrode them."""
+    known = cases.load(tx, "quote_check", subjects)
+    cases.drop(tx, "quote_approval", [c.seen_hash.hex() for c in known.values() if c.seen_hash])
+    cases.drop(tx, "quote_check", list(known))
 
 
 def _empty(tx: Tx, key: Key) -> None:

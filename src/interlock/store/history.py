@@ -34,7 +34,7 @@ _decode = msgspec.msgpack.decode
 
 _WORDED = frozenset({
     "asked again", "dead", "decided", "discarded", "edited", "hold overridden", "hold placed",
-    "released", "resolved", "retried", "unlinked",
+    "quote_checked", "quote_overridden", "released", "resolved", "retried", "unlinked",
 })  # fmt: skip
 """Events in which a person or a system had a say: their words may be about a person."""
 

@@ -36,7 +36,7 @@ metadata = MetaData(
     }
 )
 
-ERRANDS = ("pause", "task")
+ERRANDS = ("pause", "task", "verdict")
 """Entities of links that are no pair of records: the subjects of a process's writes."""
 
 meta = Table(

@@ -1,6 +1,6 @@
 """Linking: pair records once both lists are known, and decide what may be created (rule 12).
 
-Customers are matched by score (:mod:`interlock.sync.customers`), contacts and products by key.
+Customers are matched by score (:mod:`interlock.sync.customers`), all else by key.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from interlock.matching.keyed import (
     Signs,
     contact_signs,
     match_keyed,
+    price_signs,
     product_signs,
 )
 from interlock.model import Fields, Ref
@@ -34,7 +35,7 @@ from interlock.sync.survivors import follow_merges
 
 __all__ = ["link_records", "matched_at"]
 
-MATCHED = ("product", "customer", "contact")
+MATCHED = ("product", "customer", "price", "contact")
 """Entities whose records are paired by what they are; deals become orders by a process."""
 
 
@@ -121,15 +122,21 @@ def _signs_of(
 ) -> Callable[[Fields], Signs]:
     if entity == "product":
         return product_signs
-    owners = [f for o in seen if isinstance(f := o.fields.get("customer"), Ref)]
-    linked = links.members_of(tx, side, [(ref.entity, ref.id) for ref in owners])
+    named = [f for o in seen for f in o.fields.values() if isinstance(f, Ref)]
+    linked = links.members_of(tx, side, [(ref.entity, ref.id) for ref in named])
+
+    def _link(fields: Fields, field: str) -> str:
+        ref = fields.get(field)
+        link_id = linked.get((ref.entity, ref.id)) if isinstance(ref, Ref) else None
+        return "" if link_id is None else str(link_id)
+
+    def _price(fields: Fields) -> Signs:
+        return price_signs(fields, _link(fields, "product"), _link(fields, "customer"))
 
     def _contact(fields: Fields) -> Signs:
-        ref = fields.get("customer")
-        link_id = linked.get((ref.entity, ref.id)) if isinstance(ref, Ref) else None
-        return contact_signs(fields, "" if link_id is None else str(link_id))
+        return contact_signs(fields, _link(fields, "customer"))
 
-    return _contact
+    return _price if entity == "price" else _contact
 
 
 def _apply(

@@ -83,6 +83,8 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
     connection = pair.side(feed.side)
     caps = connection.entity(feed.entity)
     assert caps is not None
+    if not full and _still_holds(pair, caps, feed):
+        return
     must_sweep = (
         full
         or not caps.changes
@@ -95,6 +97,17 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
         await _sweep(pair, connection, caps, feed, run)
     else:
         await _follow(pair, connection, caps, feed, run)
+
+
+def _still_holds(pair: Pair, caps: EntityCapabilities, feed: Feed) -> bool:
+    """Say whether what has no changes feed was read in full recently enough."""
+    return (
+        not caps.changes
+        and feed.complete_at is not None
+        and feed.sweep_cursor is None
+        and feed.map_version == pair.map_version
+        and pair.clock() < feed.complete_at + caps.read_every
+    )
 
 
 async def _follow(

@@ -26,7 +26,17 @@ View = Callable[[Fields], Fields]
 Gate = Callable[["Pair", Run, Sequence[OutboxWrite]], Awaitable[Mapping[str, str]]]
 """Looks at creates right before they are sent; says of those that must wait why, by write id."""
 
-ENTITY_ORDER = ("product", "customer", "contact", "quote", "deal", "order", "invoice", "task")
+ENTITY_ORDER = (
+    "product",
+    "customer",
+    "price",
+    "contact",
+    "quote",
+    "deal",
+    "order",
+    "invoice",
+    "task",
+)
 """Observed and delivered in this order: what others refer to comes first."""
 
 PRIORITY: Mapping[str, int] = {
@@ -35,6 +45,7 @@ PRIORITY: Mapping[str, int] = {
     "customer": 30,
     "contact": 40,
     "product": 50,
+    "price": 60,
 }
 """Lower goes first: orders before customers before the rest."""
 

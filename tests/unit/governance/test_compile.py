@@ -105,15 +105,20 @@ def test_the_default_map_keeps_the_standard_split():
     rules = compiled(default_ownership()).entities
     assert {r.ownership for r in rules["contact"].fields.values()} == {Ownership.CRM}
     assert {r.ownership for r in rules["order"].fields.values()} == {Ownership.ERP}
-    assert {r.ownership for r in rules["product"].fields.values()} == {Ownership.ERP}
+    product = rules["product"].fields
+    assert {n for n, r in product.items() if r.ownership is not Ownership.ERP} == {
+        "stock_quantity", "floor_price",
+    }  # fmt: skip
     assert {r.ownership for r in rules["invoice"].fields.values()} == {Ownership.LOCAL}
-    assert {r.ownership for r in rules["quote"].fields.values()} == {Ownership.LOCAL}
+    checked = {"quote_check", "quote_check_reason", "quote_checked_at"}
+    quote = rules["quote"].fields
+    assert {n for n, r in quote.items() if r.ownership is not Ownership.LOCAL} == checked
     assert rules["customer"].fields["billing_address"].conflict is ConflictRule.ERP
     assert rules["customer"].fields["credit_limit"].on_create is OnCreate.OMIT
     deal = rules["deal"].fields
     assert {n for n, r in deal.items() if r.ownership is not Ownership.LOCAL} == {
         "order_number", "order_status", "invoice_numbers", "invoice_total", "invoice_due_on",
-        "payment_status",
+        "payment_status", *checked,
     }  # fmt: skip
     assert rules["order"].create is CreatePolicy.NONE
 

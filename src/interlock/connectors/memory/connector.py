@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from interlock.connectors.base import (
     CheckReport,
@@ -24,12 +25,13 @@ from interlock.connectors.memory.api import MemoryApi
 from interlock.connectors.memory.client import Client
 from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.facts import REFERENCE, capabilities, maps
+from interlock.connectors.memory.objects import ERP_MAPS
 from interlock.connectors.memory.storage import Row, State
 from interlock.connectors.memory.tables import CRM_TABLES, ERP_TABLES
 from interlock.connectors.memory.writing import Batch
 from interlock.errors import InterlockError
 from interlock.mapping.objectmap import ObjectMap
-from interlock.model import Fields, Presence, Record
+from interlock.model import Asked, Fields, Money, Offer, Presence, Record, price_of
 
 __all__ = ["MemoryConnector"]
 
@@ -182,6 +184,39 @@ class MemoryConnector(Connector):
             found.update((row.id, reader.record(row)) for row in rows)
         return list(found.values())
 
+    async def prices(
+        self, customer: str | None, asked: Sequence[Asked], *, currency: str, on: date
+    ) -> Sequence[Offer | None]:
+        """Read list prices and price lists now, and choose as the system does on its orders."""
+        if not self.capabilities.prices:
+            raise NotImplementedError("this system has no prices")
+        ids = list(dict.fromkeys(each.product for each in asked))
+        items = {row.id: row for row in self._read("product", ids, ("list_price",))}
+        buyer = self._read("customer", [customer] if customer else [], ("price_list",))
+        named = buyer[0].cells.get("price_list") if buyer else None
+        columns = tuple(dict.fromkeys(ERP_MAPS["price"].paths))
+        rows = self._client.call("prices", MemoryApi.searched, "price", columns, "item_id", ids)
+        listed: dict[str, list[Fields]] = {}
+        for row in rows:
+            if row.state is State.LIVE:
+                listed.setdefault(row.cells["item_id"], []).append(
+                    ERP_MAPS["price"].decode(row.cells)
+                )
+        return [
+            price_of(
+                listed.get(each.product, ()),
+                _list_price(items.get(each.product)),
+                customer=customer, price_list=named or None, quantity=each.quantity,
+                currency=currency, on=on,
+            )
+            for each in asked
+        ]  # fmt: skip
+
+    def _read(self, entity: str, ids: Sequence[str], columns: tuple[str, ...]) -> list[Row]:
+        if not ids:
+            return []
+        return self._client.call(f"prices {entity}", MemoryApi.fetched, entity, columns, ids)
+
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
     async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:
@@ -311,6 +346,13 @@ def _reader(
     columns = [path.split(".")[0] for path in item.paths]
     columns = list(dict.fromkeys([*columns, *filter(None, [reference])]))
     return Reader(item, reference, tuple(columns), versions)
+
+
+def _list_price(item: Row | None) -> Money | None:
+    if item is None:
+        return None
+    price = ERP_MAPS["product"].limited_to({"list_price"}).decode(item.cells).get("list_price")
+    return price if isinstance(price, Money) else None
 
 
 def _spellings(website: str) -> list[str]:

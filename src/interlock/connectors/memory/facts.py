@@ -28,10 +28,12 @@ _NEVER: Mapping[str, tuple[str, ...]] = {
     "crm": ("email_log", "call_notes", "qualification"),
     "erp": ("cost_price", "margin", "supplier_price"),
 }
-_READ_ONLY: Mapping[str, str] = {
-    "quote": "quotes are made by people",
-    "invoice": "invoices are the ERP's own business",
+_NOT_MADE: Mapping[tuple[str, str], str] = {
+    ("crm", "quote"): "quotes are made by people",
+    ("erp", "price"): "price lists are the ERP's own business",
+    ("erp", "invoice"): "invoices are the ERP's own business",
 }
+_READ_ONLY = frozenset({("erp", "price"), ("erp", "invoice")})
 _LOOKED_UP = frozenset({"customer", "contact", "product"})
 
 
@@ -52,6 +54,7 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
         merges=FULL,
         webhooks=Capability(Level.UNSUPPORTED, "a memory system calls nobody"),
         provision=FULL,
+        prices=FULL if kind == "erp" else UNSUPPORTED,
         never=_NEVER[kind],
     )
 
@@ -59,14 +62,16 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
 def _entity(
     kind: str, entity: str, item: ObjectMap, settings: MemorySettings
 ) -> EntityCapabilities:
-    keyed = entity not in _READ_ONLY
+    keyed = (kind, entity) not in _NOT_MADE
+    written = (kind, entity) not in _READ_ONLY
+    refusal = Capability(Level.UNSUPPORTED, _NOT_MADE.get((kind, entity), ""))
     return EntityCapabilities(
         changes=FULL if settings.changes else UNSUPPORTED,
-        create=FULL if keyed else Capability(Level.UNSUPPORTED, _READ_ONLY[entity]),
-        update=FULL if keyed else Capability(Level.UNSUPPORTED, _READ_ONLY[entity]),
+        create=FULL if keyed else refusal,
+        update=FULL if written else refusal,
         find=FULL if keyed else UNSUPPORTED,
         lookup=FULL if entity in _LOOKED_UP else UNSUPPORTED,
-        version_check=FULL if settings.version_check and keyed else UNSUPPORTED,
+        version_check=FULL if settings.version_check and written else UNSUPPORTED,
         newest_version_comparable=settings.versions == "counted",
         reference=REFERENCE[kind] if keyed else "",
         enforces_reference=settings.enforces_reference and keyed,

@@ -124,6 +124,23 @@ class AmountIn:
 
 
 @dataclass(frozen=True, slots=True)
+class Price:
+    """A price and its currency, from two columns; it is the ERP's, so it is only read."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=4, writable=False))
+
+    def decode(self, raw: Any) -> Money | None:
+        """Read both."""
+        amount = Number().decode(raw["price"])
+        return None if amount is None else Money(amount, str(raw["currency"]))
+
+    def encode(self, value: Value | None) -> Any:
+        """Refuse."""
+        del value
+        raise CodecError("a price is not written to the ERP")
+
+
+@dataclass(frozen=True, slots=True)
 class Unless:
     """A boolean kept as its opposite (active as not discontinued)."""
 
@@ -225,6 +242,8 @@ _ERP_LINES = LineRows({
     "quantity": "qty", "unit_price": "price", "net": "net",
 })  # fmt: skip
 _CRM_AMOUNT = AmountParts("Amount", "CurrencyIsoCode")
+_CRM_PRICE = AmountParts("Amount", "CurrencyIsoCode", FieldFacts(decimals=4))
+_ERP_PRICE = AmountIn("EUR", FieldFacts(decimals=4))
 _ERP_AMOUNT = AmountParts("amt", "cur")
 _CRM_TERMS = {
     "Due on receipt": "due on receipt", "Net 14": "net 14", "Net 30": "net 30", "Net 60": "net 60",
@@ -232,6 +251,12 @@ _CRM_TERMS = {
 _ERP_TERMS = {"COD": "due on receipt", "N14": "net 14", "N30": "net 30", "N60": "net 60"}
 _CRM_KEY = _text("other_id", "ErpId__c", 80)
 _ERP_KEY = _text("other_id", "crm_id", 80)
+
+_CHECKED = (
+    _choice("quote_check", "QuoteCheck__c", {"ok": "ok", "warn": "warn", "stop": "stop"}),
+    _text("quote_check_reason", "QuoteCheckReason__c", 255),
+    FieldMap("quote_checked_at", "QuoteCheckedAt__c", Instant()),
+)
 
 CRM_MAPS: Mapping[str, ObjectMap] = {
     "customer": _map(
@@ -245,6 +270,7 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ShippingAddress", _crm_address("Shipping")),
         _choice("payment_terms", "PaymentTerms", _CRM_TERMS),
         FieldMap("credit_limit", "CreditLimit", _CRM_AMOUNT),
+        _text("price_list", "PriceList__c", 80),
         FieldMap("balance", "Balance__c", _CRM_AMOUNT),
         FieldMap("overdue", "Overdue__c", _CRM_AMOUNT),
         FieldMap("oldest_due_on", "OldestDue__c", Date()),
@@ -279,6 +305,22 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         _unique("sku", "ProductCode", 64),
         _text("name", "Name", 255, required=True),
         FieldMap("active", "IsActive", Boolean()),
+        _text("unit", "Unit", 20),
+        _text("family", "Family", 255),
+        FieldMap("list_price", "ListPrice", _CRM_PRICE),
+        FieldMap("lead_time", "LeadTime__c", Number(FieldFacts(decimals=0))),
+        _choice("stock", "Stock__c", {"in": "in", "low": "low", "out": "out"}),
+    ),
+    "price": _map(
+        "price", "PricebookEntry",
+        FieldMap("product", "Product2Id", RefTo("product"), required=True),
+        _text("price_list", "Pricebook", 255),
+        FieldMap("customer", "AccountId", RefTo("customer")),
+        FieldMap("unit_price", "UnitPrice", _CRM_PRICE),
+        FieldMap("from_quantity", "FromQuantity", Number()),
+        FieldMap("valid_from", "ValidFrom", Date()),
+        FieldMap("valid_until", "ValidUntil", Date()),
+        _CRM_KEY,
     ),
     "deal": _map(
         "deal", "Opportunity",
@@ -303,6 +345,7 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("invoice_total", "InvoiceTotal__c", _CRM_AMOUNT),
         FieldMap("invoice_due_on", "InvoiceDue__c", Date()),
         _text("payment_status", "PaymentStatus__c", 40),
+        *_CHECKED,
         _CRM_KEY,
     ),
     "quote": _map(
@@ -312,6 +355,7 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("accepted", "IsAccepted", Boolean()),
         _text("currency", "CurrencyIsoCode", 3),
         FieldMap("lines", "Lines", _CRM_LINES),
+        *_CHECKED,
     ),
     "task": _map(
         "task", "Task",
@@ -336,6 +380,7 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "ship_to", _ERP_ADDRESS),
         _choice("payment_terms", "terms", _ERP_TERMS),
         FieldMap("credit_limit", "credit_limit", AmountIn("EUR")),
+        _text("price_list", "price_list", 60),
         FieldMap("balance", "open_balance", AmountIn("EUR"), writable=False),
         FieldMap("credit_hold", "on_hold", Boolean(), writable=False),
         FieldMap("hold_reason", "hold_note", Text(FieldFacts(max_length=200)), writable=False),
@@ -355,6 +400,23 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         _unique("sku", "sku", 40),
         _text("name", "title", 100, required=True),
         FieldMap("active", "discontinued", Unless()),
+        _text("unit", "uom", 10),
+        _text("family", "item_group", 60),
+        FieldMap("list_price", "list_price", _ERP_PRICE),
+        FieldMap("floor_price", "lowest_price", _ERP_PRICE),
+        FieldMap("lead_time", "lead_days", Number(FieldFacts(decimals=0))),
+        FieldMap("stock_quantity", "on_hand", Number()),
+    ),
+    "price": _map(
+        "price", "price_list_row",
+        FieldMap("product", "item_id", RefTo("product"), required=True),
+        _text("price_list", "list", 60),
+        FieldMap("customer", "partner_id", RefTo("customer")),
+        FieldMap("unit_price", "price", Price(), inputs={"price": "price", "currency": "currency"},
+                 writable=False),
+        FieldMap("from_quantity", "from_qty", Number()),
+        FieldMap("valid_from", "valid_from", Date()),
+        FieldMap("valid_until", "valid_to", Date()),
     ),
     "order": _map(
         "order", "sales_order",

@@ -57,6 +57,9 @@ class TrytonSettings(BaseModel):
         description="country code -> identifier type for its tax ids, where the usual one is not "
         "wanted, such as US: us_tin",
     )
+    warehouses: tuple[str, ...] | None = Field(
+        None, description="names of the warehouses whose stock is sold; null counts all of them"
+    )
     order_key_field: str = Field(
         "description",
         pattern=r"^[a-z]\w*$",

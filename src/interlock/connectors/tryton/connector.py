@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from interlock.connectors.base import (
@@ -32,13 +33,14 @@ from interlock.connectors.tryton.customers import PartyDesk
 from interlock.connectors.tryton.directory import Directory, RefusedError
 from interlock.connectors.tryton.objects import NEVER, object_maps
 from interlock.connectors.tryton.orders import OrderDesk
+from interlock.connectors.tryton.prices import PriceDesk
 from interlock.connectors.tryton.reading import Reader
 from interlock.connectors.tryton.scope import Scope
 from interlock.connectors.tryton.writing import deliver, failed, settled
 from interlock.errors import ConnectorError
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import FieldMap, ObjectMap
-from interlock.model import Fields, OrderStatus, Record
+from interlock.model import Asked, Fields, Offer, OrderStatus, Record
 
 __all__ = ["TrytonConnector"]
 
@@ -62,9 +64,11 @@ class TrytonConnector(Connector):
         }
         self.capabilities = _capabilities(settings, maps)
         self._client = TrytonClient(settings, context.clock)
-        self._directory = Directory(self._client, settings.language)
+        self._directory = Directory(self._client, settings.language, settings.warehouses)
+        self._prices = PriceDesk(self._client, self._directory, settings, maps["price"])
         prefix = settings.other_prefix or f"{context.other or 'crm'}:"
-        self._scope = Scope(self._directory, maps, settings, prefix)
+        read = {entity: item for entity, item in maps.items() if entity != "price"}
+        self._scope = Scope(self._directory, read, settings, prefix)
         self._reader = Reader(self._client, self._directory, self._scope, settings)
         self._parties = PartyDesk(
             self._client, self._directory, self._scope, self._reader, settings
@@ -89,16 +93,22 @@ class TrytonConnector(Connector):
     async def sweep(self, entity: str, cursor: str | None) -> Page:
         """Read all records by id."""
         self._known(entity)
+        if entity == "price":
+            return await self._prices.sweep(cursor)
         return await self._reader.sweep(entity, cursor)
 
     async def changes(self, entity: str, cursor: str | None) -> Page:
         """Read changed records, also those of which only an address or the like changed."""
         self._known(entity)
+        if not self.capabilities.entities[entity].changes:
+            raise NotImplementedError(entity)
         return await self._reader.changes(entity, cursor)
 
     async def fetch(self, entity: str, ids: Sequence[str]) -> Sequence[Record]:
         """Read records by id."""
         self._known(entity)
+        if entity == "price":
+            return await self._prices.fetch(ids)
         return await self._reader.fetch(entity, ids)
 
     async def find(self, entity: str, references: Sequence[str]) -> Mapping[str, Sequence[Found]]:
@@ -113,6 +123,12 @@ class TrytonConnector(Connector):
             raise NotImplementedError(entity)
         return await self._reader.lookup(entity, probe)
 
+    async def prices(
+        self, customer: str | None, asked: Sequence[Asked], *, currency: str, on: date
+    ) -> Sequence[Offer | None]:
+        """Ask Tryton what each costs this customer, by its price list if it has one."""
+        return await self._prices.offers(customer, asked, currency, on)
+
     def _known(self, entity: str) -> None:
         if entity not in self.capabilities.entities:
             raise NotImplementedError(entity)
@@ -124,7 +140,7 @@ class TrytonConnector(Connector):
         self._known(entity)
         if not writes:
             return []
-        if entity in ("product", "invoice"):
+        if entity in ("product", "price", "invoice"):
             raise NotImplementedError(entity)
         async with self._writing:
             if entity == "order":
@@ -222,6 +238,11 @@ _NAMED = frozenset({"customer_payment_term.name", "payment_term.name", "currency
 _LEDGER = Capability(Level.NOT_IMPLEMENTED, "invoices are the accountants' own business")
 
 
+_WORKED_OUT = Capability(
+    Level.UNSUPPORTED, "Tryton works prices out by formula, whenever it is asked"
+)
+
+
 def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Capabilities:
     shared: dict[str, Any] = {
         "changes": FULL, "page_size": settings.page_size,
@@ -237,6 +258,11 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
             entities[entity] = EntityCapabilities(
                 **shared, lookup=FULL, create=NOT_IMPLEMENTED, update=NOT_IMPLEMENTED,
                 fields=item.facts(),
+            )  # fmt: skip
+        elif entity == "price":
+            entities[entity] = EntityCapabilities(
+                changes=_WORKED_OUT, create=_WORKED_OUT, update=_WORKED_OUT,
+                page_size=settings.page_size, read_every=timedelta(days=1), fields=item.facts(),
             )  # fmt: skip
         elif entity == "invoice":
             entities[entity] = EntityCapabilities(
@@ -254,7 +280,7 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
                 fields=item.facts(),
             )  # fmt: skip
     return Capabilities(
-        entities=entities,
+        entities=entities, prices=FULL,
         deletions=Capability(
             Level.NOT_IMPLEMENTED, "only an administrator may read Tryton's log of deletions"
         ),

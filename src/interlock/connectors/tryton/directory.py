@@ -33,9 +33,13 @@ class Company(msgspec.Struct, frozen=True, kw_only=True):
 class Directory:
     """Looks up what fields point to by name: countries, currencies, payment terms, types."""
 
-    def __init__(self, client: TrytonClient, language: str) -> None:
-        """``language``: that of the names."""
+    def __init__(
+        self, client: TrytonClient, language: str, warehouses: Collection[str] | None = None
+    ) -> None:
+        """``language``: that of the names; ``warehouses``: those whose stock is sold, or all."""
         self._client = client
+        self._named_warehouses = warehouses
+        self._warehouses: list[int] | None = None
         self._language = language
         self._lists: dict[tuple[str, str], dict[str, int]] = {}
         self._company: Company | None = None
@@ -85,7 +89,23 @@ class Directory:
     def forget_fields(self) -> None:
         """Have the fields' definitions and the user's rights to them read again."""
         self._fields.clear()
+        self._warehouses = None
         self._hidden.clear()
+
+    async def warehouses(self) -> list[int]:
+        """Give the warehouses stock is counted in; none where the user may not see any."""
+        if self._warehouses is None:
+            domain: list[Any] = [["type", "=", "warehouse"]]
+            if self._named_warehouses is not None:
+                domain.append(["name", "in", list(self._named_warehouses)])
+            try:
+                rows = await self._client.rows(
+                    "stock.location", domain, ["id"], language=self._language
+                )
+            except NotPermittedError:
+                rows = []
+            self._warehouses = [int(row["id"]) for row in rows]
+        return self._warehouses
 
     async def ids(self, model: str, names: Collection[str], by: str = "name") -> dict[str, int]:
         """Find ids by name; names Tryton does not have are missing from the answer."""

@@ -6,7 +6,9 @@ Some paths name a place among a record's rows rather than a field of its own:
 - ``contact_mechanisms:email``: the first active one of that type
 - ``identifiers:tax``, ``identifiers:other``: the tax id; the other system's id
 - ``relations:customer``, ``relations:role``: the customer a contact person belongs to, and as what
-- ``sale:active``: neither a product nor its template is archived
+- ``sale:active``: a product is sold: neither it nor its template is archived
+- ``sale:list_price``: what it costs without a price list
+- ``stock:quantity``: what of it lies in the warehouses
 - ``billed:net`` and the like: amounts, dates and the order of an invoice
 - ``key:other``, ``key:quote``: words in the text field of a sale that holds our keys
 
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -64,6 +67,12 @@ PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 """Rows below a record, and the columns read of each."""
 
+_SALE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    "sale:active": ("active", "template.active", "template.salable"),
+    "sale:list_price": ("sale_price_uom",),
+    "stock:quantity": ("quantity",),
+})  # fmt: skip
+
 _PARTY_PARTS = frozenset({"addresses", "contact_mechanisms", "identifiers"})
 
 
@@ -74,8 +83,8 @@ def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
     head = path.partition(":")[0]
     if head == "key":
         return (key_field,)
-    if head == "sale":
-        return ("active", "template.active")
+    if path in _SALE_COLUMNS:
+        return _SALE_COLUMNS[path]
     if head not in PARTS:
         return (head,)
     stamped = ("_timestamp",) if head in _PARTY_PARTS or head == "lines" else ()
@@ -136,6 +145,44 @@ class CompanyMoney:
         if not isinstance(value, Money):
             raise CodecError("an amount with its currency was expected")
         return {"amount": value.amount.quantize(Decimal("0.01")), "currency": value.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCode:
+    """Codec of a unit's symbol as its UN/ECE code; a unit without one keeps its symbol."""
+
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> str | None:
+        """Read the symbol."""
+        return _UNITS.get(raw, raw) or None
+
+    def encode(self, value: Value | None) -> Any:
+        """Refuse: units are only read."""
+        del value
+        raise CodecError("a product is not written")
+
+
+_UNITS = {
+    "u": "C62", "kg": "KGM", "g": "GRM", "l": "LTR", "m": "MTR", "cm": "CMT", "m²": "MTK",
+    "m³": "MTQ", "s": "SEC", "min": "MIN", "h": "HUR", "d": "DAY", "in": "INH", "ft": "FOT",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Codec of a length of time in whole days, a part of one counted as one."""
+
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> Decimal | None:
+        """Round up."""
+        return None if raw is None else Decimal(-(-raw // timedelta(days=1)))
+
+    def encode(self, value: Value | None) -> Any:
+        """Refuse: lead times are only read."""
+        del value
+        raise CodecError("a product is not written")
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +251,7 @@ def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
     address = PostalAddress(settings.regions, FieldFacts(address_parts=parts))
     maps = {
         "customer": _customer(address, settings), "contact": _contact(settings),
-        "product": _PRODUCT, "order": _order(address), "invoice": _INVOICE,
+        "product": _PRODUCT, "price": _PRICE, "order": _order(address), "invoice": _INVOICE,
     }  # fmt: skip
     if not settings.contacts:
         del maps["contact"]
@@ -228,6 +275,7 @@ def _customer(address: PostalAddress, settings: TrytonSettings) -> ObjectMap:
         FieldMap("shipping_address", "addresses:delivery", address),
         FieldMap("payment_terms", "customer_payment_term.name", _ANY_CASE),
         FieldMap("credit_limit", "credit_limit_amount", CompanyMoney()),
+        FieldMap("price_list", "sale_price_list.name", Text(), writable=False),
         FieldMap("other_id", "identifiers:other", Text()),
     ))  # fmt: skip
 
@@ -252,6 +300,19 @@ _PRODUCT = ObjectMap("product", "product.product", (
     FieldMap("sku", "code", Text(), writable=False),
     FieldMap("name", "name", Text(), writable=False),
     FieldMap("active", "sale:active", Boolean(), writable=False),
+    FieldMap("unit", "sale_uom.symbol", UnitCode(), writable=False),
+    FieldMap("family", "account_category.name", Text(), writable=False),
+    FieldMap("list_price", "sale:list_price", CompanyMoney(FieldFacts(decimals=4)), writable=False),
+    FieldMap("lead_time", "lead_time", Days(), writable=False),
+    FieldMap("stock_quantity", "stock:quantity", Number(), writable=False),
+))  # fmt: skip
+
+# worked out by Tryton, row by row; one customer's own prices and validity are not offered
+_PRICE = ObjectMap("price", "product.price_list.line", (
+    FieldMap("product", "product", Pointer("product"), writable=False),
+    FieldMap("price_list", "price_list.name", Text(), writable=False),
+    FieldMap("unit_price", "price", CompanyMoney(FieldFacts(decimals=4)), writable=False),
+    FieldMap("from_quantity", "quantity", Number(), writable=False),
 ))  # fmt: skip
 
 _INVOICE = ObjectMap("invoice", "account.invoice", (

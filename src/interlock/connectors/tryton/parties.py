@@ -33,6 +33,7 @@ class Layout:
     relation_types: frozenset[str] = frozenset()
     currency: str = ""
     region: str = "off"
+    counts_stock: bool = False
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -64,6 +65,8 @@ def party_raw(row: Row, layout: Layout) -> dict[str, Any]:
     # a blank many2one hides its columns: say that they are blank, not unknown
     if row.get("customer_payment_term.", 0) is None:
         raw["customer_payment_term"] = {"name": None}
+    if row.get("sale_price_list.", 0) is None:
+        raw["sale_price_list"] = {"name": None}
     return raw
 
 

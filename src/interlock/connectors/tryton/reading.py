@@ -170,7 +170,10 @@ class Reader:
                 # with the default filter for what is below: archived addresses do not count
                 columns = await self._scope.columns(entity)
                 language = self._settings.language
-                rows = await self._client.call(model, "read", keys, columns, language=language)
+                context: dict[str, Any] = {"language": language}
+                if "quantity" in columns:
+                    context["locations"] = await self._directory.warehouses()
+                rows = await self._client.call(model, "read", keys, columns, **context)
                 break
             except (RejectedError, NotPermittedError):
                 if attempt == 3:
@@ -191,7 +194,7 @@ class Reader:
         elif entity == "invoice":
             raw, reference = invoice_raw(row, layout.currency), None
         else:
-            raw, reference = _product_raw(row), None
+            raw, reference = _product_raw(row, layout), None
         problems: dict[str, str] = {}
         presence, winner = _presence(row)
         return Record(
@@ -265,13 +268,21 @@ def _presence(row: Row) -> tuple[Presence, str | None]:
     return Presence.PRESENT, None
 
 
-def _product_raw(row: Row) -> dict[str, Any]:
+def _product_raw(row: Row, layout: Layout) -> dict[str, Any]:
     raw = {key.rstrip("."): value for key, value in row.items()}
-    # a variant cannot be sold when its template is archived
+    # a variant cannot be sold when its template is archived, or not for sale
     if "active" in row:
-        raw["sale:active"] = bool(
-            row["active"] and (row.get("template.") or {}).get("active", True)
-        )
+        template = row.get("template.") or {}
+        sold = template.get("active", True) and template.get("salable", True)
+        raw["sale:active"] = bool(row["active"] and sold)
+    if "sale_price_uom" in row:
+        raw["sale:list_price"] = {"amount": row["sale_price_uom"], "currency": layout.currency}
+    # without a warehouse Tryton says 0 of everything
+    if "quantity" in row and layout.counts_stock:
+        raw["stock:quantity"] = row["quantity"]
+    for head, column in (("sale_uom", "symbol"), ("account_category", "name")):
+        if row.get(f"{head}.", 0) is None:
+            raw[head] = {column: None}
     return raw
 
 

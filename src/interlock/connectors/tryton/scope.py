@@ -103,4 +103,5 @@ class Scope:
             other_prefix=self._other_prefix, currency=company.currency,
             relation_types=frozenset(self._settings.contact_relations.values()),
             region=self._settings.regions,
+            counts_stock=bool(await self._directory.warehouses()),
         )  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -45,6 +45,8 @@ def from_wire(value: Any) -> Any:
             return datetime(year, month, day, hour, minute, second, micro, tzinfo=UTC)
         case "date":
             return date(*(value[part] for part in _DATE))
+        case "timedelta":
+            return timedelta(seconds=float(value["seconds"]))
         case _:
             return {key: from_wire(item) for key, item in value.items()}
 

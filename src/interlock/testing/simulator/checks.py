@@ -41,6 +41,7 @@ from interlock.store.tables import record as record_table
 from interlock.sync.identity import reference_of
 from interlock.testing.simulator.holds import holds_kept
 from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
+from interlock.testing.simulator.quotes import verdicts_shown
 from interlock.testing.simulator.systems import Change
 from interlock.testing.simulator.world import World
 
@@ -966,6 +967,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         map_change_waits,
         signals_shown,
         holds_kept,
+        verdicts_shown,
     )
 }
 """All checks by name; each yields what is wrong."""

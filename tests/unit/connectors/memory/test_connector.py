@@ -42,7 +42,7 @@ async def test_every_customer_field_reaches_its_own_column(
     fields: Fields = {
         "name": "Acme", "website": "acme.example", "email": "a@acme.example", "phone": "1",
         "tax_id": "DE1", "billing_address": address, "shipping_address": None,
-        "payment_terms": "net 30", "credit_limit": Money(Decimal(5000), "EUR"), "other_id": "9",
+        "payment_terms": "net 30", "credit_limit": Money(Decimal(5000), "EUR"), "price_list": "Wholesale", "other_id": "9",
     }  # fmt: skip
     figures: Fields = {
         "balance": Money(Decimal("7.50"), "EUR"), "overdue": Money(Decimal("1.00"), "EUR"),

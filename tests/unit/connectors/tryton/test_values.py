@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -49,7 +49,9 @@ def test_the_wire_forms_are_trytons() -> None:
     naive = {"year": 2026, "month": 11, "day": 23, "hour": 5, "minute": 1, "second": 2}
     read = from_wire({"__class__": "datetime", **naive, "microsecond": 3})
     assert read == datetime(2026, 11, 23, 5, 1, 2, 3, tzinfo=UTC)
-    unknown = {"__class__": "timedelta", "seconds": 1}
+    half_a_day = {"__class__": "timedelta", "seconds": Decimal("43200.0")}
+    assert from_wire(half_a_day) == timedelta(hours=12)
+    unknown = {"__class__": "fraction", "parts": 1}
     assert from_wire(unknown) == unknown
 
 

@@ -1,0 +1,347 @@
+"""Verdicts on quotes and open deals: made when one is saved, written back to it, overridden.
+
+Each quote or deal has a link without members, the subject of the writes: a deal's own link is its
+order's.  A verdict is about what is quoted, by its digest; saved again, it is another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from interlock.governance.pricing import BeforeOrder, Verdict
+from interlock.governance.rules import Side
+from interlock.model import SIGNALS, Fields, Money, Ref, StageKind, Value, WriteKind, agree
+from interlock.processes.quote_check import Answer, QuoteLine
+from interlock.processes.quote_facts import Quotes, Wanted, digest_of_quote
+from interlock.store import cases, history, links, observations
+from interlock.store.cases import Case
+from interlock.store.database import Tx
+from interlock.store.history import Event
+from interlock.store.links import Bundle
+from interlock.store.observations import Observation
+from interlock.store.outbox import OutboxWrite
+from interlock.sync.decision import Intent
+from interlock.sync.pair import Pair
+from interlock.sync.progress import Run
+
+__all__ = ["APPROVED", "PROCESS", "QuoteGate", "Verdicts", "approve_verdict"]
+
+PROCESS = "quote_check"
+APPROVED = "approved"
+"""State of a verdict that an approver has overridden."""
+_APPROVAL = "quote_approval"
+_LINK = "verdict"
+_FIELDS = ("quote_check", "quote_check_reason", "quote_checked_at")
+_AT_ONCE = 100
+"""Quotes checked in one run; the others follow in the next."""
+
+
+class _Due(msgspec.Struct, frozen=True):
+    entity: str
+    id: str
+    wanted: Wanted
+
+
+class Verdicts:
+    """The process on the links of verdicts."""
+
+    entity = _LINK
+
+    def __init__(self, pair: Pair, quotes: Quotes) -> None:
+        self.pair = pair
+        self.quotes = quotes
+
+    async def prepare(self, run: Run) -> None:
+        """Check what was saved since it was checked last."""
+        entities = [e for e in ("quote", "deal") if self._writable(e)]
+        if not entities or self.quotes.settings.go_live is None or Side.CRM in run.paused:
+            return
+        live = Side.ERP not in run.paused
+        for each in (await self.pair.store.call(self._due, entities))[:_AT_ONCE]:
+            answer = await self.quotes.check(each.wanted, live=live)
+            # an ERP that did not answer in time is not waited for once more in this run
+            live = answer.live
+            await self.pair.store.call(
+                keep, self.pair, each.entity, each.id, each.wanted, answer, run
+            )
+
+    def _writable(self, entity: str) -> Sequence[str]:
+        """The fields a verdict can be written to."""
+        caps, rules = self.pair.crm.entity(entity), self.pair.rules(entity)
+        if caps is None or rules is None or not caps.update:
+            return ()
+        found = [
+            f for f in _FIELDS if f in caps.fields and caps.fields[f].writable and f in rules.fields
+        ]
+        return found if "quote_check" in found else ()
+
+    def _due(self, tx: Tx, entities: Sequence[str]) -> list[_Due]:
+        """What shows something else than was checked; what lost its verdict gets it again."""
+        since = self.quotes.settings.go_live
+        assert since is not None
+        known = cases.load(tx, PROCESS)
+        deals = {
+            d.id: d
+            for d in observations.present(tx, Side.CRM, "deal")
+            if d.there and d.fields.get("stage_kind") == StageKind.OPEN
+        }
+        saved = [
+            (entity, seen, deal)
+            for entity in entities
+            for seen, deal in _saved(tx, entity, deals)
+            if f"{entity}:{seen.id}" in known or (seen.modified or seen.first_seen) >= since
+        ]
+        customers, products = _partners(tx, [(seen, deal) for _, seen, deal in saved])
+        found, lost = [], []
+        for entity, seen, deal in saved:
+            case = known.get(f"{entity}:{seen.id}")
+            wanted = self._wanted(tx, seen, deal, customers, products)
+            if wanted is None:
+                continue
+            if case is None or case.seen_hash != digest_of_quote(wanted):
+                found.append(_Due(entity, seen.id, wanted))
+            elif seen.instant > case.at and case.link_id and self._differs(entity, case, seen):
+                lost.append(case.link_id)
+        links.raise_revision(tx, lost)
+        return found
+
+    def _wanted(
+        self,
+        tx: Tx,
+        seen: Observation,
+        deal: Observation,
+        customers: Mapping[str, str],
+        products: Mapping[str, str],
+    ) -> Wanted | None:
+        lines, amount = seen.fields.get("lines"), deal.fields.get("amount")
+        currency = seen.fields.get("currency")
+        if not isinstance(currency, str) or not currency:
+            currency = amount.currency if isinstance(amount, Money) else ""
+        if not isinstance(lines, tuple) or not lines or not currency:
+            return None
+        account, owner = deal.fields.get("customer"), deal.fields.get("owner")
+        return Wanted(
+            currency=currency,
+            lines=self.quotes.resolve(tx, lines, products),
+            customer=customers.get(account.id) if isinstance(account, Ref) else None,
+            user=owner if isinstance(owner, str) else None,
+            deal=deal.id,
+        )
+
+    def _differs(self, entity: str, case: Case, seen: Observation) -> bool:
+        caps = self.pair.crm.entity(entity)
+        assert caps is not None
+        shown = _shown(case)
+        return any(
+            f in seen.known and not agree(shown[f], seen.known[f], caps.fields[f])
+            for f in self._writable(entity)
+        )
+
+    def intents(self, tx: Tx, bundles: Sequence[Bundle]) -> Mapping[int, Sequence[Intent]]:
+        """Show each verdict on what it is about."""
+        subjects = {b.link.id: b.link.evidence for b in bundles}
+        known = cases.load(tx, PROCESS, list(subjects.values()))
+        found = {}
+        for link_id, subject in subjects.items():
+            case = known.get(subject)
+            entity, _, record_id = subject.partition(":")
+            seen = observations.load(tx, Side.CRM, entity, [record_id]).get(record_id)
+            if case is None or seen is None or not seen.there:
+                continue
+            caps = self.pair.crm.entity(entity)
+            assert caps is not None
+            if not self._differs(entity, case, seen):
+                continue
+            fields: Fields = {
+                f: _fitting(v, caps.fields[f].max_length)
+                for f, v in _shown(case).items()
+                if f in self._writable(entity)
+            }
+            found[link_id] = [
+                Intent(
+                    target=Side.CRM,
+                    entity=entity,
+                    kind=WriteKind.UPDATE,
+                    record_id=record_id,
+                    fields=fields,
+                    expected={f: seen.known[f] for f in fields if f in seen.known},
+                    why="quote check",
+                )
+            ]
+        return found
+
+
+def _partners(
+    tx: Tx, saved: Sequence[tuple[Observation, Observation]]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The ERP's customers and products behind these, by their ids in the CRM."""
+    accounts = {a.id for _, deal in saved if isinstance(a := deal.fields.get("customer"), Ref)}
+    named = {
+        line.product.id
+        for seen, _ in saved
+        if isinstance(lines := seen.fields.get("lines"), tuple)
+        for line in lines
+        if line.product is not None
+    }
+    return (
+        links.partners(tx, Side.CRM, "customer", sorted(accounts)),
+        links.partners(tx, Side.CRM, "product", sorted(named)),
+    )
+
+
+def _saved(
+    tx: Tx, entity: str, deals: Mapping[str, Observation]
+) -> Iterator[tuple[Observation, Observation]]:
+    """Open deals, or the quotes on them that nobody has accepted, each with its deal."""
+    if entity == "deal":
+        yield from ((deal, deal) for deal in deals.values())
+        return
+    for quote in observations.present(tx, Side.CRM, "quote"):
+        ref = quote.fields.get("deal")
+        deal = deals.get(ref.id) if isinstance(ref, Ref) else None
+        if deal is not None and quote.there and quote.fields.get("accepted") is not True:
+            yield quote, deal
+
+
+def _shown(case: Case) -> dict[str, Value]:
+    verdict = Verdict.OK.value if case.state == APPROVED else case.state
+    return {
+        "quote_check": verdict,
+        "quote_check_reason": case.why,
+        "quote_checked_at": case.at,
+    }
+
+
+def _fitting(value: Value, length: int | None) -> Value:
+    if isinstance(value, str) and length is not None and len(value) > length:
+        return value[: length - 1] + "…"
+    return value
+
+
+def keep(
+    tx: Tx, pair: Pair, entity: str, record_id: str, wanted: Wanted, answer: Answer, run: Run
+) -> Case:
+    """Keep a verdict; an approver's override of the very same quote stands."""
+    now, subject, digest = pair.clock(), f"{entity}:{record_id}", digest_of_quote(wanted)
+    before = cases.load(tx, PROCESS, [subject]).get(subject)
+    given = cases.load(tx, _APPROVAL, [digest.hex()]).get(digest.hex())
+    state, why = answer.verdict.value, answer.reason
+    if given is not None and answer.verdict is not Verdict.OK:
+        state, why = APPROVED, given.why
+    if (
+        before is not None
+        and before.seen_hash == digest
+        and (before.state, before.why)
+        == (
+            state,
+            why,
+        )
+    ):
+        return before
+    link_id = before.link_id if before is not None else None
+    if link_id is None:
+        link_id = links.create(tx, _LINK, [], origin="process", evidence=subject, now=now)
+    case = Case(
+        process=PROCESS,
+        source_id=subject,
+        state=state,
+        why=why,
+        at=now,
+        seen_hash=digest,
+        link_id=link_id,
+    )
+    cases.put(tx, [case])
+    links.raise_revision(tx, [link_id])
+    _tell(tx, "quote_checked", case, f"{state}: {why}", now, run.id)
+    run.counts["quotes_checked"] += 1
+    return case
+
+
+def approve_verdict(tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
+    """Record an approver's override: it holds for what was checked, not for what it becomes."""
+    assert case.seen_hash is not None
+    why = f"approved by {by}: {reason}"
+    given = Case(process=_APPROVAL, source_id=case.seen_hash.hex(), state=APPROVED, why=why, at=now)
+    approved = msgspec.structs.replace(case, state=APPROVED, why=why, at=now)
+    cases.put(tx, [given, approved])
+    if case.link_id is not None:
+        links.raise_revision(tx, [case.link_id])
+    _tell(tx, "quote_overridden", case, f"{why} (was {case.state}: {case.why})", now, None)
+    return approved
+
+
+def _tell(tx: Tx, event: str, case: Case, why: str, now: datetime, run_id: str | None) -> None:
+    entity, _, record_id = case.source_id.partition(":")
+    told = Event(
+        at=now,
+        event=event,
+        entity=entity,
+        link_id=case.link_id,
+        side=Side.CRM,
+        record_id=record_id,
+        run_id=run_id,
+        why=why,
+    )
+    history.add(tx, [told])
+
+
+class QuoteGate:
+    """Checks once more right before an order is made."""
+
+    def __init__(self, quotes: Quotes) -> None:
+        self.quotes = quotes
+
+    async def __call__(
+        self, pair: Pair, run: Run, creates: Sequence[OutboxWrite]
+    ) -> Mapping[str, str]:
+        """Show what the check says; under ``block`` a stop keeps the order back."""
+        policy = self.quotes.settings.before_order
+        withheld = {}
+        for w in creates:
+            wanted = _ordered(w)
+            if policy is BeforeOrder.PASS or wanted is None:
+                continue
+            answer = await self.quotes.check(wanted)
+            case = await pair.store.call(keep, pair, "deal", wanted.deal, wanted, answer, run)
+            if case.state != Verdict.STOP:
+                continue
+            blocked = policy is BeforeOrder.BLOCK
+            run.problem(
+                f"{pair.crm.name} deal {wanted.deal}",
+                f"quote check before its order: {case.why}"
+                + ("; the order waits" if blocked else ""),
+                f"change the deal, or `interlock quote override deal:{wanted.deal} --reason TEXT`",
+                "quote_check",
+            )
+            if blocked:
+                withheld[w.id] = f"an approver: {case.why}"
+        return withheld
+
+
+def _ordered(w: OutboxWrite) -> Wanted | None:
+    """See an order as the quote it comes of."""
+    lines, customer = w.fields.get("lines"), w.fields.get("customer")
+    currency = w.fields.get("currency")
+    if w.source_id is None or not isinstance(lines, tuple) or not isinstance(currency, str):
+        return None
+    return Wanted(
+        currency=currency,
+        lines=[
+            QuoteLine(
+                key=line.key,
+                quantity=line.quantity,
+                unit_price=line.unit_price,
+                sku=line.sku or "",
+                product=line.product.id if line.product is not None else None,
+            )
+            for line in lines
+        ],
+        customer=customer.id if isinstance(customer, Ref) else None,
+        deal=w.source_id,
+    )
+
+
+assert set(_FIELDS) == SIGNALS["quote"]
