@@ -32,6 +32,7 @@ from interlock.cli.reports_overruled import overruled
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
+from interlock.cli.twin import twin
 from interlock.cli.undoing import runs, undo
 
 __all__ = ["app", "main", "run"]
@@ -54,6 +55,7 @@ app.command("check", rich_help_panel=_SETUP)(check)
 app.command("provision", rich_help_panel=_SETUP)(provision)
 app.command("deprovision", rich_help_panel=_SETUP)(deprovision)
 app.command("demo", rich_help_panel=_SETUP)(demo)
+app.command("twin", rich_help_panel=_SETUP)(twin)
 app.command("plan", rich_help_panel=_DAILY)(plan)
 app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
