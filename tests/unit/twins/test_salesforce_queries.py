@@ -107,6 +107,14 @@ def test_ids_match_in_both_lengths(org: Api) -> None:
     assert org.names(f"SELECT Name FROM Account WHERE Id IN ('{key}')") == ["Ash"]
 
 
+def test_walking_by_id_meets_every_record_once(org: Api) -> None:
+    seen, last = [], "000000000000000"
+    while rows := org.query(f"SELECT Id FROM Account WHERE Id > '{last}' ORDER BY Id LIMIT 1"):
+        last = rows[0]["Id"]
+        seen.append(last)
+    assert len(set(seen)) == len(seen) == 4
+
+
 def test_parents_are_nested_and_null_where_there_is_none(org: Api) -> None:
     (row,) = org.query(
         "SELECT Name, Account.Name, Account.Owner.Username, Pricebook2.Name FROM Opportunity WHERE Name = 'D0'"

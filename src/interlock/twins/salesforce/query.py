@@ -207,8 +207,11 @@ class Reader:
             return lambda row: pattern.fullmatch(str(read(row) or "")) is not None
         if isinstance(asked.value, DateLiteral):
             return self._compare_span(path.field, read, operator, asked.value)
-        wanted = _folded(_readable(path.field, asked.value))
-        return lambda row: _holds(_folded(read(row)), operator, wanted)
+        wanted = _readable(path.field, asked.value)
+        if path.field.type in ("id", "reference"):
+            # the order of ids goes by their characters, case and all
+            return lambda row: _holds(read(row), operator, wanted)
+        return lambda row: _holds(_folded(read(row)), operator, _folded(wanted))
 
     def _compare_span(
         self, field: Field, read: Callable[[Row], Any], operator: str, literal: DateLiteral
