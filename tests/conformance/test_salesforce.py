@@ -144,6 +144,13 @@ class TestCalls:
         assert {r.outcome for r in receipts} == {Outcome.UPDATED}
         assert harness.twin.log.kinds == {"GET /query": 1, "POST /composite": 1}
 
+    async def test_a_round_without_changes_is_one_call(self, harness: SalesforceHarness) -> None:
+        async with harness.connect() as connector:
+            _, cursor = await read_round(connector.changes, "customer", None)
+            harness.twin.log.reset()
+            await read_round(connector.changes, "customer", cursor)
+        assert harness.twin.log.kinds == {"GET /queryAll": 1}
+
 
 class TestRecords:
     async def test_every_field_of_a_customer_is_written_and_read_back(

@@ -55,7 +55,7 @@ _GOODS: Final = (
     ("Pressure sensor", "Sensors", "139.00"), ("Flow meter", "Sensors", "915.25"),
     ("Commissioning, per day", "Services", "980.00"), ("Annual maintenance", "Services", "2400.00"),
 )  # fmt: skip
-_STAGES: Final = ("new", "qualified", "proposed", "negotiating", "won", "won", "lost")
+_STAGES: Final = ("won", "proposed", "lost", "new", "won", "qualified", "negotiating")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,8 @@ def _deal(
     products: tuple[Product, ...], today: date,
 ) -> Deal:  # fmt: skip
     position = chance.randrange(len(customers))
-    stage = chance.choice(_STAGES)
+    # in turn, so that a small company has won and lost deals, too
+    stage = _STAGES[number % len(_STAGES)]
     days = chance.randint(1, 90)
     closed = stage in ("won", "lost")
     lines = tuple(

@@ -52,6 +52,7 @@ class Client:
         self._instance: HttpClient | None = None
         self._signing_in = asyncio.Lock()
         self._blocked_until: datetime | None = None
+        self._ahead: timedelta | None = None
 
     @property
     def base(self) -> str:
@@ -114,9 +115,10 @@ class Client:
         return rows
 
     async def server_time(self) -> datetime:
-        """Ask for the system's clock, whole seconds."""
-        answer = await self.call("GET", "/limits")
-        return answer.server_time or self._now()
+        """Tell the system's clock, never ahead of it: as every answer says it, in whole seconds."""
+        if self._ahead is None:
+            await self.call("GET", "/limits")
+        return self._now() + (self._ahead or timedelta(0))
 
     # ── the session ──────────────────────────────────────────────────────────────────────────
 
@@ -131,10 +133,14 @@ class Client:
         self, method: str, path: str, json: Any, params: Mapping[str, str] | None, writes: bool
     ) -> Answer:
         session, http = await self._signed_in()
-        return await http.request(
+        answer = await http.request(
             method, path, json=json, params=params, writes=writes,
             headers={"Authorization": f"Bearer {session.token}"},
         )  # fmt: skip
+        if answer.server_time is not None:
+            # the answer was stamped before it came: so the system's clock is never put too late
+            self._ahead = answer.server_time - self._now()
+        return answer
 
     async def _signed_in(self) -> tuple[Session, HttpClient]:
         async with self._signing_in:

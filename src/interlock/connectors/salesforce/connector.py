@@ -83,6 +83,7 @@ class SalesforceConnector(Connector):
 
     async def changes(self, entity: str, cursor: str | None) -> Page:
         """Read what changed, was deleted or merged, in the order of the system's stamps."""
+        await self._reader.layout(entity)
         now = await self._client.server_time()
         window = Window.load(cursor, now=now, delay=self._delay).begin(now)
         where = f"SystemModstamp >= {literal(window.since)}"

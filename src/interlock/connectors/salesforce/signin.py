@@ -42,8 +42,10 @@ def token_form(
             "client_secret": settings.client_secret.get_secret_value(),
         }
     assert settings.private_key is not None, "the settings have been validated"
+    # a file of NAME=value lines holds a key on one line, its line ends written out
+    pem = settings.private_key.get_secret_value().replace("\\n", "\n")
     try:
-        key = load_pem_private_key(settings.private_key.get_secret_value().encode(), None)
+        key = load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError):
         key = None
     if not isinstance(key, rsa.RSAPrivateKey):
