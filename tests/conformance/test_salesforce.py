@@ -14,13 +14,14 @@ from interlock.connectors.base import ConnectorContext, Outcome, Severity
 from interlock.connectors.salesforce import plugin
 from interlock.connectors.salesforce.config import SalesforceSettings
 from interlock.errors import NotPermittedError, ThrottledError, TransientError
+from interlock.mapping.overrides import FieldOverride, MappingOverrides
 from interlock.model import ENTITIES, Address, Money, Ref, StageKind
 from interlock.testing.conformance import BEHAVIOURS, Conformance, Wrong
 from interlock.testing.conformance.suite import creating, fetch_one, read_round, updating, write_one
 from interlock.twins.faults import Fault, FaultKind
 from interlock.twins.salesforce import SalesforceTwin, make
 from interlock.twins.serving import running
-from tests.conformance.salesforce_harness import FIELDS, SalesforceHarness
+from tests.conformance.salesforce_harness import FIELDS, SalesforceHarness, picklist
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -177,6 +178,22 @@ class TestRecords:
             assert {k: v for k, v in now.items() if v is not None} == {"name": "Acme"}
         (row,) = harness.twin.shown("Account")
         assert row["BillingCountry"] is None
+
+    async def test_an_unknown_choice_is_refused_with_those_there_are(
+        self, harness: SalesforceHarness
+    ) -> None:
+        tier = {"Account.Tier__c": picklist("gold silver")}
+        if harness.twin.org.object("Account").named("Tier__c") is None:
+            harness.twin.configure({"fields": tier})
+        overrides = MappingOverrides({"customer": {"payment_terms": FieldOverride(path="Tier__c")}})
+        key = await harness.seed_sample("customer")
+        async with harness.connect(overrides=overrides) as connector:
+            fields = {"payment_terms": "platinum"}
+            receipt = await write_one(connector, updating("customer", key, fields))
+        assert receipt.reason is not None
+        assert (receipt.reason.code, receipt.reason.field) == ("unknown_choice", "payment_terms")
+        assert "gold, silver" in receipt.reason.message
+        assert "platinum" not in receipt.reason.message
 
     async def test_a_country_nobody_knows_is_a_problem_not_a_guess(
         self, harness: SalesforceHarness

@@ -33,6 +33,11 @@ class Layout:
         self.children = frozenset(
             str(c["relationshipName"]) for c in described["childRelationships"]
         )
+        self.choices = {
+            name: tuple(str(v["value"]) for v in f["picklistValues"] if v["active"])
+            for name, f in fields.items()
+            if f["picklistValues"]
+        }
 
     def shows(self, path: str) -> bool:
         """Say whether a path of an object map can be asked for."""

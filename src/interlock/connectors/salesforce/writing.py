@@ -107,7 +107,7 @@ class Writer:
         return [
             Receipt(write_id=request.id, outcome=Outcome.CREATED, record_id=str(result["id"]))
             if result["success"]
-            else self._refused(entity, request, result["errors"])
+            else await self._refused(entity, request, result["errors"])
             for request, result in zip(part, answer.data, strict=True)
         ]
 
@@ -175,11 +175,11 @@ class Writer:
         answer = await self._client.call("POST", "/composite", json=body, writes=True)
         results = answer.data["compositeResponse"]
         return [
-            self._updated(entity, request, result, seen[request.id])
+            await self._updated(entity, request, result, seen[request.id])
             for request, result in zip(part, results, strict=True)
         ]
 
-    def _updated(
+    async def _updated(
         self, entity: str, request: WriteRequest, result: Mapping[str, Any], seen: Record
     ) -> Receipt:
         if result["httpStatusCode"] == 412:
@@ -188,9 +188,9 @@ class Writer:
             return Receipt(
                 write_id=request.id, outcome=Outcome.UPDATED, record_id=request.record_id
             )
-        return self._refused(entity, request, result["body"])
+        return await self._refused(entity, request, result["body"])
 
-    def _refused(
+    async def _refused(
         self, entity: str, request: WriteRequest, errors: Sequence[Mapping[str, Any]]
     ) -> Receipt:
         code, message = first_error(list(errors))
@@ -202,8 +202,12 @@ class Writer:
         names = [str(name) for name in errors[0].get("fields") or ()] if errors else []
         mapping = self._maps[entity]
         field = next((f for name in names if (f := model_field(mapping, name))), None)
-        plain = told(message)
-        return _rejected(request, _CODES.get(code, "rejected"), f"{code}: {plain}", field)
+        text = f"{code}: {told(message)}"
+        if _CODES.get(code) == "unknown_choice":
+            known = (await self._reader.layout(entity)).choices
+            allowed = [choice for name in names for choice in known.get(name, ())]
+            text += f" (it holds: {', '.join(allowed)})" if allowed else ""
+        return _rejected(request, _CODES.get(code, "rejected"), text, field)
 
 
 def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
