@@ -37,6 +37,7 @@ from interlock.cli.reports_revenue import revenue
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
+from interlock.cli.twin import twin
 from interlock.cli.undoing import runs, undo
 
 __all__ = ["app", "main", "run"]
@@ -60,6 +61,7 @@ app.command("provision", rich_help_panel=_SETUP)(provision)
 app.command("deprovision", rich_help_panel=_SETUP)(deprovision)
 app.command("rehearse", rich_help_panel=_SETUP)(rehearse)
 app.command("demo", rich_help_panel=_SETUP)(demo)
+app.command("twin", rich_help_panel=_SETUP)(twin)
 app.command("plan", rich_help_panel=_DAILY)(plan)
 app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -181,7 +182,7 @@ def _connection(side: str, answers: Answers) -> str:
 def _setting(side: str, name: str, info: FieldInfo, given: Mapping[str, Any]) -> list[str]:
     """Write one setting: stated when given or required, else its default as a comment."""
     lines = [f"    # {' '.join(info.description.split())}"] if info.description else []
-    if _is_secret(info) and (info.is_required() or name in given):
+    if _is_used_secret(side, name, info, given):
         value = f"${{{_variable(side, name)}}}"
     elif given.get(name) is not None:
         value = _scalar(given[name])
@@ -293,7 +294,7 @@ def _variables(crm: Answers, erp: Answers) -> list[str]:
         _variable(side, name)
         for side, answers in (("crm", crm), ("erp", erp))
         for name, info in answers.plugin.settings.model_fields.items()
-        if _is_secret(info) and (info.is_required() or name in answers.settings)
+        if _is_used_secret(side, name, info, answers.settings)
     ]
 
 
@@ -325,6 +326,12 @@ def _env_text(file: Path, given: Mapping[str, str]) -> str:
 
 def _variable(side: str, name: str) -> str:
     return f"{side}_{name}".upper()
+
+
+def _is_used_secret(side: str, name: str, info: FieldInfo, given: Mapping[str, Any]) -> bool:
+    """Say whether it is a secret that must be there, was given, or is in the environment."""
+    wanted = info.is_required() or name in given or _variable(side, name) in os.environ
+    return _is_secret(info) and wanted
 
 
 def _is_secret(info: FieldInfo) -> bool:

@@ -116,12 +116,13 @@ class HttpClient:
         path: str,
         *,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
         writes: bool = False,
         operation: str = "",
     ) -> Answer:
-        """Send one request.
+        """Send one request, with a JSON body or a form.
 
         ``writes``: the request may change something, so a lost answer is ``UnknownOutcomeError``;
         for reads it is ``TransientError``.  A refused connection is always ``TransientError``.
@@ -131,9 +132,9 @@ class HttpClient:
                 timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._connections)
             )
         operation = operation or f"{method} {path.split('?', maxsplit=1)[0]}"
-        body = None if json is None else _encoder.encode(json)
+        body: Any = form if json is None else _encoder.encode(json)
         send = dict(self.headers)
-        if body is not None:
+        if json is not None:
             send["Content-Type"] = "application/json"
         send.update(headers or {})
         sent_at = self._now()
