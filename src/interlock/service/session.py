@@ -22,8 +22,9 @@ from interlock.processes.hold_rules import HoldRules, kinds_of
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.pauses import Pauses
 from interlock.processes.quote_facts import Quotes, QuoteSettings
+from interlock.processes.quote_gate import QuoteGate
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
-from interlock.processes.quote_verdicts import QuoteGate, Verdicts
+from interlock.processes.quote_verdicts import Verdicts
 from interlock.processes.roles import Role, Roles
 from interlock.processes.tasks import Tasks
 from interlock.project.load import Project
