@@ -53,7 +53,6 @@ __all__ = [
     "mark_sending",
     "remove",
     "renew",
-    "revive",
     "wake",
 ]
 
@@ -399,29 +398,6 @@ def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
         held |= set(tx.conn.execute(_HELD, mine).scalars())
         tx.conn.execute(_FINISH, mine)
     return held
-
-
-def revive(tx: Tx, link_id: int, target: Side, now: datetime) -> bool:
-    """Let a dead write, or one of uncertain outcome, be tried again; false when there is none."""
-    return (
-        tx.conn.execute(
-            update(outbox)
-            .where(
-                outbox.c.link_id == link_id,
-                outbox.c.target == target,
-                outbox.c.state.in_((WriteState.DEAD, WriteState.UNCERTAIN)),
-            )
-            .values(
-                state=WriteState.READY,
-                attempts=0,
-                due_at=now,
-                waits_for=None,
-                lease=None,
-                lease_until=None,
-            )
-        ).rowcount
-        == 1
-    )
 
 
 def earliest_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:

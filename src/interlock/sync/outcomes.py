@@ -414,7 +414,8 @@ def _retry(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
         return
     if receipt.outcome is Outcome.CONFLICT:
         links.raise_revision(tx, [w.link_id])
-        due = s.at
+        # a read within the lag would show the same again, and use up its patience
+        due = s.at + s.caps.read_lag
     else:
         delay = min(patience.retry_base * 2 ** (attempts - 1), patience.retry_cap)
         due = receipt.until or s.at + delay * (0.5 + s.pair.jitter())

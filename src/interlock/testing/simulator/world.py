@@ -26,6 +26,7 @@ from interlock.project.config import AfterWonSettings
 from interlock.project.load import OWNERSHIP_FILE, Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.runtime.cycle import run_cycle
+from interlock.service.letters import retry_letters
 from interlock.service.plan import approve, make_plan
 from interlock.service.session import Session, make_session
 from interlock.store import dead_letters, outbox
@@ -385,14 +386,15 @@ class World:
     def retry_dead(self) -> int:
         """Retry what a person would retry once the trouble is over."""
 
-        def revive(tx: Any) -> int:
-            shown = {letter.link_id for letter in dead_letters.opened(tx)}
-            dead = [w for w in outbox.pending(tx, WriteState.DEAD) if w.link_id in shown]
-            return sum(outbox.revive(tx, w.link_id, w.target, self.clock()) for w in dead)
+        def dead(tx: Any) -> list[int]:
+            writes = {w.link_id for w in outbox.pending(tx, WriteState.DEAD)}
+            return [x.id for x in dead_letters.opened(tx) if x.link_id in writes]
 
-        if revived := self.store.run(revive):
-            self.say(f"a person retries {revived} dead letters")
-        return revived
+        ids = self.store.run(dead)
+        if ids:
+            retry_letters(self.store, ids, by="person", now=self.clock())
+            self.say(f"a person retries {len(ids)} dead letters")
+        return len(ids)
 
     def rest(self, least: int = 2) -> None:
         """Stop all faults and sync, more than ``least`` times, until nothing moves any more."""
