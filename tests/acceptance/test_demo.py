@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from interlock.demo import DemoResult, run_demo, story
+from interlock.demo.arrears import fall_behind
 from interlock.demo.checks import check_everything
 from interlock.demo.company import Company, found_company, open_company
 from interlock.demo.stage import Stage, open_stage, set_up, tally
@@ -386,6 +387,37 @@ async def test_a_deal_won_later_gets_one_order(stage: Stage) -> None:
     new = set(stage.company.erp.all("order")) - before
     assert len(new) == len(won.orders) == 1
     assert won.deal["OrderNumber__c"] == won.orders[0]["number"]
+
+
+async def test_a_customer_who_falls_behind_is_held_until_the_money_comes(stage: Stage) -> None:
+    before = set(stage.company.crm.all("task"))
+    told = await fall_behind(stage)
+    assert (told.overdue.account["DaysOverdue__c"], told.overdue.paused) == ("34", [])
+    assert not told.overdue.account["CreditHold__c"]
+    assert told.held.account["CreditHold__c"] is True
+    assert told.held.paused == ["Renewal", "Upsell"]
+    assert {c["HoldStage__c"] for k, c in told.held.deals.items() if k in told.held.paused} == {
+        "Proposal"
+    }
+    assert len(set(stage.company.crm.all("task")) - before) == 1
+    assert told.released.paused == []
+    assert told.released.account["CreditHold__c"] is False
+    assert all(task["IsDone"] for task in told.released.tasks)
+
+
+def test_what_was_told_of_the_hold_is_so(played: Played) -> None:
+    """The demo's own chapter, or the same once more by the test above."""
+    told = played.output.partition("Overdue, held, paid, released")[2].partition("14.")[0]
+    assert "1250.00 EUR overdue for 34 days" in told
+    assert "Renewal and Upsell wait; the owner has 1 task" in told
+    assert "the invoice is paid, 0.00 EUR is overdue, 0 deals wait" in told
+    invoices = played.company.erp.all("invoice").values()
+    assert {i["state"] for i in invoices} == {"paid"}
+    [debtor] = {i["partner_id"] for i in invoices}
+    account = next(i for i, a in played.accounts.items() if a["ErpId__c"] == debtor)
+    assert played.accounts[account]["Overdue__c"]["Amount"] == "0.00"
+    assert played.accounts[account]["HoldReason__c"] is None
+    assert not [i for i, d in played.deals.items() if d.get("HoldPaused__c")]
 
 
 # ── the demo itself ──────────────────────────────────────────────────────────────────────────

@@ -39,13 +39,38 @@ DEFINITIONS: Sequence[tuple[str, str, str]] = (
     ("Account", "shipping_region", "text"),
     ("Account", "shipping_postcode", "text"),
     ("Account", "shipping_country", "text"),
+    *(
+        ("Account", name + end, kind)
+        for name in ("balance", "overdue", "credit_balance", "revenue_12m", "lifetime_revenue")
+        for end, kind in (("", "number"), ("_currency", "text"))
+    ),
+    ("Account", "oldest_due_on", "date"),
+    ("Account", "days_overdue", "number"),
+    ("Account", "revenue_change", "number"),
+    ("Account", "days_to_pay", "number"),
+    ("Account", "last_payment_on", "date"),
+    ("Account", "health_score", "number"),
+    ("Account", "health_reasons", "textarea"),
+    ("Account", "tier", "text"),
+    ("Account", "figures_from", "textarea"),
+    ("Account", "figures_at", "text"),
+    ("Account", "credit_hold", "checkbox"),
+    ("Account", "hold_reason", "textarea"),
     ("Contact", "interlock_ref", "text"),
     ("Contact", "erp_contact_id", "text"),
-    ("Contact", "contact_role", "primary billing other"),
+    ("Contact", "contact_role", "primary|billing|other"),
     ("Opportunity", "erp_order_id", "text"),
     ("Opportunity", "erp_order_number", "text"),
-    ("Opportunity", "erp_order_status", "draft open fulfilled cancelled"),
+    ("Opportunity", "erp_order_status", "draft|open|fulfilled|cancelled"),
     ("Opportunity", "po_number", "text"),
+    ("Opportunity", "paused", "checkbox"),
+    ("Opportunity", "paused_stage", "text"),
+    ("Opportunity", "invoice_numbers", "textarea"),
+    ("Opportunity", "invoice_total", "number"),
+    ("Opportunity", "invoice_total_currency", "text"),
+    ("Opportunity", "invoice_due_on", "date"),
+    ("Opportunity", "payment_status", "open|partly paid|paid|overdue|disputed"),
+    ("Task", "interlock_ref", "text"),
 )
 
 
@@ -76,7 +101,7 @@ class Api:
     async def define_fields(self) -> None:
         """Make the custom fields, as an administrator on the settings page would."""
         for model, key, kind in DEFINITIONS:
-            options = kind.split() if " " in kind else []
+            options = kind.split("|") if "|" in kind else []
             body = {"target_model": model, "key": key, "label": key,
                     "field_type": "dropdown" if options else kind}  # fmt: skip
             if options:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from interlock.connectors.base import Connector, Outcome, Severity
 from interlock.errors import NotPermittedError
-from interlock.model import Address, Money, Ref, StageKind
+from interlock.model import Address, Fields, Money, Ref, StageKind
 from interlock.testing.conformance import BEHAVIOURS, Conformance
 from interlock.testing.conformance.suite import creating, fetch_one, read_round, updating, write_one
 from tests.conformance.bottlecrm_harness import DEFINITIONS, Api, BottleCrmHarness
@@ -90,12 +92,89 @@ async def test_every_field_of_a_customer_survives(
     receipt = await write_one(connector, creating("customer", fields, f"il-{harness.token}"))
     assert receipt.outcome is Outcome.CREATED, receipt.reason
     assert receipt.record_id is not None
-    assert dict((await fetch_one(connector, "customer", receipt.record_id)).fields) == fields
+    seen = (await fetch_one(connector, "customer", receipt.record_id)).fields
+    assert {name: value for name, value in seen.items() if value is not None} == fields
     blank = {name: None for name in fields if name != "name"}
     assert (await write_one(connector, updating("customer", receipt.record_id, blank))).outcome \
         is Outcome.UPDATED  # fmt: skip
     shown = (await fetch_one(connector, "customer", receipt.record_id)).fields
-    assert shown == {**blank, "name": fields["name"]}
+    assert {name: shown[name] for name in fields} == {**blank, "name": fields["name"]}
+
+
+async def test_what_the_erp_tells_of_a_customer_survives(
+    harness: BottleCrmHarness, connector: Connector
+) -> None:
+    owed, earned = Money(Decimal("1234.50"), "EUR"), Money(Decimal("-0.01"), "USD")
+    fields: Fields = {
+        "balance": owed, "overdue": owed, "oldest_due_on": date(2026, 10, 14),
+        "days_overdue": Decimal(40), "credit_balance": earned, "revenue_12m": earned,
+        "revenue_change": Decimal("-12.5"), "lifetime_revenue": owed, "days_to_pay": Decimal(31),
+        "last_payment_on": date(2026, 2, 28), "health_score": Decimal(40),
+        "health_reasons": "-30 overdue since 40 days; -30 on credit hold", "tier": "gold",
+        "figures_from": "worked out from the ERP's invoices", "credit_hold": True,
+        "figures_at": datetime(2026, 11, 23, 5, 43, 51, 1825, tzinfo=UTC),
+        "hold_reason": "dunned (Standard): 1234.50 EUR due since 2026-10-14",
+    }  # fmt: skip
+    account = await harness.seed_sample("customer")
+    user = harness.server.profile_id
+    await harness.edit("customer", account, {"assigned_to": [user]})  # type: ignore[dict-item]
+    await write_one(connector, updating("customer", account, fields))
+    shown = (await fetch_one(connector, "customer", account)).fields
+    assert {name: shown[name] for name in fields} == fields
+    assert shown["owner"] == user
+    off: Fields = {"credit_hold": False, "hold_reason": None, "oldest_due_on": None}
+    await write_one(connector, updating("customer", account, off))
+    shown = (await fetch_one(connector, "customer", account)).fields
+    assert {name: shown[name] for name in off} == off
+    assert shown["balance"] == owed
+
+
+async def test_a_deal_is_paused_and_let_go_on(
+    harness: BottleCrmHarness, connector: Connector
+) -> None:
+    deal = await harness.seed_sample("deal")
+    await harness.edit("deal", deal, {"opportunity_type": "RENEWAL", "stage": "PROPOSAL"})
+    seen = await fetch_one(connector, "deal", deal)
+    assert (seen.fields["kind"], seen.fields["paused"]) == ("RENEWAL", None)
+    pause: Fields = {"paused": True, "paused_stage": "PROPOSAL", "stage": "QUALIFICATION"}
+    assert (await write_one(connector, updating("deal", deal, pause, seen=seen))).outcome \
+        is Outcome.UPDATED  # fmt: skip
+    shown = (await fetch_one(connector, "deal", deal)).fields
+    assert {name: shown[name] for name in pause} == pause
+    await harness.edit("deal", deal, {"stage": "NEGOTIATION"})
+    resume: Fields = {"paused": False, "paused_stage": None, "stage": "PROPOSAL"}
+    write = updating("deal", deal, resume, seen=await fetch_one(connector, "deal", deal))
+    late = structs.replace(write, expected={"stage": "QUALIFICATION"})
+    assert (await write_one(connector, late)).outcome is Outcome.CONFLICT
+    assert (await write_one(connector, write)).outcome is Outcome.UPDATED
+    shown = (await fetch_one(connector, "deal", deal)).fields
+    assert {name: shown[name] for name in resume} == resume
+
+
+async def test_a_task_is_made_once_and_ticked_off(
+    harness: BottleCrmHarness, connector: Connector
+) -> None:
+    account, reference = await harness.seed_sample("customer"), f"il-{harness.token}-t"
+    fields: Fields = {
+        "subject": "Credit hold: talk to finance", "body": "The customer was placed on hold.",
+        "customer": Ref("customer", account), "owner": harness.server.profile_id,
+        "due": date(2026, 11, 24),
+    }  # fmt: skip
+    await harness.api.call("POST", "/api/tasks/", {
+        "title": "Call them", "description": f"private-{harness.token}", "account": account,
+        "status": "New", "priority": "Low"})  # fmt: skip
+    assert await connector.find("task", [reference]) == {}
+    receipt = await write_one(connector, creating("task", fields, reference))
+    assert receipt.outcome is Outcome.CREATED, receipt.reason
+    assert receipt.record is not None
+    assert dict(receipt.record.fields) == {**fields, "done": False}
+    [found] = (await connector.find("task", [reference]))[reference]
+    assert found.record.id == receipt.record_id
+    done = updating("task", found.record.id, {"done": True}, seen=found.record)
+    assert (await write_one(connector, done)).outcome is Outcome.UPDATED
+    assert (await fetch_one(connector, "task", found.record.id)).fields["done"] is True
+    everything = list((await read_round(connector.sweep, "task", None))[0])
+    assert f"private-{harness.token}" not in repr(everything)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +377,7 @@ async def test_a_quote_is_accepted_when_its_customer_says_so(
 
 
 _READS = ("org:read", "profile:read", "custom-fields:read", "accounts:read", "contacts:read",
-          "opportunities:read", "invoices:read")  # fmt: skip
+          "opportunities:read", "invoices:read", "tasks:read")  # fmt: skip
 
 
 async def test_a_token_without_a_scope_is_told_which_one(harness: BottleCrmHarness) -> None:
@@ -328,14 +407,17 @@ async def test_a_token_that_may_not_read_an_object_names_it(harness: BottleCrmHa
 
 async def test_the_scopes_of_the_guide_are_enough(harness: BottleCrmHarness) -> None:
     await harness.limit_token(
-        *_READS, "accounts:write", "contacts:write", "opportunities:write", "invoices:write"
-    )
+        *_READS, "accounts:write", "contacts:write", "opportunities:write", "invoices:write",
+        "tasks:write",
+    )  # fmt: skip
     async with harness.connect() as connector:
         assert (await connector.check()).ok
         write = creating("customer", await harness.sample("customer"), f"il-{harness.token}")
         assert (await write_one(connector, write)).outcome is Outcome.CREATED
         assert await connector.find("customer", [f"il-{harness.token}"])
         assert await connector.lookup("customer", {"name": write.fields["name"]})
+        task = creating("task", {"subject": "Call"}, f"il-{harness.token}-task")
+        assert (await write_one(connector, task)).outcome is Outcome.CREATED
 
 
 async def test_check_measures_the_clock(connector: Connector) -> None:

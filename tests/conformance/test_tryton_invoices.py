@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -15,6 +16,8 @@ from interlock.connectors.tryton.config import TrytonSettings
 from interlock.governance.signals import SignalRules
 from interlock.model import ENTITIES, Fields, Money, Ref
 from interlock.processes.receivables import figures_of
+from tests.real.erp import Erp
+from tests.real.finance import Finance
 from tests.real.systems.tryton import TrytonServer, start_tryton
 from tests.real.systems.tryton_rpc import TrytonFault, TrytonRpc
 
@@ -172,6 +175,65 @@ async def test_figures_are_the_ledgers_own(ledger: Ledger, connector: Connector)
     assert found["overdue"] == dollars("39.01")
     assert found["days_overdue"] == 34
     assert found["lifetime_revenue"] == dollars("43.34")
+
+
+async def test_a_due_date_that_is_moved_is_a_change_of_the_invoice(
+    ledger: Ledger, connector: Connector
+) -> None:
+    """Only the line to be paid moves: the invoice's own row stands still."""
+    invoice, _ = ledger.bill(ledger.customer("Late"), "10")
+    finance = Finance(Erp(ledger.server))
+    cursor = await ahead(connector, "invoice")
+    due = date.today() - timedelta(days=40)  # noqa: DTZ011
+    finance.make_due(invoice, due)
+    page = await connector.changes("invoice", cursor)
+    assert [r.fields["due_on"] for r in page.records if r.id == str(invoice)] == [due]
+
+
+async def test_dunning_that_stops_the_credit_is_a_hold(
+    ledger: Ledger, connector: Connector
+) -> None:
+    """As Tryton's own check has it; it ends when the money comes, which moves no dunning."""
+    finance = Finance(Erp(ledger.server))
+    party = ledger.customer("Held")
+    category = ledger.ids["party_categories"]["Customer"]
+    ledger.rpc.model("party.party", "write", [party], {"categories": [["add", [category]]]})
+    invoice, _ = ledger.bill(party, "100", due=date.today() - timedelta(days=40))  # noqa: DTZ011
+    finance.dun_by(party)
+
+    async def hold() -> tuple[object, object]:
+        [record] = await connector.fetch("customer", [str(party)])
+        return record.fields["credit_hold"], record.fields["hold_reason"]
+
+    async def changed(cursor: str) -> bool:
+        page = await connector.changes("customer", cursor)
+        while page.more and str(party) not in {r.id for r in page.records}:
+            page = await connector.changes("customer", page.cursor)
+        return str(party) in {r.id for r in page.records}
+
+    finance.dun()
+    assert await hold() == (False, None), "the first level does not stop the credit"
+    cursor = await ahead(connector, "customer")
+    finance.dun()
+    assert await changed(cursor)
+    on, why = await hold()
+    assert on is True
+    assert "120.00 USD due since" in str(why)
+    cursor = await ahead(connector, "customer")
+    ledger.pay(invoice, "120", part=False)
+    assert await changed(cursor)
+    assert await hold() == (False, None)
+
+
+async def ahead(connector: Connector, entity: str) -> str:
+    """Read on until what happened so far is behind the feed."""
+    cursor = (await connector.changes(entity, None)).cursor
+    while True:
+        await asyncio.sleep(0.5)
+        page = await connector.changes(entity, cursor)
+        cursor = page.cursor
+        if not page.records and not page.more:
+            return cursor
 
 
 async def test_programs_only_read_them(connector: Connector) -> None:

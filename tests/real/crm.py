@@ -68,7 +68,27 @@ class Crm:
     def win(self, deal: str) -> None:
         self.edit_deal(deal, stage="CLOSED_WON", closed_on=f"{datetime.now(UTC):%Y-%m-%d}")
 
+    def add_stage(self, label: str) -> str:
+        """Give the deals' pipeline one more open stage: its code."""
+        [pipeline, *_] = self.call("GET", "/opportunities/pipelines/")["pipelines"]
+        path = f"/opportunities/pipelines/{pipeline['id']}/stages/"
+        self.call("POST", path, {"label": label, "kind": "open"})
+        [pipeline, *_] = self.call("GET", "/opportunities/pipelines/")["pipelines"]
+        [code] = [stage["code"] for stage in pipeline["stages"] if stage["label"] == label]
+        return str(code)
+
     # ── what they see ────────────────────────────────────────────────────────────────────────
+
+    def account(self, account: str) -> Row:
+        return dict(self.call("GET", f"/accounts/{account}/")["account_obj"])
+
+    def deal(self, deal: str) -> Row:
+        return dict(self.call("GET", f"/opportunities/{deal}/")["opportunity_obj"])
+
+    def tasks_of(self, account: str) -> list[Row]:
+        """The tasks on an account, each as its page shows it."""
+        rows = self.call("GET", f"/tasks/?slim=true&limit=100&account={account}")["tasks"]
+        return [self.call("GET", f"/tasks/{row['id']}/")["task_obj"] for row in rows]
 
     def accounts(self) -> Rows:
         answer = self.call("GET", "/accounts/?limit=1000&is_active=true")
@@ -87,8 +107,9 @@ class Crm:
         """All records, without what the clock moves by itself."""
         deals = {i: {k: v for k, v in row.items() if k not in _AGEING}
                  for i, row in self.deals().items()}  # fmt: skip
+        tasks = _by_id(self.call("GET", "/tasks/?slim=true&limit=1000")["tasks"])
         return {"account": self.accounts(), "contact": self.contacts(), "deal": deals,
-                "product": self.products()}  # fmt: skip
+                "product": self.products(), "task": tasks}  # fmt: skip
 
 
 _AGEING = ("days_in_stage", "aging_status", "created_on_arrow")

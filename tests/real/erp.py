@@ -14,7 +14,7 @@ __all__ = ["Erp", "Party", "Sale"]
 
 _TAX_TYPES = {"GB": "gb_vat", "US": "us_ein"}
 _STAMPED = ("party.party", "party.address", "party.contact_mechanism", "party.identifier",
-            "product.product", "sale.sale", "sale.line")  # fmt: skip
+            "product.product", "sale.sale", "sale.line", "account.invoice", "account.dunning")  # fmt: skip
 
 
 @dataclass(frozen=True)

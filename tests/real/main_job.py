@@ -19,7 +19,7 @@ from typing import Any
 from interlock.connectors.bottlecrm import plugin as crm_plugin
 from interlock.connectors.tryton import plugin as erp_plugin
 from interlock.demo.firms import Firm, Person, invent_firms
-from interlock.project.load import CONFIG_FILE, Project, open_project
+from interlock.project.load import CONFIG_FILE, RULES_FILE, Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.explaining import Moment, explain
 from interlock.service.plan import Approval, Plan, approve, make_plan
@@ -101,13 +101,20 @@ class Job:
                 "url": erp.url, "database": erp.database, "login": erp.login,
                 "password": erp.password}),
         )  # fmt: skip
-        # nobody wants to wait two minutes for each deal
+        # nobody wants to wait two minutes for each deal, and ten for the end of a hold
         self._configure("  quiet_time: 2m\n", "  quiet_time: 0s\n")
+        self._configure("\norders:\n", "\nholds:\n  release_after: 0s\norders:\n")
+        rules = "schema_version: 1\ncompany: {currency: USD}\n"
+        (self.root / RULES_FILE).write_text(rules, encoding="utf-8")
         async with connect(self.project()) as session:
             report = await provision(session, dry_run=False)
         self.fill()
         self._configure("\ngo_live:\n", f"\ngo_live: {datetime.now(UTC).isoformat()}\n")
         return report
+
+    def configure_holds(self, stage: str) -> None:
+        """Name the stage paused deals are moved to."""
+        self._configure("  release_after: 0s\n", f"  release_after: 0s\n  paused_stage: {stage}\n")
 
     def _configure(self, old: str, new: str) -> None:
         file = self.root / CONFIG_FILE

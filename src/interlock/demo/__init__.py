@@ -12,6 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from interlock.demo import story
+from interlock.demo.arrears import fall_behind
 from interlock.demo.checks import Verdict, check_everything
 from interlock.demo.company import CUSTOMERS
 from interlock.demo.stage import open_stage, set_up
@@ -75,6 +76,7 @@ async def _play(
         tell.both(await story.edit_both_sides(stage))
         put_back = await story.edit_terms(stage)
         tell.put_back(put_back)
+        tell.arrears(await fall_behind(stage))
         verdicts = check_everything(stage)
     tell.ending(verdicts, folder, put_back.record, time.monotonic() - began)
     return DemoResult(folder, verdicts)

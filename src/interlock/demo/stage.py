@@ -12,7 +12,7 @@ from pathlib import Path
 from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin
 from interlock.demo.company import CUSTOMERS, Company, found_company, open_company, system_path
 from interlock.errors import ConfigurationError
-from interlock.project.load import CONFIG_FILE, Project, open_project
+from interlock.project.load import CONFIG_FILE, RULES_FILE, Project, open_project
 from interlock.project.scaffold import Answers, scaffold
 from interlock.service.session import Session, connect
 
@@ -87,12 +87,15 @@ def set_up(folder: Path, *, seed: int, now: datetime, customers: int = CUSTOMERS
     text = config.read_text(encoding="utf-8")
     for old, new in (
         ("\ngo_live:\n", f"\ngo_live: {go_live.isoformat()}\n"),
-        # a story has no two minutes to wait
+        # a story has no minutes to wait
         ("  quiet_time: 2m\n", "  quiet_time: 0s\n"),
+        ("\norders:\n", "\nholds:\n  release_after: 0s\norders:\n"),
     ):
         assert old in text
         text = text.replace(old, new)
     config.write_text(text, encoding="utf-8")
+    rules = "schema_version: 1\ncompany: {currency: EUR}\n"
+    (folder / RULES_FILE).write_text(rules, encoding="utf-8")
     return open_project(folder, environment={})
 
 

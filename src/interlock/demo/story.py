@@ -22,7 +22,7 @@ from interlock.sync.progress import Run
 __all__ = [
     "BothEdited", "Found", "OneEdit", "Ordered", "Planned", "PutBack", "Refusals", "Won", "Written",
     "approve_plan", "change_phone", "edit_both_sides", "edit_terms", "look_around", "orders_made",
-    "plan", "refusals", "sync", "win_deal",
+    "plan", "refusals", "some_pair", "sync", "win_deal",
 ]  # fmt: skip
 
 WHO = "demo"
@@ -145,7 +145,7 @@ class OneEdit:
 
 async def change_phone(stage: Stage) -> OneEdit:
     """A rep corrects one phone number."""
-    account, partner = _some_pair(stage)
+    account, partner = some_pair(stage)
     crm, erp = stage.company.crm, stage.company.erp
     name, old = _cells(crm, account)["Name"], _cells(crm, account)["Phone"]
     new = f"{old}-77"
@@ -170,7 +170,7 @@ class PutBack:
 
 async def edit_terms(stage: Stage) -> PutBack:
     """A rep gives a customer other payment terms, which are finance's to give."""
-    account, partner = _some_pair(stage)
+    account, partner = some_pair(stage)
     crm, erp = stage.company.crm, stage.company.erp
     own = next(words for words, code in TERMS.items() if code == _cells(erp, partner)["terms"])
     typed = next(words for words in TERMS if words != own)
@@ -200,7 +200,7 @@ class BothEdited:
 
 async def edit_both_sides(stage: Stage) -> BothEdited:
     """Sales changes the e-mail address while finance changes the phone number."""
-    account, partner = _some_pair(stage, 1)
+    account, partner = some_pair(stage, 1)
     crm, erp = stage.company.crm, stage.company.erp
     crm.edit("customer", account, {"Email": f"accounts@{account}.example"})
     erp.edit("customer", partner, {"tel": "+44 20 7946 0999"})
@@ -232,7 +232,7 @@ async def win_deal(stage: Stage) -> Won:
     return Won(cells, [o for o in erp.all("order").values() if o["crm_id"] == deal], written)
 
 
-def _some_pair(stage: Stage, which: int = 0) -> tuple[str, str]:
+def some_pair(stage: Stage, which: int = 0) -> tuple[str, str]:
     """Pick a customer both systems know, with phone and terms filled on both sides."""
     partners = stage.company.erp.all("customer")
     pairs = [

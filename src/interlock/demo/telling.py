@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from interlock.demo.arrears import Arrears
 from interlock.demo.checks import Verdict
 from interlock.demo.stage import Tally
 from interlock.demo.story import (
@@ -184,6 +185,33 @@ class Teller:
                 f"{_value(moment.old)} -> {_value(moment.new)}  [dim]({moment.why})[/]"
             )
 
+    def arrears(self, arrears: Arrears) -> None:
+        """A bill nobody pays, until somebody does."""
+        self._title("Overdue, held, paid, released")
+        late, held, free = arrears.overdue, arrears.held, arrears.released
+        self._say(
+            f"{escape(late.account['Name'])} has not paid an invoice. The CRM shows "
+            f"{_money(late.account['Overdue__c'])} overdue for "
+            f"{late.account['DaysOverdue__c']} days and a health score of "
+            f"{late.account['HealthScore__c']}: {escape(late.account['HealthReasons__c'])}."
+        )
+        self._say(
+            f"Finance puts it on hold in the ERP. The account says: "
+            f"{escape(held.account['HoldReason__c'] or 'nothing')}. Of its open deals "
+            f"{_list(held.paused)} {'wait' if len(held.paused) > 1 else 'waits'}; the owner has "
+            f"{len(held.tasks)} task:"
+        )
+        for task in held.tasks:
+            self._say(f"       {escape(task['Subject'])}: {escape(task['Description'])}")
+        stages = {cells["StageName"] for cells in free.deals.values()}
+        done = sum(bool(task["IsDone"]) for task in free.tasks)
+        self._say(
+            f"The customer pays, finance takes the hold off: the invoice is "
+            f"{arrears.invoice['state']}, {_money(free.account['Overdue__c'])} is overdue, "
+            f"{len(free.paused)} deals wait, all are in {_list(sorted(stages))} as before, and "
+            f"{done} task is done."
+        )
+
     def ending(self, verdicts: Sequence[Verdict], folder: Path, record: str, seconds: float
                ) -> None:  # fmt: skip
         """The promises, and where to go on."""
@@ -215,6 +243,14 @@ _TOLD = frozenset({"unknown_product", "rounding", "no_lines", "currency", "no_am
 def _records(counts: Mapping[str, int]) -> str:
     parts = [f"{count} {entity}s" for entity, count in counts.items() if count]
     return ", ".join(parts[:-1]) + f" and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+
+
+def _money(cells: Mapping[str, str]) -> str:
+    return f"{cells['Amount']} {cells['CurrencyIsoCode']}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return " and ".join(words) or "none"
 
 
 def _saves(saved: Tally) -> str:

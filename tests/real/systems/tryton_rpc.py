@@ -25,14 +25,30 @@ class TrytonRpc:
         # Loopback is never behind the proxy that the environment may name.
         self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._headers = {"Content-Type": "application/json", "Accept-Encoding": "gzip"}
+        self._credentials = (login, password)
+        self.user_id: int = self._sign_in()
+        self.context: dict[str, Any] = self.call("model.res.user.get_preferences", True, {})
+
+    def _sign_in(self) -> int:
+        login, password = self._credentials
+        self._headers.pop("Authorization", None)
         user, token, *_ = self.call("common.db.login", login, {"password": password}, "en")
         signed = base64.b64encode(f"{login}:{user}:{token}".encode()).decode()
         self._headers["Authorization"] = f"Session {signed}"
-        self.user_id: int = user
-        self.context: dict[str, Any] = self.call("model.res.user.get_preferences", True, {})
+        return int(user)
 
     def call(self, method: str, *params: Any) -> Any:
         """Call `method` with `params` as they stand and return its result."""
+        try:
+            return self._call(method, params)
+        except TrytonFault as fault:
+            # posting an invoice ends a session nobody used for five minutes
+            if fault.error[0] != "HTTP 401" or "Authorization" not in self._headers:
+                raise
+        self._sign_in()
+        return self._call(method, params)
+
+    def _call(self, method: str, params: Sequence[Any]) -> Any:
         body = json.dumps({"id": 1, "method": method, "params": params}).encode()
         request = urllib.request.Request(self._url, body, self._headers)
         try:

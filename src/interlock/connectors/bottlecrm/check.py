@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from interlock.connectors.base import Capabilities, CheckReport, Finding, Severity
 from interlock.connectors.bottlecrm.client import Client
-from interlock.connectors.bottlecrm.objects import REFERENCE_KEY, RESOURCES
 from interlock.connectors.bottlecrm.organization import OrganizationReader
+from interlock.connectors.bottlecrm.places import REFERENCE_KEY, RESOURCES
 from interlock.connectors.bottlecrm.rows import Organization, custom_keys, model_field
 from interlock.errors import ConnectorError, RejectedError, TransientError
 from interlock.mapping.objectmap import ObjectMap
@@ -61,8 +61,10 @@ class Inspection:
     def _add(self, severity: Severity, subject: str, message: str, fix: str = "") -> None:
         self._findings.append(Finding(severity=severity, subject=subject, message=message, fix=fix))
 
-    def _failed(self, subject: str, error: ConnectorError) -> None:
-        self._add(Severity.ERROR, subject, error.message, error.fix or "")
+    def _failed(
+        self, subject: str, error: ConnectorError, severity: Severity = Severity.ERROR
+    ) -> None:
+        self._add(severity, subject, error.message, error.fix or "")
 
     async def _connection(self) -> Organization:
         answer = await self._client.get("/api/org/settings/")
@@ -99,7 +101,9 @@ class Inspection:
         try:
             await self._client.get(resource.path, {"limit": 1})
         except ConnectorError as error:
-            self._failed(entity, error)
+            # tasks are a courtesy: all else works without them
+            severity = Severity.WARNING if entity == "task" else Severity.ERROR
+            self._failed(entity, error, severity)
             self._unreadable[entity] = everything
             return
         self._custom(entity, organization)

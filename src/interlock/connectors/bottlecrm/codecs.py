@@ -12,8 +12,8 @@ from interlock.mapping.codecs import CodecError, Text
 from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
 
 __all__ = [
-    "Accepted", "AddressParts", "Amount", "Exact", "Lines", "PersonName", "Phone", "Reference",
-    "Website",
+    "Accepted", "AddressParts", "Amount", "Assignee", "Exact", "Lines", "PersonName", "Phone",
+    "Reference", "TaskDone", "TaskText", "Website",
 ]  # fmt: skip
 
 _MAX_NUMBER = Decimal(10) ** 13
@@ -239,3 +239,48 @@ def _net_price(item: Mapping[str, Any], quantity: Decimal, net: Decimal) -> Deci
     if item.get("discount_type") == "PERCENTAGE":
         return price * (100 - discount) / 100
     return round(net / quantity, 6) if quantity else price
+
+
+@dataclass(frozen=True, slots=True)
+class Assignee:
+    """The user a record is assigned to; of several always the same one, which is not the first."""
+
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> str | None:
+        """Read the id alone: the rest of the profile is a person's."""
+        return min((str(user["id"]) for user in raw or ()), default=None)
+
+    def encode(self, value: Value | None) -> Any:
+        """Assign to this user and nobody else."""
+        return [] if value is None else [str(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskText:
+    """The text of a task of ours."""
+
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> str | None:
+        """Strip."""
+        return Text().decode(raw.get("description"))
+
+    def encode(self, value: Value | None) -> Any:
+        """Give the field that holds it."""
+        return {"description": value}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskDone:
+    """Whether a task's status says that nothing is left to do."""
+
+    facts: FieldFacts = field(default_factory=FieldFacts)
+
+    def decode(self, raw: Any) -> bool | None:
+        """Compare with the one status that means it."""
+        return None if raw is None else raw == "Completed"
+
+    def encode(self, value: Value | None) -> Any:
+        """Complete it, or begin it anew."""
+        return "Completed" if value else "New"

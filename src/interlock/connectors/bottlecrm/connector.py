@@ -21,9 +21,10 @@ from interlock.connectors.bottlecrm.check import Inspection
 from interlock.connectors.bottlecrm.client import Client, is_absent, is_id
 from interlock.connectors.bottlecrm.codecs import PersonName
 from interlock.connectors.bottlecrm.config import BottleCrmSettings
-from interlock.connectors.bottlecrm.objects import MAPS, REFERENCE_KEY, RESOURCES, capabilities
+from interlock.connectors.bottlecrm.objects import MAPS, capabilities
 from interlock.connectors.bottlecrm.organization import Definitions, OrganizationReader
 from interlock.connectors.bottlecrm.paging import ListReader
+from interlock.connectors.bottlecrm.places import REFERENCE_KEY, RESOURCES
 from interlock.connectors.bottlecrm.rows import decode
 from interlock.connectors.bottlecrm.writing import Writer, settle
 from interlock.errors import ConnectorError, TransientError
@@ -38,7 +39,7 @@ _PRODUCTS = RESOURCES["product"].path
 
 
 class BottleCrmConnector(Connector):
-    """Accounts, contacts, products, opportunities and estimates of one organization."""
+    """Accounts, contacts, products, opportunities, estimates and our tasks of one organization."""
 
     def __init__(self, settings: BottleCrmSettings, context: ConnectorContext) -> None:
         self._maps = {
@@ -52,7 +53,7 @@ class BottleCrmConnector(Connector):
         self._organization = OrganizationReader(self._client, context)
         self._definitions = Definitions(self._client, self._maps, context.other)
         self._writer = Writer(
-            self._client, self._maps, self._organization, self._read, self._products
+            self._client, self._maps, self._organization, self._read, self._products, self._made
         )
         self._limit = asyncio.Semaphore(settings.concurrency)
         self._page_size = settings.page_size
@@ -108,7 +109,11 @@ class BottleCrmConnector(Connector):
                 raise
             rows = await self._everything(entity)
         wanted, found = set(references), dict[str, list[Found]]()
-        for record in await self._decoded(entity, rows):
+        if RESOURCES[entity].bare:
+            records = await self.fetch(entity, [str(row["id"]) for row in rows])
+        else:
+            records = await self._decoded(entity, rows)
+        for record in records:
             if record.reference in wanted:
                 found.setdefault(record.reference or "", []).append(Found(record=record))
         return found
@@ -152,7 +157,8 @@ class BottleCrmConnector(Connector):
 
     async def _rows_with(self, entity: str, key: str, value: str) -> list[Mapping[str, Any]]:
         resource = RESOURCES[entity]
-        answer = await self._client.get(resource.path, {f"cf_{key}": value, "limit": 20})
+        least = resource.passes[0] if resource.bare else {}
+        answer = await self._client.get(resource.path, {f"cf_{key}": value, "limit": 20, **least})
         return resource.rows_of(answer.data)
 
     async def _everything(self, entity: str) -> list[Mapping[str, Any]]:
@@ -175,6 +181,11 @@ class BottleCrmConnector(Connector):
         if entity == "quote":
             row = await self._with_skus(row)
         return (await self._decoded(entity, [row]))[0]
+
+    async def _made(self, entity: str, reference: str) -> Record | None:
+        """Find what a create made whose answer does not say."""
+        found = (await self.find(entity, [reference])).get(reference, ())
+        return found[0].record if found else None
 
     async def _with_skus(self, estimate: Mapping[str, Any]) -> Mapping[str, Any]:
         """Add each line's SKU: an estimate's lines name their product by id only."""

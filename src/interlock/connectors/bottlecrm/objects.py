@@ -7,7 +7,6 @@ choose the fields of an answer, so the object maps drop the rest before anything
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -24,105 +23,41 @@ from interlock.connectors.bottlecrm.codecs import (
     Accepted,
     AddressParts,
     Amount,
+    Assignee,
     Exact,
     Lines,
     PersonName,
     Phone,
     Reference,
+    TaskDone,
+    TaskText,
     Website,
 )
-from interlock.mapping.codecs import Boolean, Choice, Instant, Text
-from interlock.mapping.objectmap import FieldMap, ObjectMap, read_path
+from interlock.connectors.bottlecrm.figures import FIGURE_FIELDS, FIGURE_GROUPS, FIGURE_MAPS
+from interlock.connectors.bottlecrm.places import (
+    REFERENCE,
+    REFERENCE_KEY,
+    RESOURCES,
+    CustomField,
+    Group,
+)
+from interlock.mapping.codecs import Boolean, Choice, Date, Instant, Text
+from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import ContactRole, FieldFacts, OrderStatus, StageKind
 
 __all__ = [
-    "CUSTOM_FIELDS", "GROUPS", "MAPS", "NEVER", "REFERENCE_KEY", "RESOURCES", "CustomField",
-    "Group", "Resource", "capabilities",
+    "CUSTOM_FIELDS", "GROUPS", "MAPS", "NEVER", "REFERENCE_KEY", "RESOURCES", "capabilities",
 ]  # fmt: skip
-
-REFERENCE_KEY = "interlock_ref"
-"""Custom field that holds our key of a record we created."""
-
-
-# ── where the API keeps each entity ──────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """One entity's address and envelopes.
-
-    ``rows``, ``counts``: dotted paths in a list answer.  ``one``: in a read by id.  ``passes``:
-    queries whose lists together are everything.  ``model``: the name custom-field definitions use,
-    "" where there are none.  ``update``: the verb of a partial update.  ``modified``: change time.
-    """
-
-    path: str
-    rows: tuple[str, ...]
-    counts: tuple[str, ...]
-    one: str
-    model: str = ""
-    update: str = "PATCH"
-    passes: tuple[Mapping[str, str], ...] = ({},)
-    modified: str = ""
-
-    def rows_of(self, answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        """The rows of a list answer."""
-        return [row for path in self.rows for row in read_path(answer, path)]
-
-    def count_of(self, answer: Mapping[str, Any]) -> int:
-        """How many rows there are beyond the page."""
-        return sum(int(read_path(answer, path)) for path in self.counts)
-
-
-RESOURCES: Mapping[str, Resource] = {
-    "customer": Resource(
-        path="/api/accounts/",
-        rows=("active_accounts.open_accounts", "closed_accounts.close_accounts"),
-        counts=("active_accounts.open_accounts_count", "closed_accounts.close_accounts_count"),
-        one="account_obj",
-        model="Account",
-        # Unfiltered, one offset would page two lists of different length at once.
-        passes=({"is_active": "true"}, {"is_active": "false"}),
-    ),
-    "contact": Resource(
-        path="/api/contacts/", rows=("results",), counts=("count",), one="contact_obj",
-        model="Contact", modified="updated_at",
-    ),
-    "product": Resource(
-        path="/api/invoices/products/", rows=("results",), counts=("count",), one="",
-        update="PUT", modified="updated_at",
-    ),
-    "deal": Resource(
-        path="/api/opportunities/", rows=("opportunities",), counts=("opportunities_count",),
-        one="opportunity_obj", model="Opportunity",
-    ),
-    "quote": Resource(
-        path="/api/invoices/estimates/", rows=("results",), counts=("count",), one="estimate",
-    ),
-}  # fmt: skip
 
 
 # ── custom fields ────────────────────────────────────────────────────────────────────────────
 
-
-@dataclass(frozen=True, slots=True)
-class CustomField:
-    """A custom field ``provision`` makes; ``field`` is the model field it serves ("" = ours)."""
-
-    key: str
-    label: str
-    kind: str = "text"
-    field: str = ""
-    options: tuple[str, ...] = ()
-
-
-_REFERENCE = CustomField(REFERENCE_KEY, "Interlock reference")
 _SHIPPING = {part: f"shipping_{part}" for part in
              ("street", "city", "region", "postcode", "country")}  # fmt: skip
 
 CUSTOM_FIELDS: Mapping[str, tuple[CustomField, ...]] = {
     "customer": (
-        _REFERENCE,
+        REFERENCE,
         CustomField("erp_customer_id", "{other} customer id", field="other_id"),
         CustomField("tax_id", "Tax id", field="tax_id"),
         CustomField("payment_terms", "Payment terms", field="payment_terms"),
@@ -133,9 +68,10 @@ CUSTOM_FIELDS: Mapping[str, tuple[CustomField, ...]] = {
         CustomField("shipping_region", "Shipping region", field="shipping_address"),
         CustomField("shipping_postcode", "Shipping postcode", field="shipping_address"),
         CustomField("shipping_country", "Shipping country (ISO code)", field="shipping_address"),
+        *FIGURE_FIELDS["customer"],
     ),
     "contact": (
-        _REFERENCE,
+        REFERENCE,
         CustomField("erp_contact_id", "{other} contact id", field="other_id"),
         CustomField("contact_role", "Role", "dropdown", "role", tuple(ContactRole)),
     ),
@@ -145,25 +81,10 @@ CUSTOM_FIELDS: Mapping[str, tuple[CustomField, ...]] = {
         CustomField("erp_order_status", "{other} order status", "dropdown", "order_status",
                     tuple(OrderStatus)),
         CustomField("po_number", "Purchase order number", field="po_number"),
+        *FIGURE_FIELDS["deal"],
     ),
+    "task": (REFERENCE,),
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Several of BottleCRM's fields that are one value of ours, at ``path`` for the object map.
-
-    ``root`` is "custom_fields" or "" for native fields.
-    """
-
-    path: str
-    root: str
-    keys: tuple[str, ...]
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The parts' dotted paths."""
-        return tuple(f"{self.root}.{key}" if self.root else key for key in self.keys)
 
 
 # ── object maps ──────────────────────────────────────────────────────────────────────────────
@@ -195,7 +116,9 @@ MAPS: Mapping[str, ObjectMap] = {
         FieldMap("shipping_address", "shipping_address", AddressParts(_SHIPPING)),
         FieldMap("payment_terms", "custom_fields.payment_terms", _text()),
         FieldMap("credit_limit", "credit_limit", Amount("credit_limit", "credit_limit_currency")),
+        FieldMap("owner", "assigned_to", Assignee(), writable=False),
         FieldMap("other_id", "custom_fields.erp_customer_id", _text()),
+        *FIGURE_MAPS["customer"],
     )),
     "contact": ObjectMap("contact", "Contact", (
         FieldMap("customer", "account", Reference("customer")),
@@ -215,6 +138,8 @@ MAPS: Mapping[str, ObjectMap] = {
         FieldMap("customer", "account", Reference("customer")),
         FieldMap("stage", "stage", _text(64)),
         FieldMap("stage_kind", "stage_kind", _choices(StageKind), writable=False),
+        FieldMap("kind", "opportunity_type", _text(64), writable=False),
+        FieldMap("owner", "assigned_to", Assignee(), writable=False),
         FieldMap("won_at", "won_at", Instant(), writable=False),
         FieldMap("amount", "amount", Amount("amount", "currency"), writable=False),
         FieldMap("po_number", "custom_fields.po_number", _text()),
@@ -222,6 +147,7 @@ MAPS: Mapping[str, ObjectMap] = {
         FieldMap("order_number", "custom_fields.erp_order_number", _text()),
         FieldMap("order_status", "custom_fields.erp_order_status", _choices(OrderStatus)),
         FieldMap("other_id", "custom_fields.erp_order_id", _text()),
+        *FIGURE_MAPS["deal"],
     )),
     "quote": ObjectMap("quote", "Estimate", (
         FieldMap("deal", "opportunity.id", Reference("deal"), writable=False),
@@ -230,6 +156,14 @@ MAPS: Mapping[str, ObjectMap] = {
         FieldMap("currency", "currency", _text(3), writable=False),
         FieldMap("lines", "line_items", Lines(net="net_amount"), writable=False),
     )),
+    "task": ObjectMap("task", "Task", (
+        FieldMap("subject", "title", _text(200), required=True),
+        FieldMap("body", "body", TaskText()),
+        FieldMap("customer", "account", Reference("customer")),
+        FieldMap("owner", "assigned_to", Assignee()),
+        FieldMap("due", "due_date", Date()),
+        FieldMap("done", "status", TaskDone()),
+    )),
 }  # fmt: skip
 
 GROUPS: Mapping[str, tuple[Group, ...]] = {
@@ -237,13 +171,16 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
         Group("billing_address", "", tuple(_BILLING.keys.values())),
         Group("shipping_address", "custom_fields", tuple(_SHIPPING.values())),
         Group("credit_limit", "custom_fields", ("credit_limit", "credit_limit_currency")),
+        *FIGURE_GROUPS["customer"],
     ),
     "contact": (Group("name", "", ("first_name", "last_name")),),
-    "deal": (Group("amount", "", ("amount", "currency")),),
+    "deal": (Group("amount", "", ("amount", "currency")), *FIGURE_GROUPS["deal"]),
+    # of our own tasks only (see rows): what people note is never read
+    "task": (Group("body", "", ("description",)),),
 }
 
 NEVER = (
-    "description", "comments", "attachments", "tasks", "cases", "tags", "assigned_to", "rollups",
+    "description", "comments", "attachments", "tasks", "cases", "tags", "rollups",
     "probability", "lead_source", "source_detail", "annual_revenue", "number_of_employees",
     "public_token", "public_url",
 )  # fmt: skip
@@ -286,6 +223,8 @@ def capabilities(
             ),
             "deal": entity("deal", create=NOT_IMPLEMENTED, update=FULL),
             "quote": entity("quote", create=NOT_IMPLEMENTED, update=UNSUPPORTED),
+            "task": entity("task", create=FULL, update=FULL, find=_BY_REFERENCE,
+                           reference=f"custom_fields.{REFERENCE_KEY}"),
         },
         deletions=Capability(Level.UNSUPPORTED, "a deleted record is no longer listed"),
         merges=Capability(Level.UNSUPPORTED, "a merged record is deleted without a trace"),

@@ -8,12 +8,8 @@ from typing import Any
 
 from interlock.connectors.base import ConnectorContext, Provisioned
 from interlock.connectors.bottlecrm.client import Client
-from interlock.connectors.bottlecrm.objects import (
-    CUSTOM_FIELDS,
-    REFERENCE_KEY,
-    RESOURCES,
-    CustomField,
-)
+from interlock.connectors.bottlecrm.objects import CUSTOM_FIELDS
+from interlock.connectors.bottlecrm.places import REFERENCE_KEY, RESOURCES, CustomField
 from interlock.connectors.bottlecrm.rows import Organization, custom_keys
 from interlock.errors import ConnectorError
 from interlock.mapping.objectmap import ObjectMap

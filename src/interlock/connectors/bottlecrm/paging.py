@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from interlock.connectors.bottlecrm.objects import Resource
+from interlock.connectors.bottlecrm.places import Resource
 from interlock.errors import TransientError
 
 __all__ = ["ListReader", "Position"]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from interlock.connectors.bottlecrm.objects import GROUPS, REFERENCE_KEY, RESOURCES
+from interlock.connectors.bottlecrm.objects import GROUPS
+from interlock.connectors.bottlecrm.places import REFERENCE_KEY, RESOURCES
 from interlock.mapping.codecs import Instant
 from interlock.mapping.objectmap import ObjectMap
 from interlock.model import Presence, Record
@@ -41,6 +42,10 @@ def shape(entity: str, row: Mapping[str, Any], organization: Organization) -> di
         raw["currency"] = row.get("currency") or organization.currency
         if row.get("stage_kind") is None:
             raw.pop("stage_kind", None)
+    if entity == "task":
+        raw["account"] = (row.get("account") or {}).get("id")
+        if not stored.get(REFERENCE_KEY):
+            raw.pop("description", None)  # people's notes
     for group in GROUPS.get(entity, ()):
         source = raw[group.root] if group.root else raw
         if all(key in source for key in group.keys):

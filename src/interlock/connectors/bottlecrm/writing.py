@@ -7,8 +7,8 @@ from typing import Any
 
 from interlock.connectors.base import Outcome, Reason, Receipt, WriteKind, WriteRequest
 from interlock.connectors.bottlecrm.client import Client, is_id
-from interlock.connectors.bottlecrm.objects import REFERENCE_KEY, RESOURCES
 from interlock.connectors.bottlecrm.organization import OrganizationReader
+from interlock.connectors.bottlecrm.places import REFERENCE_KEY, RESOURCES
 from interlock.connectors.bottlecrm.rows import Organization, decode, flatten, model_field
 from interlock.connectors.kit import clean
 from interlock.errors import (
@@ -44,12 +44,14 @@ class Writer:
         organization: OrganizationReader,
         read: Callable[[str, str], Awaitable[Record | None]],
         products: Callable[[str, str], Awaitable[Sequence[Record]]],
+        made: Callable[[str, str], Awaitable[Record | None]],
     ) -> None:
         self._client = client
         self._maps = maps
         self._organization = organization
         self._read = read
         self._products = products
+        self._made = made
 
     async def write(self, entity: str, request: WriteRequest) -> Receipt:
         """Create or update; failures that concern only this record are receipts."""
@@ -73,6 +75,8 @@ class Writer:
             if taken is not None:
                 return taken
         data = await self._client.send("POST", resource.path, body)
+        if resource.bare:
+            return await self._told(entity, request)
         # Accounts and contacts answer with the bare id, products with the product.
         row = data.get("product") if entity == "product" else data
         if not isinstance(row, Mapping) or "id" not in row:
@@ -84,6 +88,17 @@ class Writer:
             write_id=request.id, outcome=Outcome.CREATED, record_id=str(row["id"]),
             record=await self._decoded(entity, row) if entity == "product" else None,
         )  # fmt: skip
+
+    async def _told(self, entity: str, request: WriteRequest) -> Receipt:
+        """Look up what was made: the answer says no more than that it was."""
+        record = await self._made(entity, request.reference or "")
+        if record is None:
+            raise UnknownOutcomeError(
+                f"{self._client.name}: the {entity} just created is not found by its reference",
+                system=self._client.name, operation=f"POST {RESOURCES[entity].path}", code="no_id",
+            )  # fmt: skip
+        return Receipt(write_id=request.id, outcome=Outcome.CREATED, record_id=record.id,
+                       record=record)  # fmt: skip
 
     async def _update(self, entity: str, request: WriteRequest) -> Receipt:
         resource = RESOURCES[entity]
@@ -132,6 +147,8 @@ class Writer:
     async def _body(self, entity: str, request: WriteRequest) -> dict[str, Any]:
         body = flatten(entity, self._maps[entity].encode(request.fields))
         model = RESOURCES[entity].model
+        if request.kind is WriteKind.CREATE:
+            body = {**RESOURCES[entity].required, **body}
         if request.kind is WriteKind.CREATE and request.reference and model:
             body.setdefault("custom_fields", {})[REFERENCE_KEY] = request.reference
         await self._refuse_unknown(model, set(body.get("custom_fields", ())))

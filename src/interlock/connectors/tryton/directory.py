@@ -45,6 +45,7 @@ class Directory:
         self._company: Company | None = None
         self._fields: dict[str, Row] = {}
         self._hidden: dict[tuple[str, str], bool] = {}
+        self._lacking: set[str] = set()
 
     async def company(self) -> Company:
         """Read the user's company."""
@@ -70,6 +71,15 @@ class Directory:
             self._fields[model] = await self._client.call(model, "fields_get")
         return self._fields[model]
 
+    async def has(self, model: str) -> bool:
+        """Tell whether there is such a model: the module that brings it may not be active."""
+        if model not in self._lacking:
+            try:
+                await self.fields(model)
+            except RejectedError:
+                self._lacking.add(model)
+        return model not in self._lacking
+
     async def hidden(self, model: str, names: Collection[str]) -> frozenset[str]:
         """Tell which fields the user may not read; asking for no record at all shows it."""
         unasked = [name for name in names if (model, name) not in self._hidden]
@@ -91,6 +101,7 @@ class Directory:
         self._fields.clear()
         self._warehouses = None
         self._hidden.clear()
+        self._lacking.clear()
 
     async def warehouses(self) -> list[int]:
         """Give the warehouses stock is counted in; none where the user may not see any."""

@@ -10,9 +10,11 @@ Some paths name a place among a record's rows rather than a field of its own:
 - ``sale:list_price``: what it costs without a price list
 - ``stock:quantity``: what of it lies in the warehouses
 - ``billed:net`` and the like: amounts, dates and the order of an invoice
+- ``dunning:hold``, ``dunning:reason``: whether and why dunning stops the customer's credit
 - ``key:other``, ``key:quote``: words in the text field of a sale that holds our keys
 
-``parties``, ``orders`` and ``invoices`` make these from rows and turn them into rows again.
+``parties``, ``orders``, ``invoices`` and ``holds`` make these from rows and turn them into rows
+again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from types import MappingProxyType
 from typing import Any
 
 from interlock.connectors.tryton.config import TrytonSettings
+from interlock.connectors.tryton.holds import HOLD
 from interlock.connectors.tryton.invoices import INVOICE_COLUMNS, DueDate
 from interlock.connectors.tryton.taxids import TaxId
 from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Number, Text
@@ -80,6 +83,8 @@ def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
     """Name the columns to request for a path."""
     if path in INVOICE_COLUMNS:
         return INVOICE_COLUMNS[path]
+    if path.startswith(HOLD):
+        return ()  # rows of another model, which the party does not point to
     head = path.partition(":")[0]
     if head == "key":
         return (key_field,)
@@ -276,6 +281,8 @@ def _customer(address: PostalAddress, settings: TrytonSettings) -> ObjectMap:
         FieldMap("payment_terms", "customer_payment_term.name", _ANY_CASE),
         FieldMap("credit_limit", "credit_limit_amount", CompanyMoney()),
         FieldMap("price_list", "sale_price_list.name", Text(), writable=False),
+        FieldMap("credit_hold", "dunning:hold", Boolean(), writable=False),
+        FieldMap("hold_reason", "dunning:reason", Text(), writable=False),
         FieldMap("other_id", "identifiers:other", Text()),
     ))  # fmt: skip
 

@@ -16,6 +16,7 @@ from hashlib import sha256
 from typing import Any
 
 from interlock.connectors.tryton.client import Row
+from interlock.connectors.tryton.holds import HOLD, hold_raw
 from interlock.connectors.tryton.taxids import is_tax_type
 
 __all__ = ["Layout", "party_raw", "party_reference", "party_values", "stamps", "version"]
@@ -62,6 +63,8 @@ def party_raw(row: Row, layout: Layout) -> dict[str, Any]:
         raw["credit_limit_amount"] = {
             "amount": row["credit_limit_amount"], "currency": layout.currency,
         }  # fmt: skip
+    if HOLD in row:
+        raw |= hold_raw(raw.pop(HOLD))
     # a blank many2one hides its columns: say that they are blank, not unknown
     if row.get("customer_payment_term.", 0) is None:
         raw["customer_payment_term"] = {"name": None}

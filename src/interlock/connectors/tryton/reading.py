@@ -20,6 +20,7 @@ from interlock.connectors.kit import Window
 from interlock.connectors.tryton.client import Row, TrytonClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
+from interlock.connectors.tryton.holds import DUNNING, HOLD, SHOWN, hold_domain, holds_of
 from interlock.connectors.tryton.invoices import invoice_raw
 from interlock.connectors.tryton.objects import MODELS
 from interlock.connectors.tryton.parties import Layout, party_raw, party_reference, version
@@ -37,12 +38,14 @@ class _Feed:
 
     ``owner``: the row's field that points to the record, ``None`` for the record itself;
     ``through``: the record's field that points to the row.  ``stamps``: any of these times.
+    ``needs``: the field it serves; not asked where that cannot be read.
     """
 
     model: str
     owner: str | None = None
     through: str | None = None
     stamps: tuple[str, ...] = ("last_modified_at",)
+    needs: str = ""
 
 
 _PARTY_FEEDS = (
@@ -50,14 +53,19 @@ _PARTY_FEEDS = (
     _Feed("party.contact_mechanism", owner="party"), _Feed("party.identifier", owner="party"),
 )  # fmt: skip
 _FEEDS = {
-    "customer": _PARTY_FEEDS,
+    # a dunning is no row below the party, and ends without moving when its line is settled
+    "customer": (*_PARTY_FEEDS, _Feed(
+        DUNNING, owner="party", needs="credit_hold",
+        stamps=("last_modified_at", "line.last_modified_at", "level.last_modified_at"))),
     # last_modified_at of a relation is the present time whenever it is read; its columns are not
     "contact": (*_PARTY_FEEDS, _Feed("party.relation.all", owner="from_",
                                      stamps=("create_date", "write_date"))),
     "product": (_Feed("product.product"), _Feed("product.template", through="template")),
     "order": (_Feed("sale.sale"), _Feed("sale.line", owner="sale")),
-    # a payment in part or in full moves the invoice's own row, too
-    "invoice": (_Feed("account.invoice"),),
+    # a payment in part or in full moves the invoice's own row, too; a new due date only the line
+    "invoice": (_Feed("account.invoice", stamps=(
+        "last_modified_at", "move.lines.last_modified_at",
+        "additional_moves.lines.last_modified_at")),),
 }  # fmt: skip
 
 
@@ -97,11 +105,18 @@ class Reader:
             cursor = _Cursor(windows=(begin,) * len(feeds))
         else:
             cursor = msgspec.json.decode(text.encode(), type=_Cursor)
+            # a feed that is new since begins where the others stand
+            new = len(feeds) - len(cursor.windows)
+            cursor = msgspec.structs.replace(
+                cursor, windows=cursor.windows + (Window(since=cursor.windows[0].since),) * new
+            )
+        readable = {f.field for f in (await self._scope.look(entity)).fields}
         while cursor.at < len(feeds):
             feed, window = feeds[cursor.at], cursor.windows[cursor.at]
             if window.started is None:
                 window = window.begin(await self._client.server_now())
-            ids, owners = await self._changed(feed, window)
+            unread = bool(feed.needs) and feed.needs not in readable
+            ids, owners = ([], []) if unread else await self._changed(feed, window)
             full = len(ids) == self._settings.page_size
             if full:
                 window = msgspec.structs.replace(window, at_id=str(ids[-1]))
@@ -174,6 +189,8 @@ class Reader:
                 if "quantity" in columns:
                     context["locations"] = await self._directory.warehouses()
                 rows = await self._client.call(model, "read", keys, columns, **context)
+                if entity == "customer":
+                    await self._add_holds(rows)
                 break
             except (RejectedError, NotPermittedError):
                 if attempt == 3:
@@ -183,6 +200,17 @@ class Reader:
                 if not keys:
                     return []
         return sorted(rows, key=lambda row: int(row["id"]))
+
+    async def _add_holds(self, customers: Sequence[Row]) -> None:
+        """Add to each customer the dunnings that hold it, where they may be read."""
+        paths = self._scope.readable["customer"].paths
+        if not any(path.startswith(HOLD) for path in paths):
+            return
+        company = await self._directory.company()
+        domain = hold_domain(company.id, [row["id"] for row in customers])
+        found = holds_of(await self._client.rows(DUNNING, domain, SHOWN))
+        for row in customers:
+            row[HOLD] = found.get(row["id"], [])
 
     def record(self, entity: str, row: Row, layout: Layout) -> Record:
         """Decode one row."""

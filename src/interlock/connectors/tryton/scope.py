@@ -7,6 +7,7 @@ from typing import Any
 
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
+from interlock.connectors.tryton.holds import ASKED, DUNNING, HOLD
 from interlock.connectors.tryton.objects import MODELS, NEVER, columns_of
 from interlock.connectors.tryton.parties import Layout
 from interlock.mapping.objectmap import ObjectMap
@@ -71,6 +72,8 @@ class Scope:
         for item in self.maps[entity].fields:
             columns = [c for path in item.paths for c in columns_of(path, key_field)]
             places[item.field] = await self._places(MODELS[entity], columns)
+            if any(path.startswith(HOLD) for path in item.paths):
+                places[item.field] = await self._dunning()
         wanted: dict[str, set[str]] = {}
         for model, name in (place for each in places.values() for place in each or ()):
             wanted.setdefault(model, set()).add(name)
@@ -95,6 +98,10 @@ class Scope:
                 places.add((here, step))
                 here = fields[step].get("relation")
         return places
+
+    async def _dunning(self) -> set[tuple[str, str]] | None:
+        """Tell what holds are made of; ``None`` without one of the two modules."""
+        return await self._places(DUNNING, ASKED) if await self._directory.has(DUNNING) else None
 
     async def layout(self) -> Layout:
         """Give the forms of keys and names of this connection."""

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock.connectors.bottlecrm.objects import RESOURCES, Resource
 from interlock.connectors.bottlecrm.paging import ListReader
+from interlock.connectors.bottlecrm.places import RESOURCES, Resource
 from interlock.errors import TransientError
 
 FLAT = Resource(path="/x/", rows=("rows",), counts=("count",), one="")
