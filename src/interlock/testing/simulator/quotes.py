@@ -39,6 +39,8 @@ def verdicts_shown(e: Evidence) -> Iterator[str]:
             continue
         if any(letter.record_id == row.id for letter in e.dead) or seen.problems:
             continue
+        if shown.get("stage_kind") != StageKind.OPEN:
+            continue  # nobody quotes any more: a verdict that was on its way may be left out
         e.made += 1
         verdict = "ok" if case.state == APPROVED else case.state
         if row.cells.get("QuoteCheck__c") != verdict:
