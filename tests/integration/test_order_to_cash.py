@@ -223,6 +223,13 @@ class TestWhoIsTold:
         told = {a.role: a.user for a in books.alerts()}
         assert told == {"customer_success": "005CS", "finance": "005FIN"}
 
+    async def test_a_customer_just_created_shows_them_in_the_same_sync(self, books: Books) -> None:
+        account = books.company.crm.add("customer", {"Name": "Newcomer", "PaymentTerms": "Net 30"})
+        first, second = await books.company.sync(), await books.company.sync()
+        assert first.counts["created:erp:customer"] == 1
+        assert books.company.crm.all("customer")[account]["Balance__c"] == euro("0.00")
+        assert second.writes == 0
+
 
 class TestNotKnown:
     async def test_another_currency_without_a_rate(self, books: Books) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from tests.real.cash import Cash
 from tests.real.crm import Crm
 from tests.real.erp import Erp
 from tests.real.main_job import (
@@ -65,6 +66,7 @@ class Story:
         """All chapters."""
         await self._first_sync()
         await self._daily_life()
+        await self._overdue()
 
     async def _first_sync(self) -> None:
         job = self.job
@@ -135,6 +137,27 @@ class Story:
         await job.win_open_deal()
         self._say("  A rep wins one more deal:")
         self._verdicts(check_deals(job))
+
+    async def _overdue(self) -> None:
+        """A deal's whole way to the money, with a credit hold on it."""
+        debtor, payer = self.job.pair(0), self.job.customers[8]
+        cash = Cash(self.job, debtor.account, payer.account)
+        cash.open_deals()
+        for title, told, step in (
+            ("Won, shipped, billed", f"A rep wins a deal of {debtor.name}.", cash.order),
+            ("", "The warehouse ships it and finance posts the invoice.", cash.bill),
+            ("Overdue", "The invoice is not paid in time (its due date is moved).", cash.fall_due),
+            ("Held", "Finance duns twice; Tryton's second level stops the credit.", cash.hold),
+            ("", "Nothing else happens.", cash.sync_again),
+            ("", "A rep wins one more deal of this customer, and moves a paused one on.",
+             cash.win_meanwhile),
+            ("Paid, released", "The customer pays, and finance books it.", cash.release),
+            ("", "Nothing else happens.", cash.sync_again),
+        ):  # fmt: skip
+            if title:
+                self._title(title)
+            self._say(told)
+            self._verdicts(await step())
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -48,7 +48,12 @@ class Finance:
     def post(self, sale: int) -> list[Billed]:
         """Post the invoices of an order."""
         [row] = self._read("sale.sale", [sale], "invoices")
-        self._press("account.invoice", "post", row["invoices"])
+        try:
+            self._press("account.invoice", "post", row["invoices"])
+        except TrytonFault:
+            # Tryton repeats a call that met a lock, also one that was done by then
+            if any(bill.state != "posted" for bill in self.invoices(row["invoices"])):
+                raise
         return self.invoices(row["invoices"])
 
     def make_due(self, invoice: int, on: date) -> None:

@@ -62,7 +62,11 @@ async def run_cycle(
         await link_records(pair, run)
         for process in processes:
             await process.prepare(run)
+        created = run.counts["created:erp:customer"]
         await _settle(pair, processes, run, write=write)
+        if run.counts["created:erp:customer"] > created:
+            # customers just made have figures and holds to tell, as all others
+            continue
         reachable = [side for side in Side if side not in run.paused]
         until = await pair.store.call(outbox.earliest_due, reachable) if write else None
         if until is None or max(until, pair.clock()) > deadline:
