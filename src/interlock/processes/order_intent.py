@@ -273,6 +273,7 @@ def _ask(tx: Tx, bundle: Bundle, case: Case, obstacles: Sequence[_Obstacle], now
     if dead_letters.discarded(tx, subject, digest) is not None:
         return
     order = bundle.seen[Side.ERP]
+    asked = dead_letters.opened(tx, [subject])
     dead_letters.put(
         tx,
         DeadLetter(
@@ -293,3 +294,8 @@ def _ask(tx: Tx, bundle: Bundle, case: Case, obstacles: Sequence[_Obstacle], now
             at=now,
         ),
     )
+    wrong = bool(asked) and asked[0].cause == "wrong_total"
+    if wrong and [o.cause for o in obstacles] == [Kind.ORDER_CHANGED.value]:
+        # whoever confirmed the draft had been asked about its total, and answered by that
+        why = dead_letters.discarded_why("the ERP", "a person confirmed the draft as it was")
+        dead_letters.close(tx, [subject], why=why, now=now)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Self
 
 import msgspec
@@ -18,7 +19,7 @@ from interlock.connectors.base import (
     WriteKind,
     WriteRequest,
 )
-from interlock.model import Fields, Record
+from interlock.model import Asked, Fields, Offer, Record
 
 __all__ = ["Shows", "Watched"]
 
@@ -76,6 +77,12 @@ class Watched(Connector):
     async def lookup(self, entity: str, probe: Fields) -> Sequence[Record]:
         """Read what could be the same record, chosen or not."""
         return await self.inner.lookup(entity, probe)
+
+    async def prices(
+        self, customer: str | None, asked: Sequence[Asked], *, currency: str, on: date
+    ) -> Sequence[Offer | None]:
+        """Ask what products cost."""
+        return await self.inner.prices(customer, asked, currency=currency, on=on)
 
     def _page(self, entity: str, page: Page) -> Page:
         chosen = self.shows.get(entity)
