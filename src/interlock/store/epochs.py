@@ -191,7 +191,8 @@ def begin(tx: Tx, *, why: str, now: datetime, after: int = 0) -> None:
 def _part_singles(tx: Tx) -> None:
     """Take links apart whose other side was not there: it may have been made since."""
     paired = select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1)
-    single = select(link.c.id).where(link.c.id.not_in(paired))
+    # errands have no members by nature, and are there for what is seen, not for what was made
+    single = select(link.c.id).where(link.c.id.not_in(paired), link.c.entity.not_in(ERRANDS))
     tx.conn.execute(
         update(case)
         .where(case.c.link_id.in_(single))

@@ -37,7 +37,7 @@ from interlock.sync.progress import Run
 from interlock.sync.resolving import apply_resolutions
 from interlock.sync.undoing import apply_undo
 
-__all__ = ["Decided", "Intent", "Translator", "decide", "intend"]
+__all__ = ["HELD_BACK", "Decided", "Intent", "Translator", "decide", "intend"]
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):
@@ -381,8 +381,10 @@ def _updates(
     return writes
 
 
+HELD_BACK = "held back"
+"""Kind of an open field that waits behind another write of its record."""
 _BEHIND = (
-    "held back",
+    HELD_BACK,
     "its rule changed: a plan asks about it once the rest of this record is written",
 )
 

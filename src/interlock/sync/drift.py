@@ -14,7 +14,7 @@ from interlock.store import links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
-from interlock.sync.decision import Translator
+from interlock.sync.decision import HELD_BACK, Translator
 from interlock.sync.linking import MATCHED
 from interlock.sync.mapchange import maps_of
 from interlock.sync.pair import Pair
@@ -315,6 +315,8 @@ class _Case:
                 return _of_write(write)
         if rule.field in self.opened:
             kind, why = self.opened[rule.field]
+            if kind == HELD_BACK:
+                return Cause.PENDING, why
             return (Cause.NOT_TAKEN if kind == OpenKind.NOT_TAKEN else Cause.OPEN), why
         unseen = [s.value.upper() for s in Side if not looked[s]]
         if unseen:
@@ -325,11 +327,6 @@ class _Case:
         members = self.bundle.members
         if self.bundle.link.rev > self.bundle.link.reconciled_rev:
             return Cause.PENDING, "seen, and decided at the next sync"
-        if any(rule.field in m.older for m in members.values()):
-            return (
-                Cause.PENDING,
-                "its rule changed: decided once other writes of the record are done",
-            )
         bases = {s: m.agreed.get(rule.field) for s, m in members.items()}
         if all(values[s] == bases[s] for s in Side) and respelled(*values.values()):
             return Cause.NOT_TAKEN, "the same but for its spelling"
