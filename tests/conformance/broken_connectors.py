@@ -341,13 +341,15 @@ class ClaimsTooMuch(MemoryConnector):
 
 
 class ClaimsTooLittle(MemoryConnector):
-    """Writes quotes although it declares that it does not."""
+    """Makes quotes although it declares that it does not."""
 
     fails: ClassVar = {"Honesty"}
     on = "quote"
 
     async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:
-        return []
+        if any(w.kind is WriteKind.CREATE for w in writes):
+            return []
+        return await super().write(entity, writes)
 
 
 class ForgetsToConfirm(MemoryConnector):
