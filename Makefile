@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 SEEDS ?= 0:1000
 
-.PHONY: help demo demo-real test test-fast coverage lint format bench simulate storm build clean
+.PHONY: help demo demo-real test test-fast coverage lint format bench simulate storm reconcile build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ simulate: $(VENV)/.dev  ## Simulated histories under faults: SEEDS=START:END
 
 storm: $(VENV)/.dev  ## BottleCRM and Tryton behind misbehaving proxies, with kills, in full
 	@INTERLOCK_STORM=full $(BIN)/python -m pytest -s tests/real/test_storm.py
+
+reconcile: $(VENV)/.dev  ## Revenue of two hundred deals against Tryton's own ledger
+	@INTERLOCK_REVENUE_DEALS=200 $(BIN)/python -m pytest -s tests/real/test_revenue.py
 
 build: $(VENV)/.dev  ## A wheel and a source archive in dist/
 	@rm -rf dist
