@@ -49,7 +49,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
     erp: Setup
     go_live: bool
     confirm: bool
-    follows: bool
+    follows: bool = False
     """Whether orders follow deals that change after they were made, while they are open."""
     steps: tuple[Step, ...]
 
