@@ -512,7 +512,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "lease_ignored": (456, "created_at_all"),
     "sending_never_recovered": (40, "outbox_at_rest"),
     "header_is_enough": (0, "ordered_once"),
-    "dead_letters_kept_silent": (100, "outbox_at_rest"),
+    "dead_letters_kept_silent": (20549, "outbox_at_rest"),
     "replaced_without_history": (1, "nothing_lost"),
     "silent_drop_believed": (42, "edits_survive"),
     "cursor_too_early": (9, "observed"),
