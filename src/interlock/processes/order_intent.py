@@ -13,7 +13,16 @@ from decimal import Decimal
 
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.rules import Side
-from interlock.model import ANYTHING, FieldFacts, Fields, Money, OrderStatus, WriteKind, agree
+from interlock.model import (
+    ANYTHING,
+    FieldFacts,
+    Fields,
+    Money,
+    OrderStatus,
+    Value,
+    WriteKind,
+    agree,
+)
 from interlock.model.currencies import in_coins
 from interlock.processes import amendments
 from interlock.processes.amendments import AfterWon, Amendment, Kind, Policy
@@ -176,9 +185,19 @@ class _Look:
         wanted = {
             f: v
             for f, v in self.made.items()
-            if f in AMENDED and not agree(v, self.former.get(f), self._facts(f))
+            if f in AMENDED
+            and not agree(v, self.former.get(f), self._facts(f))
+            and not self._shows(f, v)
         }
         return (wanted, "the deal changed; its order is still open", False) if wanted else None
+
+    def _shows(self, name: str, value: Value | None) -> bool:
+        """Say whether the order shows a value already, as far as people would tell."""
+        if name != "lines":
+            return agree(value, self.shown.get(name), self._facts(name))
+        total = self.shown.get("net_total")
+        as_shown = total if isinstance(total, Decimal) else Decimal(0)
+        return self._order_amended({"lines": value}, as_shown) is None
 
     def is_being_amended(self) -> bool:
         """Say whether the order is to follow the deal once the deal stands still."""

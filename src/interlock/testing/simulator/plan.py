@@ -159,7 +159,7 @@ _THEMES: dict[str, dict[str, int]] = {
 """What a history is mostly about: how much likelier some acts and faults are than usual."""
 
 
-def make_history(seed: int) -> History:
+def make_history(seed: int, *, amending: bool = True) -> History:
     """Draw a history."""
     rng = Random(seed)
     steps = [_step(rng, "act", "add_product")]
@@ -180,7 +180,7 @@ def make_history(seed: int) -> History:
             steps.append(_step(rng, "act", _weighted(rng, acts)))
     steps.append(_step(rng, "sync", ""))
     _add_rival(seed, steps)
-    follows = _add_amendments(seed, steps)
+    follows = amending and _add_amendments(seed, steps)
     return History(
         seed=seed,
         variant=rng.choice(("default", "default", "strict", "erp-born")),

@@ -208,7 +208,8 @@ def travel(
     seed: int, *, only: Sequence[int] | None = None, tell: Callable[[str], None] | None = None
 ) -> Result:
     """Run the history of a seed with a store that goes back, and check what must hold anyway."""
-    history = make_history(seed)
+    # amendments come to rest in between, where a person would release the store
+    history = make_history(seed, amending=False)
     chosen = tuple(range(len(history.steps))) if only is None else tuple(only)
     result = Result(seed, chosen)
     world = World(history, tell=tell)
