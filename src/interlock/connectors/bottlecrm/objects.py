@@ -20,15 +20,11 @@ from interlock.connectors.base import (
     Level,
 )
 from interlock.connectors.bottlecrm.codecs import (
-    Accepted,
-    AddressParts,
     Amount,
     Assignee,
-    Exact,
     Lines,
     PersonName,
     Phone,
-    Reference,
     TaskDone,
     TaskText,
     Website,
@@ -41,6 +37,7 @@ from interlock.connectors.bottlecrm.places import (
     CustomField,
     Group,
 )
+from interlock.connectors.kit.codecs import AddressParts, Exact, Reference, StatusIs
 from interlock.mapping.codecs import Boolean, Choice, Date, Instant, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import ContactRole, FieldFacts, OrderStatus, StageKind
@@ -99,6 +96,8 @@ def _choices(values: type[OrderStatus | ContactRole | StageKind]) -> Choice:
     return Choice({w: w for w in words}, facts=FieldFacts(choices=words))
 
 
+_BY_CUSTOMER = "an estimate is accepted by the customer, not through the API"
+
 _BILLING = AddressParts(
     {"street": "address_line", "city": "city", "region": "state", "postcode": "postcode",
      "country": "country"},
@@ -152,7 +151,7 @@ MAPS: Mapping[str, ObjectMap] = {
     "quote": ObjectMap("quote", "Estimate", (
         FieldMap("deal", "opportunity.id", Reference("deal"), writable=False),
         FieldMap("number", "estimate_number", _text(50), writable=False),
-        FieldMap("accepted", "status", Accepted(), writable=False),
+        FieldMap("accepted", "status", StatusIs("Accepted", _BY_CUSTOMER), writable=False),
         FieldMap("currency", "currency", _text(3), writable=False),
         FieldMap("lines", "line_items", Lines(net="net_amount"), writable=False),
     )),
