@@ -24,6 +24,7 @@ from interlock.service.stops import (
     release_stop,
 )
 from interlock.store import (
+    approvals,
     cases,
     dead_letters,
     epochs,
@@ -352,9 +353,9 @@ def approve(
         meant = choose(tx, chosen, waiting)
         mine = [w for w in meant if w.digest in shown]
         digests = [w.digest for w in mine] if chosen else list(row.digests)
-        new = shown - outbox.approved(tx, row.digests)
+        new = shown - approvals.approved(tx, row.digests)
         groups = [] if pair is None else _groups(tx, pair, mine)
-        released = outbox.approve(tx, digests, plan_id=row.id, by=by, now=now)
+        released = approvals.approve(tx, digests, plan_id=row.id, by=by, now=now)
         if not chosen:
             plans.mark_approved(tx, row.id, now)
         end_stops(tx)

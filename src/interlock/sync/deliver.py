@@ -20,7 +20,7 @@ from interlock.errors import (
 )
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
-from interlock.store import epochs, links, observations, outbox
+from interlock.store import creations, epochs, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.limits import admitted
@@ -178,7 +178,7 @@ class _Batch(Recovery):
         if not creates:
             return []
         references = [w.reference for w in creates if w.reference is not None]
-        made = await self.pair.store.call(outbox.made_as, references)
+        made = await self.pair.store.call(creations.made_as, references)
         done = {w.id for w in creates if w.reference in made}
         found: Mapping[str, Sequence[Found]] = {}
         if self.caps.find:
@@ -407,7 +407,7 @@ class _Batch(Recovery):
             return []
         epochs.advance(tx)
         sending = outbox.mark_sending(tx, writes, now=now, until=now + self.caps.settle_time)
-        outbox.issue_references(tx, sending, now)
+        creations.issue(tx, sending, now)
         return sending
 
     # ── after the call ───────────────────────────────────────────────────────────────────────

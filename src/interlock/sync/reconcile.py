@@ -13,7 +13,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
-from interlock.store import dead_letters, history, links, outbox, resolutions, undoing
+from interlock.store import approvals, dead_letters, history, links, outbox, resolutions, undoing
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -188,7 +188,7 @@ def _subject(w: OutboxWrite) -> str:
 def _approved(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
     """Let writes go whose digest a person approved."""
     asked = [w.digest for w in writes if w.needs_approval or w.limit_kind is not None]
-    digests = outbox.approved(tx, asked)
+    digests = approvals.approved(tx, asked)
     return [
         msgspec.structs.replace(w, needs_approval=False, limit_kind=None)
         if w.digest in digests
