@@ -16,6 +16,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(f"{__name__}.{module}" for module in (
         "suite", "connection", "reading", "writing", "values", "boundary", "honesty", "orders",
+        "prices",
     ))
 )  # fmt: skip
 
@@ -24,6 +25,7 @@ from interlock.testing.conformance.connection import BaseConnection  # noqa: E40
 from interlock.testing.conformance.harness import CannotInject, Harness, Wrong  # noqa: E402
 from interlock.testing.conformance.honesty import BaseHonesty  # noqa: E402
 from interlock.testing.conformance.orders import BaseOrders  # noqa: E402
+from interlock.testing.conformance.prices import BasePrices  # noqa: E402
 from interlock.testing.conformance.reading import (  # noqa: E402
     BaseChanges,
     BasePresence,
@@ -41,12 +43,13 @@ from interlock.testing.conformance.writing import (  # noqa: E402
 BEHAVIOURS: tuple[type[Conformance], ...] = (
     BaseConnection, BaseSweep, BaseChanges, BasePresence, BaseCreate, BaseUpdate, BaseBatch,
     BaseThrottling, BaseValues, BaseRoundTrip, BaseBoundary, BaseRedaction, BaseHonesty, BaseOrders,
+    BasePrices,
 )  # fmt: skip
 """Every behaviour; a connector is conformant when it passes all of them."""
 
 __all__ = [
     "BEHAVIOURS", "REASON_CODES", "CannotInject", "Conformance", "Harness", "Wrong",
     "BaseBatch", "BaseBoundary", "BaseChanges", "BaseConnection", "BaseCreate", "BaseHonesty",
-    "BaseOrders", "BasePresence", "BaseRedaction", "BaseRoundTrip", "BaseSweep", "BaseThrottling",
-    "BaseUpdate", "BaseValues",
+    "BaseOrders", "BasePresence", "BasePrices", "BaseRedaction", "BaseRoundTrip", "BaseSweep",
+    "BaseThrottling", "BaseUpdate", "BaseValues",
 ]  # fmt: skip
