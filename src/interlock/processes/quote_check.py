@@ -384,4 +384,6 @@ def _age(age: timedelta) -> str:
         if seconds >= 2 * size or (unit == "day" and seconds >= size):
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds} seconds"
+    if seconds == 0:
+        return "a moment"
+    return f"{seconds} second{'s' if seconds > 1 else ''}"
