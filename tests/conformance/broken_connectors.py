@@ -478,7 +478,7 @@ BROKEN: tuple[type[MemoryConnector], ...] = (
     SwallowsConflict, ReportsRefusedAsDone, SpoilsTheBatch, ForgetsRetryAfter, CutsTexts,
     RoundsAmounts, IgnoresWanted, LeaksNeverField, AsksForNeverField, BlanksHiddenFields,
     TellsItsToken, QuotesValues, FindsEverythingGood, RetriesWrongCredentials, ClaimsTooMuch,
-        BelievesAnyWebhook, BelievesOldWebhooks, ReadsOneEventOfAWebhook, StumblesOverOddWebhooks,
+    BelievesAnyWebhook, BelievesOldWebhooks, ReadsOneEventOfAWebhook, StumblesOverOddWebhooks,
     ClaimsTooLittle, ForgetsToConfirm, CallsTornOrdersComplete,
     PricesInItsOwnOrder, TakesOneCurrencyForAnother, LosesCase,
 )  # fmt: skip

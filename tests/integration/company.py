@@ -17,7 +17,7 @@ from interlock.project.scaffold import Answers, scaffold
 from interlock.service.plan import Plan, approve, make_plan
 from interlock.service.session import Session, make_session, open_store
 from interlock.service.syncing import SyncReport, sync_once
-from interlock.store import cases, dead_letters, history, links, outbox
+from interlock.store import cases, dead_letters, history, links, open_fields, outbox
 from interlock.store.cases import Case
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
@@ -197,7 +197,7 @@ class Company:
 
     def open_fields(self) -> dict[str, str]:
         """Field -> kind, of all links together."""
-        found: dict[int, dict[str, tuple[str, str]]] = self.ask(links.open_fields)
+        found: dict[int, dict[str, tuple[str, str]]] = self.ask(open_fields.load)
         return {f: kind for fields in found.values() for f, (kind, _) in fields.items()}
 
     def letters(self) -> list[DeadLetter]:

@@ -31,6 +31,7 @@ from interlock.store import (
     history,
     links,
     observations,
+    open_fields,
     outbox,
     plans,
     stops,
@@ -286,7 +287,7 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                 fix="interlock dead-letters list",
             )
         )
-    if unlike := sum(len(f) for f in links.open_fields(tx).values()):
+    if unlike := sum(len(f) for f in open_fields.load(tx).values()):
         found.append(
             Waiting(
                 subject="fields",

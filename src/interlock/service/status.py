@@ -24,6 +24,7 @@ from interlock.store import (
     history,
     links,
     observations,
+    open_fields,
     outbox,
     plans,
     scores,
@@ -201,7 +202,7 @@ def _entities(tx: Tx, project: Project, names: Mapping[Side, str]) -> list[Entit
 
 
 def _open_fields(tx: Tx, names: Mapping[Side, str]) -> list[OpenField]:
-    opened = links.open_fields(tx)
+    opened = open_fields.load(tx)
     bundles = links.bundles(tx, sorted(opened))
     found = []
     for link_id, fields in sorted(opened.items()):

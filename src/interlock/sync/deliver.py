@@ -20,7 +20,7 @@ from interlock.errors import (
 )
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
-from interlock.store import creations, epochs, links, observations, outbox
+from interlock.store import creations, epochs, links, observations, outbox, refusals
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.limits import admitted
@@ -264,7 +264,7 @@ class _Batch(Recovery):
                 comparable_versions=self.caps.newest_version_comparable,
             )
             known = observations.load(tx, self.side, self.entity, [c.id for c in candidates])
-            refused = links.refused(tx, self.entity)
+            refused = refusals.load(tx, self.entity)
             # what was judged before may be another now
             moved = {*page.new, *page.changed}
             fresh = [

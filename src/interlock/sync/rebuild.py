@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 
 from interlock.governance.rules import CROSS_REFERENCE, Side
 from interlock.model import Presence
-from interlock.store import cases, epochs, feeds, history, links, observations
+from interlock.store import cases, epochs, feeds, history, links, observations, refusals
 from interlock.store.cases import Case
 from interlock.store.database import Tx
 from interlock.store.epochs import Hold, Stage
@@ -136,7 +136,7 @@ class _Finder:
         self.now = pair.clock()
         self.members = {side: pair.member_entity(entity, side) for side in Side}
         self.seen = {side: _there(tx, side, self.members[side]) for side in Side}
-        self.refused = links.refused(tx, entity)
+        self.refused = refusals.load(tx, entity)
         known = links.partners(tx, Side.CRM, self.members[Side.CRM], list(self.seen[Side.CRM]))
         self.partner: dict[tuple[Side, str], str] = {}
         for crm_id, erp_id in known.items():

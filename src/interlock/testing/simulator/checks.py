@@ -30,7 +30,7 @@ from interlock.model import (
 from interlock.processes.hold_rules import PAUSE_FIELDS
 from interlock.processes.publishing import band_of, today_of
 from interlock.processes.receivables import figures_of
-from interlock.store import cases, dead_letters, history, links, observations, outbox
+from interlock.store import cases, dead_letters, history, links, observations, open_fields, outbox
 from interlock.store.database import Tx
 from interlock.store.history import plain
 from interlock.store.links import Bundle
@@ -64,7 +64,7 @@ class Evidence:
     def _read(self, tx: Tx) -> None:
         ids = list(tx.conn.execute(select(link_table.c.id)).scalars())
         self.links: dict[int, Bundle] = links.bundles(tx, ids)
-        self.open = links.open_fields(tx)
+        self.open = open_fields.load(tx)
         self.outbox: list[OutboxWrite] = outbox.pending(tx)
         self.dead = dead_letters.opened(tx)
         self.cases = cases.load(tx, "quote_to_order")
