@@ -28,7 +28,7 @@ from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
-from interlock.processes import quote_to_order
+from interlock.processes import order_drafts, quote_to_order
 from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
@@ -231,8 +231,8 @@ def secret_mapped(patch: Patch) -> None:
     """Ask for a column nobody may read."""
     maps = memory_connector.maps
 
-    def _maps(kind: str, overrides: Any) -> Any:
-        found = dict(maps(kind, overrides))
+    def _maps(kind: str, settings: Any, overrides: Any) -> Any:
+        found = dict(maps(kind, settings, overrides))
         if kind == "crm":
             item = CRM_MAPS["customer"]
             found["customer"] = ObjectMap(
@@ -400,9 +400,9 @@ def go_live_ignored(patch: Patch) -> None:
 
 def torn_deals_ordered(patch: Patch) -> None:
     """Order lines that do not add up to the amount."""
-    draft = quote_to_order.draft_order
+    draft = order_drafts.draft_order
     patch(
-        quote_to_order,
+        order_drafts,
         "draft_order",
         lambda *args, **kw: draft(*args, **{**kw, "tolerance": Decimal(10**9)}),
     )
@@ -415,12 +415,13 @@ def cancelled_ordered_again(patch: Patch) -> None:
     def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
         order = bundle.seen.get(Side.ERP)
         if order is not None and order.fields.get("status") == OrderStatus.CANCELLED:
-            fields = tx.schema["order"].decode(quote_to_order.unpack(case.snapshot).fields)
+            fields = tx.schema[self.kind.entity].decode(quote_to_order.unpack(case.snapshot).fields)
             return Intent(
                 target=Side.ERP,
-                entity="order",
+                entity=self.kind.entity,
                 kind=WriteKind.CREATE,
                 fields={**fields, "other_id": case.source_id},
+                source=("deal", case.source_id),
                 why="again",
                 revision=2,
             )

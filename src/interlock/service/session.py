@@ -24,6 +24,7 @@ from interlock.processes.pauses import Pauses
 from interlock.processes.quote_facts import Quotes, QuoteSettings
 from interlock.processes.quote_gate import QuoteGate
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
+from interlock.processes.quote_to_project import QuoteToProject
 from interlock.processes.quote_verdicts import Verdicts
 from interlock.processes.roles import Role, Roles
 from interlock.processes.tasks import Tasks
@@ -192,6 +193,19 @@ def roles_of(project: Project) -> Roles:
     )
 
 
+def _order_settings_of(project: Project) -> OrderSettings:
+    """What the project says about orders, and about what else deals become."""
+    stated = project.orders
+    return OrderSettings(
+        go_live=project.go_live,
+        quiet_time=stated.quiet_time,
+        tolerance=stated.price_tolerance,
+        confirm=stated.confirm,
+        after_won=AfterWon(**{k: Policy(v) for k, v in stated.after_won.model_dump().items()}),
+        targets=project.targets,
+    )
+
+
 def make_session(
     project: Project,
     store: Store,
@@ -202,27 +216,18 @@ def make_session(
     """Put a session together; does no I/O."""
     gates: dict[str, Gate] = {}
     pair = _make_pair(project, store, clock=clock, new_id=new_id, gates=gates)
-    orders = QuoteToOrder(
-        pair,
-        OrderSettings(
-            go_live=project.go_live,
-            quiet_time=project.orders.quiet_time,
-            tolerance=project.orders.price_tolerance,
-            confirm=project.orders.confirm,
-            after_won=AfterWon(
-                **{k: Policy(v) for k, v in project.orders.after_won.model_dump().items()}
-            ),
-        ),
-    )
+    settings = _order_settings_of(project)
+    orders, projects = QuoteToOrder(pair, settings), QuoteToProject(pair, settings)
     roles, rules = roles_of(project), hold_rules_of(project)
     cash = OrderToCash(pair, project.signals, rules, roles)
     holds = CreditHold(pair, rules, roles, cash)
     quotes = Quotes(pair, quote_settings_of(project))
     gates["order"] = in_turn(HoldGate(cash), QuoteGate(quotes))
+    gates["project"] = HoldGate(cash)
     # figures come before the holds that follow from them, and those before orders
     catalogue = Catalogue(pair, project.signals.stock)
     verdicts = Verdicts(pair, quotes)
-    processes = (catalogue, cash, holds, Pauses(pair), verdicts, orders, Tasks(pair))
+    processes = (catalogue, cash, holds, Pauses(pair), verdicts, orders, projects, Tasks(pair))
     return Session(project, pair, processes, quotes)
 
 

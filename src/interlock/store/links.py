@@ -566,10 +566,10 @@ def raise_entity(tx: Tx, entity: str) -> None:
     tx.conn.execute(update(link).where(link.c.entity == entity).values(rev=link.c.rev + 1))
 
 
-def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:
+def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False, members: int = 1) -> set[int]:
     """Those of the links that have one member only and nothing on its way.
 
-    ``hold``: nothing of them is sent before the transaction ends.
+    ``hold``: nothing of them is sent before the transaction ends.  ``members``: how many they have.
     """
     found: set[int] = set()
     for part in chunks(sorted(ids)):
@@ -584,10 +584,11 @@ def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:
             or (w.kind == WriteKind.CREATE and w.record_id is not None)
         }
         single = (
-            select(member.c.link_id)
-            .where(member.c.link_id.in_(part))
-            .group_by(member.c.link_id)
-            .having(func.count() == 1)
+            select(link.c.id)
+            .outerjoin(member, member.c.link_id == link.c.id)
+            .where(link.c.id.in_(part))
+            .group_by(link.c.id)
+            .having(func.count(member.c.link_id) == members)
         )
         found |= set(tx.conn.execute(single).scalars()) - sent
     return found

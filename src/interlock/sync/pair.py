@@ -34,6 +34,7 @@ ENTITY_ORDER = (
     "quote",
     "deal",
     "order",
+    "project",
     "invoice",
     "task",
 )
@@ -41,6 +42,7 @@ ENTITY_ORDER = (
 
 PRIORITY: Mapping[str, int] = {
     "order": 10,
+    "project": 10,
     "deal": 20,
     "customer": 30,
     "contact": 40,

@@ -21,7 +21,9 @@ class MemorySettings(BaseModel):
     the second of their last change (several changes may share it), or nothing.
     ``webhook_secret``: signs the webhooks somebody sends in the system's name; without one there
     are none.
-    ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to the engine.
+    ``projects``: whether it has projects; ``orders_as``: what its orders are, where it does not
+    make sales orders.  ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to
+    the engine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +38,8 @@ class MemorySettings(BaseModel):
     version_check: bool = True
     answers_with_values: bool = True
     enforces_reference: bool = False
+    projects: bool = True
+    orders_as: tuple[Literal["order", "estimate", "invoice"], ...] = ("order",)
     versions: Literal["counted", "seconds", "absent"] = "counted"
     commit_delay: Seconds = 0.0
     read_lag: Seconds = 0.0

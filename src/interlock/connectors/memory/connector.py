@@ -94,7 +94,7 @@ class MemoryConnector(Connector):
         self._client = Client(settings, kind, context.clock)
         self._readers = {
             entity: _reader(kind, entity, item, context, settings.versions)
-            for entity, item in maps(kind, context.overrides).items()
+            for entity, item in maps(kind, settings, context.overrides).items()
         }
 
     async def close(self) -> None:
