@@ -54,7 +54,7 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
         merges=FULL,
         webhooks=Capability(Level.UNSUPPORTED, "a memory system calls nobody"),
         provision=FULL,
-        prices=FULL if kind == "erp" else UNSUPPORTED,
+        prices=FULL if kind == "erp" and settings.prices else UNSUPPORTED,
         never=_NEVER[kind],
     )
 
