@@ -121,7 +121,7 @@ class Company:
     def project(self) -> Project:
         files = [self.root / "interlock.yaml", self.root / "ownership.yaml"]
         files += sorted((self.root / "mappings").iterdir())
-        files += sorted(self.root.glob("rules.yaml"))
+        files += sorted(self.root.glob("[rp]*.yaml"))
         text = "\0".join(file.read_text() for file in files)
         if self._loaded is None or self._loaded[0] != text:
             self._loaded = (text, open_project(self.root, environment={}))

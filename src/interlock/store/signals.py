@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Presence
@@ -15,7 +15,7 @@ from interlock.store.observations import raise_revision
 from interlock.store.sqlite import fixed
 from interlock.store.tables import record
 
-__all__ = ["Shown", "publish", "shown"]
+__all__ = ["Shown", "publish", "shown", "state_of"]
 
 _OF_ENTITY = (record.c.side == Side.ERP, record.c.entity == bindparam("b_entity"))
 _SHOWN = fixed(
@@ -25,6 +25,9 @@ _SHOWN = fixed(
     .where(*_OF_ENTITY, record.c.presence == Presence.PRESENT)
     .order_by(record.c.id)
 )  # fmt: skip
+_STATE = fixed(
+    select(func.count(record.c.signals_at), func.max(record.c.signals_at)).where(*_OF_ENTITY)
+)
 _PUBLISH = fixed(
     update(record)
     .where(*_OF_ENTITY, record.c.id == bindparam("b_id"))
@@ -53,6 +56,11 @@ def shown(tx: Tx, entity: str) -> Iterator[Shown]:
             signals=schema.decode(row.signals) if row.signals else None,
             signals_at=row.signals_at,
         )
+
+
+def state_of(tx: Tx, entity: str) -> str:
+    """Describe what is public of an entity: another text once more was made public."""
+    return str(tuple(tx.conn.execute(_STATE, {"b_entity": entity}).one()))
 
 
 def publish(tx: Tx, entity: str, found: Mapping[str, tuple[int | None, Fields]],

@@ -61,7 +61,7 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
         if settings.webhook_secret.get_secret_value()
         else Capability(Level.UNSUPPORTED, "the settings name no webhook_secret"),
         provision=FULL,
-        prices=FULL if kind == "erp" else UNSUPPORTED,
+        prices=FULL if kind == "erp" and settings.prices else UNSUPPORTED,
         never=_NEVER[kind],
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from interlock.connectors.memory.storage import State
 from interlock.governance.rules import Side
 from interlock.model import Money, StageKind
-from interlock.processes.quote_verdicts import APPROVED, PROCESS
+from interlock.processes.quote_verdicts import APPROVED, PROCESS, Verdicts
 from interlock.store import cases, epochs, history
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ def verdicts_shown(e: Evidence) -> Iterator[str]:
             yield f"deal {row.id} shows {row.cells.get('QuoteCheck__c')} instead of {verdict}"
     if e.world.store.run(epochs.began) is None:
         yield from _written_once(e)
+    yield from _still_right(e)
+
+
+def _still_right(e: Evidence) -> Iterator[str]:
+    """Check open deals once more: at rest no verdict rests on figures that have moved since."""
+    session = e.world.start()
+    [verdicts] = [p for p in session.processes if isinstance(p, Verdicts)]
+    for subject in e.world.store.run(verdicts.moved):
+        e.made += 1
+        yield f"{subject} keeps a verdict although what it rests on has changed"
 
 
 def _written_once(e: Evidence) -> Iterator[str]:
