@@ -34,6 +34,7 @@ from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
 from interlock.cli.reports_ownership import ownership
 from interlock.cli.reports_revenue import revenue
+from interlock.cli.serving import serve, worker
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
@@ -65,6 +66,8 @@ app.command("twin", rich_help_panel=_SETUP)(twin)
 app.command("plan", rich_help_panel=_DAILY)(plan)
 app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
+app.command("serve", rich_help_panel=_DAILY)(serve)
+app.command("worker", rich_help_panel=_DAILY)(worker)
 app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
 app.command("runs", rich_help_panel=_CLOSER)(runs)

@@ -43,6 +43,7 @@ from interlock.project.config import (
     ProjectDocument,
     QuoteSettings,
     RoleSettings,
+    ScheduleSettings,
 )
 from interlock.project.secrets import Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
@@ -107,6 +108,7 @@ class Project:
     map_version: str
     holds: HoldSettings = field(default_factory=HoldSettings)
     roles: RoleSettings = field(default_factory=RoleSettings)
+    schedules: ScheduleSettings = field(default_factory=ScheduleSettings)
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
     quotes: QuoteSettings = field(default_factory=QuoteSettings)
@@ -191,6 +193,7 @@ class _Loader:
             orders=document.orders,
             holds=document.holds,
             roles=document.roles,
+            schedules=document.schedules,
             history=document.history,
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
