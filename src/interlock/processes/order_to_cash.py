@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import chain
 
 import msgspec
 
 from interlock.governance.rules import Side
 from interlock.governance.signals import SignalRules
-from interlock.model import SIGNALS, Fields, Money, Ref
+from interlock.model import HOLD_FIELDS, SIGNALS, Fields, Money, Ref
 from interlock.processes.health import health_of, tier_of
-from interlock.processes.hold_rules import HoldRules, by_rule
+from interlock.processes.hold_rules import HoldRules, Members, by_rule
 from interlock.processes.invoiced import invoiced
+from interlock.processes.members import hold_beside, rolled_up
 from interlock.processes.publishing import is_due, today_of
 from interlock.processes.receivables import COUNTED, Figures, arrears, figures_of
 from interlock.processes.roles import Role, Roles
-from interlock.store import alerts, feeds, links, observations, signals
+from interlock.store import alerts, attached, feeds, links, observations, signals
 from interlock.store.alerts import Alert
 from interlock.store.database import Tx, chunks
 from interlock.store.links import Bundle
@@ -38,8 +40,6 @@ OVERDUE = "overdue"
 _BALANCE = "balance"
 """Kind of the alert that the ERP's balance is not what its invoices come to."""
 _LOOKED = "order_to_cash"
-_HOLD = ("credit_hold", "hold_reason")
-"""What a customer shows of a hold: the ERP's own, where it has holds, else worked out by rule."""
 _NAMED = 3
 """Records a problem names one by one."""
 
@@ -47,7 +47,7 @@ _NAMED = 3
 def made_public(entity: str, holds: HoldRules) -> frozenset[str]:
     """Fields that records of the ERP show though the ERP need not have them."""
     names = SIGNALS.get(entity, frozenset())
-    return names | set(_HOLD) if entity == "customer" and holds.computes else names
+    return names | set(HOLD_FIELDS) if entity == "customer" and holds.computes else names
 
 
 class OrderToCash:
@@ -102,8 +102,8 @@ class OrderToCash:
         if rules is None:
             return frozenset()
         names = SIGNALS[entity]
-        if entity == "customer" and not self.erp_has_holds:
-            names |= set(_HOLD)
+        if entity == "customer":
+            names |= set(HOLD_FIELDS)
         return names & rules.readable()
 
     def _look(self, tx: Tx, run: Run, wanted: Mapping[str, frozenset[str]]) -> None:
@@ -127,8 +127,9 @@ class OrderToCash:
         self, tx: Tx, entities: Sequence[str], wanted: Mapping[str, frozenset[str]], today: date
     ) -> str:
         """Describe all that the figures follow from."""
-        limits = (self.holds.days_overdue, self.holds.overdue)
-        parts = (self.rules, limits, {e: sorted(w) for e, w in wanted.items()}, str(today))
+        limits = (self.holds.days_overdue, self.holds.overdue, self.holds.members)
+        fields = {e: sorted(w) for e, w in wanted.items()}
+        parts = (self.rules, limits, attached.state_of(tx), fields, str(today))
         digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8)
         for entity in entities:
             digest.update(observations.state_of(tx, Side.ERP, entity).encode())
@@ -152,18 +153,34 @@ class OrderToCash:
         settled: set[str] = set()
         unlike: dict[str, str] = {}
         unknown: dict[str, list[str]] = {}
+        accounts = attached.accounts(tx, "customer")
+        beside = chain.from_iterable(accounts.values())
+        further = {row.id: row for row in signals.shown_of(tx, "customer", beside)}
+
+        def _figures(ids: Sequence[str]) -> Figures:
+            if invoices is None or not currency:
+                return Figures()
+            mine = [i for key in ids for i in billed.get(key, ())]
+            return figures_of(mine, today, currency, self.rules)
+
         for row in signals.shown(tx, "customer"):
-            figures = Figures()
-            if invoices is not None and currency:
-                figures = figures_of(billed.get(row.id, ()), today, currency, self.rules)
+            figures = _figures([row.id])
             for why in figures.unknown:
                 unknown.setdefault(why, []).append(row.id)
             difference = _difference(row, figures.fields)
             if difference is not None:
                 unlike[row.id] = difference
             fields = self._complete(row, figures, now)
+            if row.id in accounts:
+                ids = accounts[row.id]
+                others = [further[i] for i in ids if i in further]
+                if len(others) < len(ids):
+                    continue  # one of them cannot be seen now: nothing is known of them together
+                fields = self._together(row, others, fields, _figures([row.id, *ids]), now)
             overdue = fields.get("overdue")
-            if isinstance(overdue, Money):
+            if row.id in further:
+                settled.add(row.id)  # the account is in arrears now, if anybody is
+            elif isinstance(overdue, Money):
                 if overdue.amount > 0:
                     late[row.id] = fields
                 else:
@@ -193,6 +210,26 @@ class OrderToCash:
         if fields:
             fields["figures_from"] = self._source(figures, sorted(own))
             fields["figures_at"] = now
+        return fields
+
+    def _together(
+        self, row: Shown, others: Sequence[Shown], own: Fields, figures: Figures, now: datetime
+    ) -> Fields:
+        """Roll an account up that is several customers in the ERP (ADR 0014).
+
+        ``own``: the primary's by itself; ``figures``: worked out from the invoices of all.
+        """
+        whole, problems = rolled_up(row, others, self.holds.members)
+        fields = self._complete(whole, figures, now)
+        if self.holds.members is Members.PRIMARY:
+            fields = {f: v for f, v in fields.items() if f not in HOLD_FIELDS}
+            fields |= {f: own[f] for f in HOLD_FIELDS if f in own}
+        elif self.erp_has_holds:
+            fields |= hold_beside(row, others)
+        ids = ", ".join(sorted(one.id for one in (row, *others)))
+        said = "; ".join([f"ERP customers {ids} together", *problems])
+        if "figures_from" in fields:
+            fields["figures_from"] = f"{fields['figures_from']}; {said}"
         return fields
 
     def _hold(self, row: Shown, figures: Fields) -> Fields:

@@ -18,7 +18,7 @@ from interlock.processes.catalogue import Catalogue
 from interlock.processes.credit_hold import CreditHold
 from interlock.processes.gates import in_turn
 from interlock.processes.hold_gate import HoldGate
-from interlock.processes.hold_rules import HoldRules, kinds_of
+from interlock.processes.hold_rules import HoldRules, Members, kinds_of
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.pauses import Pauses
 from interlock.processes.quote_facts import Quotes, QuoteSettings
@@ -168,6 +168,7 @@ def hold_rules_of(project: Project) -> HoldRules:
         pause=kinds_of(stated.pause),
         kinds=stated.deal_kind,
         paused_stage=stated.paused_stage,
+        members=Members(stated.members),
         days_overdue=stated.days_overdue,
         overdue=stated.overdue,
     )

@@ -132,19 +132,22 @@ def find(tx: Tx, side: Side, entity: str, record_id: str) -> Attached | None:
     return None if row is None else _from_row(row)
 
 
-def accounts(tx: Tx, entity: str) -> dict[str, list[str]]:
-    """Id of a primary member in the ERP -> ids of those attached beside it that count."""
-    rows = tx.conn.execute(
+def accounts(tx: Tx, entity: str, *, away: bool = False) -> dict[str, list[str]]:
+    """Id of a primary member in the ERP -> ids of those attached beside it.
+
+    ``away``: those that do not count now, too.
+    """
+    query = (
         select(member.c.id.label("primary_id"), attached.c.id)
         .join(
             member,
             and_(member.c.link_id == attached.c.link_id, member.c.side == attached.c.side),
         )
-        .where(attached.c.side == Side.ERP, attached.c.entity == entity, attached.c.away == "")
+        .where(attached.c.side == Side.ERP, attached.c.entity == entity)
         .order_by(member.c.id, attached.c.id)
     )
     found: dict[str, list[str]] = {}
-    for row in rows:
+    for row in tx.conn.execute(query if away else query.where(attached.c.away == "")):
         found.setdefault(row.primary_id, []).append(row.id)
     return found
 

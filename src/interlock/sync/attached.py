@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 
 from interlock.governance.rules import Side
@@ -16,7 +18,7 @@ from interlock.store.tables import record
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
-__all__ = ["follow_members", "survivor_of"]
+__all__ = ["attach_again", "follow_members", "survivor_of"]
 
 _LONGEST = 10
 """Merges followed one after the other; a circle must end."""
@@ -62,6 +64,19 @@ def _follow(tx: Tx, pair: Pair, run: Run, one: Attached) -> bool:
     _tell(tx, pair, run, one, "detached", into)
     run.counts["repointed"] += 1
     return True
+
+
+def attach_again(tx: Tx, before: Sequence[tuple[str, Attached]]) -> None:
+    """Attach what was attached to accounts whose links were taken apart and found otherwise.
+
+    ``before``: (the account's id in the CRM, what was attached).
+    """
+    for account, one in before:
+        key = (one.entity, account)
+        link_id = links.members_of(tx, Side.CRM, [key]).get(key)
+        now = links.members_of(tx, one.side, [(one.entity, one.id)])
+        if link_id is not None and not now:
+            attached.add(tx, msgspec.structs.replace(one, link_id=link_id))
 
 
 def survivor_of(tx: Tx, side: Side, entity: str, record_id: str) -> Any:
