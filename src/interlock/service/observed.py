@@ -31,7 +31,8 @@ class Seen:
 
     ``partners``: id of a customer in the CRM -> its id in the ERP; orders and invoices of a further
     ERP customer of the account stand under that one, which is no customer by itself.  ``ordered``:
-    id of a deal -> its order's id; ``others``: deals that are not won; ``fields``: what the CRM shows of each deal.
+    id of a deal -> its order's id; ``others``: deals that are not won; ``fields``: what the CRM
+    shows of each deal.
     """
 
     customers: Mapping[Side, Names]
