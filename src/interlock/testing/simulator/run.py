@@ -11,6 +11,7 @@ import msgspec
 
 from interlock.testing.simulator.checks import CHECKS, Evidence
 from interlock.testing.simulator.holds import with_holds
+from interlock.testing.simulator.members import with_members
 from interlock.testing.simulator.plan import History, make_history
 from interlock.testing.simulator.steps import take
 from interlock.testing.simulator.world import NotAtRest, World
@@ -47,9 +48,10 @@ class Result:
 
 
 def history_of(seed: int) -> History:
-    """Draw a history, in some of which customers are put on credit hold."""
+    """Draw a history, in some of which customers are put on credit hold, or have branches."""
     drawn = make_history(seed)
-    return msgspec.structs.replace(drawn, steps=with_holds(seed, drawn.steps))
+    steps = with_members(seed, with_holds(seed, drawn.steps))
+    return msgspec.structs.replace(drawn, steps=steps)
 
 
 def simulate(
