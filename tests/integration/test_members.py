@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from interlock.connectors.memory.invoicing import issue_invoice, register_payment
 from interlock.errors import ConfigurationError
@@ -19,8 +20,11 @@ from interlock.service.forgetting import forget_record
 from interlock.service.linking import list_links, show_link, undo_link
 from interlock.service.observed import look
 from interlock.service.review import Decided, decide, read_queue, take_back
+from interlock.service.timetravel import back_up, rebuild_links, restore
 from interlock.store import alerts, attached, epochs, holds, links, observations
 from interlock.store.attached import Attached
+from interlock.store.database import Tx
+from interlock.store.tables import metadata
 from interlock.sync.progress import Run
 from interlock.testing.faults import answer_status
 
@@ -530,6 +534,45 @@ class TestAStoreMadeAnew:
                       now=company.clock())  # fmt: skip
             with pytest.raises(ConfigurationError, match="no ERP customer of its own"):
                 import_decisions(project, store, file, by="bob", now=company.clock())
+
+    async def test_a_store_made_of_the_systems_alone_takes_them_back(
+        self, group: Group, tmp_path: Path
+    ) -> None:
+        company = group.company
+        group.bill("40.00", partner=group.branch)
+        await company.rest()
+        file = tmp_path / "members.csv"
+        with company.store() as store:
+            export_attached(company.project(), store, file)
+
+        def lose(tx: Tx) -> None:
+            for table in reversed(metadata.sorted_tables):
+                tx.conn.execute(delete(table))
+
+        company.ask(lose)
+        company.close()
+        async with company.session() as session:
+            await rebuild_links(session, Run(id="rebuild"), by="tester")
+        await company.plan()
+        assert company.linked("customer") == {group.account: group.main}, "members are decisions"
+        with company.store() as store:
+            import_decisions(company.project(), store, file, by="bob", now=company.clock())
+        company.advance(minutes=5)
+        await company.go()
+        await company.rest()
+        assert [one.id for one in group.attached()] == [group.branch]
+        assert group.shown["Balance"] == euro("40.00")
+        assert list(company.crm.all("customer")) == [group.account]
+
+    async def test_a_backup_holds_them(self, group: Group, tmp_path: Path) -> None:
+        company = group.company
+        with company.store() as store:
+            back_up(company.project(), store, tmp_path / "copy.db", now=company.clock())
+            take_back(company.project(), store, group.account, group.branch, by="ann",
+                      now=company.clock())  # fmt: skip
+        company.close()
+        restore(company.project(), tmp_path / "copy.db", by="ann", now=company.clock())
+        assert [one.id for one in group.attached()] == [group.branch]
 
     async def test_a_restored_store_keeps_them(self, group: Group) -> None:
         company = group.company
