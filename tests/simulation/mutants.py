@@ -28,8 +28,8 @@ from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
-from interlock.processes import order_drafts, quote_to_order
-from interlock.store import dead_letters, links, observations, outbox
+from interlock.processes import order_drafts, order_to_cash, quote_to_order
+from interlock.store import attached, dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
@@ -462,6 +462,21 @@ def map_change_asks_nobody(patch: Patch) -> None:
     patch(decision, "_held", lambda _bundle, _outcomes: set())
 
 
+def members_not_counted(patch: Patch) -> None:
+    """Show of an account what its main ERP customer says alone."""
+    patch(attached, "accounts", lambda _tx, _entity, **_: {})
+
+
+def members_not_held(patch: Patch) -> None:
+    """Take the hold of the main ERP customer for the account's."""
+    patch(order_to_cash, "hold_beside", lambda _primary, _others: {})
+
+
+def members_made_anew(patch: Patch) -> None:
+    """Take what is attached for a record that has no counterpart."""
+    patch(attached, "_own", lambda *_: None)
+
+
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     f.__name__: f
     for f in (
@@ -502,6 +517,9 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         ignore_blast_limit,
         map_change_keeps_base,
         map_change_asks_nobody,
+        members_not_counted,
+        members_not_held,
+        members_made_anew,
     )
 }
 
@@ -541,6 +559,9 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "ignore_breaker": (144, "comes_to_rest"),
     "map_change_keeps_base": (123, "map_change_waits"),
     "map_change_asks_nobody": (144, "map_change_waits"),
+    "members_not_counted": (13, "signals_shown"),
+    "members_not_held": (66, "members_kept"),
+    "members_made_anew": (13, "raises_nothing"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
 ``older_replaces_newer`` has a history of its own in ``test_stale_reads``: what replaced a newer look

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 __all__ = ["act", "members_kept", "whose_hold", "with_members"]
 
-_SHARE = 0.25
+_SHARE = 0.2
 """Histories in which accounts have several customers in the ERP."""
 _ACTS = ("branch", "attach", "attach", "attach", "detach", "bill", "hold", "merge")
 
 
 def with_members(seed: int, steps: Sequence[Step]) -> tuple[Step, ...]:
     """Let branches open in some histories, drawn apart so that the others stay as they are."""
-    rng = Random(f"members {seed}")
+    rng = Random(f"offices {seed}")
     if rng.random() >= _SHARE:
         return tuple(steps)
     out = list(steps)
