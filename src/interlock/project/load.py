@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from interlock.connectors.base import Plugin
 from interlock.connectors.registry import load_plugin
 from interlock.errors import ConfigurationError
+from interlock.governance.budget import BudgetLimits
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
 from interlock.governance.compile_pricing import PRICING_VERSION, compile_pricing
@@ -81,6 +82,7 @@ class ConnectionConfig:
     plugin: Plugin
     settings: BaseModel
     environment: Environment = Environment.PRODUCTION
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -392,6 +394,7 @@ class _Loader:
             plugin=plugin,
             settings=settings,
             environment=stated.environment,
+            budget=BudgetLimits(**stated.budget.model_dump()),
         )
 
 

@@ -31,6 +31,9 @@ __all__ = ["LaneRun", "LaneWork"]
 
 UNREAD = timedelta(seconds=30)
 """Until what could not be read in full is tried again, while everything waits for it."""
+SLICE = timedelta(seconds=2)
+SWEEP_SLICE = timedelta(seconds=20)
+"""How long a full read goes on in one run: beside what is looked at every minute, and by itself."""
 SOON = timedelta(seconds=5)
 """Until the next look at writes that are due but could not be sent now."""
 
@@ -115,13 +118,16 @@ class LaneWork:
             return [Call(name, left_alone[part.side])]
         run.paused |= set(left_alone)
         if part is not None:
-            return await self._observe(part, run)
+            return await self._observe(name, part, run)
         return await (self._settle(run) if name == SETTLE else self._help(run))
 
-    async def _observe(self, part: Part, run: Run) -> list[Call]:
+    async def _observe(self, name: str, part: Part, run: Run) -> list[Call]:
+        # in slices, so that what changes meanwhile does not wait for the end of a full read
+        run.until = self.pair.clock() + (SWEEP_SLICE if part.full else SLICE)
         await observe_side(self.pair, part.side, run, full=part.full, entities=part.entities)
         moved = any(run.counts[what] for what in ("read", "gone"))
-        return [Call(SETTLE)] if moved else []
+        calls = [Call(SETTLE)] if moved else []
+        return [*calls, Call(name, self.pair.clock())] if run.unfinished else calls
 
     # ── settle ───────────────────────────────────────────────────────────────────────────────
 
@@ -151,9 +157,9 @@ class LaneWork:
             await link_records(pair, run)
             for process in self.session.processes:
                 await process.prepare(run)
-            created = run.counts["created:erp:customer"]
+            created = run.counts["created"]
             await settle(pair, self.session.processes, run, write=write, decided=self._ask_for_help)
-            if run.counts["created:erp:customer"] == created or self._draining:
+            if run.counts["created"] == created or self._draining:
                 break
         reachable = [side for side in Side if side not in run.paused]
         due = await pair.store.call(outbox.next_due, reachable) if write else None

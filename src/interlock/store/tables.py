@@ -455,6 +455,7 @@ feed = Table(
     Column("complete_at", Instant),
     Column("map_version", String(64), nullable=False, server_default=""),
     Column("shortfall", Integer, nullable=False, server_default="0"),
+    Column("doubted", Boolean, nullable=False),
 )
 
 map_version = Table(
@@ -560,4 +561,21 @@ run = Table(
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("counts", LargeBinary),
+)
+
+# calls spent of each system's budget, shared by all workers (rule 23); by the connection's
+# permanent id
+budget = Table(
+    "budget",
+    metadata,
+    Column("connection", String(32), primary_key=True),
+    Column("spent", LargeBinary, nullable=False),
+)
+budget_slot = Table(
+    "budget_slot",
+    metadata,
+    Column("holder", String(64), primary_key=True),
+    Column("connection", String(32), nullable=False),
+    Column("until", Instant, nullable=False),
+    Index(None, "connection"),
 )

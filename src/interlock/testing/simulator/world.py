@@ -258,6 +258,7 @@ class World:
             self.store,
             clock=self.clock,
             new_id=lambda: f"{self._ids.getrandbits(128):032x}",
+            sleep=self._sleep,
         )
 
     def resize(self, rng: Random) -> None:

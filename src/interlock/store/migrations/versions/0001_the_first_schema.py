@@ -48,6 +48,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link_id", "side", "field", "written_at", name=op.f("pk_away")),
     )
     op.create_table(
+        "budget",
+        sa.Column("connection", sa.String(length=32), nullable=False),
+        sa.Column("spent", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_budget")),
+    )
+    op.create_table(
+        "budget_slot",
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("connection", sa.String(length=32), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("holder", name=op.f("pk_budget_slot")),
+    )
+    with op.batch_alter_table("budget_slot", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_budget_slot_connection"), ["connection"], unique=False)
+
+    op.create_table(
         "creation",
         sa.Column("reference", sa.String(length=64), nullable=False),
         sa.Column("target", sa.String(length=3), nullable=False),
@@ -111,6 +127,7 @@ def upgrade() -> None:
         sa.Column("complete_at", Instant(), nullable=True),
         sa.Column("map_version", sa.String(length=64), server_default="", nullable=False),
         sa.Column("shortfall", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("doubted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("side", "entity", name=op.f("pk_feed")),
     )
     op.create_table(
