@@ -147,12 +147,9 @@ def projects_at_all(e: Evidence) -> Iterator[str]:
 
 
 def projects_finished(e: Evidence) -> Iterator[str]:
-    """A project of ours is no draft any more unless a person is asked, and no order stands in
-    for it.
-    """
-    only = (
-        e.world.project.targets.projects and e.world.project.targets.rules[0].targets.order is None
-    )
+    """A project of ours is a draft only where a person is asked; no order stands in for it."""
+    targets = e.world.project.targets.of({})
+    only = isinstance(targets, Targets) and targets.order is None
     for change in e.world.journal.changes:
         if not change.by_program or change.before is not None:
             continue
