@@ -330,6 +330,10 @@ class World:
             self.store.dead, self.store.crash_in = False, 0
             self.session = self.start()
             self.struck["crash between transactions"] += 1
+        except BaseException:
+            # what other workers left undone is no part of the next history
+            self._end_tasks()
+            raise
         finally:
             self.store.turns, self.store.syncing = None, False
         self._tell_writes(before, run)
