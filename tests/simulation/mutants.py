@@ -28,7 +28,7 @@ from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
-from interlock.processes import order_drafts, quote_to_order
+from interlock.processes import order_drafts, order_kinds, quote_to_order, quote_to_project
 from interlock.store import dead_letters, links, observations, outbox
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
@@ -430,6 +430,48 @@ def cancelled_ordered_again(patch: Patch) -> None:
     patch(quote_to_order.QuoteToOrder, "_intent", _intent)
 
 
+def projects_left_out(patch: Patch) -> None:
+    """Make the order alone of a deal that is to become both."""
+    wanted = order_kinds.OrderKind.is_wanted
+
+    def _is_wanted(self: Any, targets: Any) -> bool:
+        return wanted(self, targets) and (self is order_kinds.ORDER or targets.order is None)
+
+    patch(order_kinds.OrderKind, "is_wanted", _is_wanted)
+
+
+def projects_made_again(patch: Patch) -> None:
+    """A project that is not there any more is made anew."""
+    intent = quote_to_project.QuoteToProject._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        made = bundle.seen.get(Side.ERP)
+        if made is not None and (not made.there or made.fields.get("status") == "cancelled"):
+            bundle = msgspec.structs.replace(bundle, members={})
+            case = msgspec.structs.replace(case, revision=2)
+        return intent(self, tx, bundle, case)
+
+    patch(quote_to_project.QuoteToProject, "_intent", _intent)
+
+
+def projects_keyed_by_link(patch: Patch) -> None:
+    """Compute a project's reference from its link, which a rebuilt store numbers anew."""
+    intent = quote_to_project.QuoteToProject._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        found = intent(self, tx, bundle, case)
+        if found is None or found.kind is not WriteKind.CREATE:
+            return found
+        return msgspec.structs.replace(found, source=("link", str(bundle.link.id)))
+
+    patch(quote_to_project.QuoteToProject, "_intent", _intent)
+
+
+def project_numbers_kept_back(patch: Patch) -> None:
+    """Tell no deal what its project is called."""
+    patch(quote_to_project.QuoteToProject, "_back", lambda self, deal, made: None)
+
+
 def drafts_never_confirmed(patch: Patch) -> None:
     """Leave every order a draft."""
     intent = quote_to_order.QuoteToOrder._intent
@@ -497,6 +539,10 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         go_live_ignored,
         torn_deals_ordered,
         cancelled_ordered_again,
+        projects_left_out,
+        projects_made_again,
+        projects_keyed_by_link,
+        project_numbers_kept_back,
         drafts_never_confirmed,
         ignore_breaker,
         ignore_blast_limit,

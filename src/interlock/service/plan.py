@@ -11,6 +11,7 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.model import WriteKind
+from interlock.processes.order_kinds import noted
 from interlock.runtime.cycle import run_cycle
 from interlock.service.labels import label_of
 from interlock.service.session import Session
@@ -25,7 +26,6 @@ from interlock.service.stops import (
 )
 from interlock.store import (
     approvals,
-    cases,
     dead_letters,
     epochs,
     history,
@@ -307,7 +307,7 @@ def _complete(tx: Tx, side: Side, entity: str) -> bool:
 
 def _deals(tx: Tx) -> list[Waiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state in ("ignored", "waiting", "settling", "changed"):
             groups[case.state, case.why, case.fix] += 1
     return [

@@ -10,6 +10,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Value
+from interlock.processes.order_kinds import noted
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
@@ -17,7 +18,6 @@ from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
 from interlock.store import (
-    cases,
     dead_letters,
     epochs,
     feeds,
@@ -229,7 +229,7 @@ def _open_fields(tx: Tx, names: Mapping[Side, str]) -> list[OpenField]:
 
 def _deals(tx: Tx) -> list[DealsWaiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state != "ordered":
             groups[case.state, case.why, case.fix] += 1
     return [

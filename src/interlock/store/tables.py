@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from interlock.store.instant import Instant
 
-__all__ = ["ERRANDS", "metadata"]
+__all__ = ["ERRANDS", "SUMMED", "metadata"]
 
 
 metadata = MetaData(
@@ -38,6 +38,9 @@ metadata = MetaData(
 
 ERRANDS = ("pause", "task", "verdict")
 """Entities of links that are no pair of records: the subjects of a process's writes."""
+
+SUMMED = ("customer", "order", "invoice")
+"""Entities of the ERP that figures are worked out from."""
 
 meta = Table(
     "meta",
@@ -72,6 +75,8 @@ record = Table(
     Column("unlinked", String(16)),
     # true: matching has not looked at it since it changed; else empty
     Column("to_match", Boolean),
+    # true: no figures have been worked out from it since it changed; else empty
+    Column("to_sum", Boolean),
     # signals of an ERP record as they were last made public, and when (rule 27)
     Column("signals", LargeBinary),
     Column("signals_at", Instant),
@@ -89,10 +94,41 @@ Index(
     postgresql_where=record.c.to_match.is_not(None),
 )
 Index(
+    "ix_record_to_sum",
+    record.c.entity,
+    record.c.id,
+    sqlite_where=record.c.to_sum.is_not(None),
+    postgresql_where=record.c.to_sum.is_not(None),
+)
+Index(
     "ix_record_merged",
     record.c.link_id,
     sqlite_where=record.c.merged_into.is_not(None),
     postgresql_where=record.c.merged_into.is_not(None),
+)
+
+billed = Table(
+    "billed",
+    metadata,
+    # whom an invoice of the ERP was counted for, and until when it counts otherwise each day
+    Column("invoice_id", String(255), primary_key=True),
+    Column("customer_id", String(255)),
+    Column("order_id", String(255)),
+    # ISO 4217 codes of its amounts, if it counts at all
+    Column("currencies", Text, nullable=False),
+    # ISO 8601 date
+    Column("ages_until", String(10)),
+    Index(None, "customer_id"),
+    Index(None, "order_id"),
+)
+
+figure_note = Table(
+    "figure_note",
+    metadata,
+    # what is not known of a customer's figures, differs from the ERP's own, or is to be told later
+    Column("customer_id", String(255), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("message", Text, primary_key=True),
 )
 
 link = Table(

@@ -47,7 +47,8 @@ def test_a_project_with_all_answers_opens(tmp_path: Path):
     assert project.crm.settings.token.get_secret_value() == given_settings["token"]
     assert project.erp.settings.model_dump() == {"database": "prod"}
     assert set(project.ownership.entities) == {
-        "customer", "contact", "product", "price", "deal", "quote", "order", "invoice",
+        "customer", "contact", "product", "price", "deal", "quote", "order", "project",
+        "invoice",
     }  # fmt: skip
     assert result.missing == ()
 

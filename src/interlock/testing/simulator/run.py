@@ -13,6 +13,7 @@ from interlock.testing.simulator.checks import CHECKS, Evidence
 from interlock.testing.simulator.holds import with_holds
 from interlock.testing.simulator.plan import History, make_history
 from interlock.testing.simulator.steps import take
+from interlock.testing.simulator.targets import with_projects
 from interlock.testing.simulator.world import NotAtRest, World
 
 __all__ = ["Failure", "Result", "shorten", "simulate", "simulate_all"]
@@ -47,9 +48,9 @@ class Result:
 
 
 def history_of(seed: int) -> History:
-    """Draw a history, in some of which customers are put on credit hold."""
+    """Draw a history; in some customers are put on credit hold, or deals become projects."""
     drawn = make_history(seed)
-    return msgspec.structs.replace(drawn, steps=with_holds(seed, drawn.steps))
+    return msgspec.structs.replace(drawn, steps=with_projects(seed, with_holds(seed, drawn.steps)))
 
 
 def simulate(
