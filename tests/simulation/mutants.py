@@ -29,7 +29,9 @@ from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
 from interlock.processes import order_drafts, order_kinds, quote_to_order, quote_to_project
+from interlock.processes.quote_verdicts import Verdicts
 from interlock.store import dead_letters, links, observations, outbox
+from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
@@ -504,6 +506,17 @@ def map_change_asks_nobody(patch: Patch) -> None:
     patch(decision, "_held", lambda _bundle, _outcomes: set())
 
 
+def verdicts_never_remade(patch: Patch) -> None:
+    """Check a quote when it is saved and never again, whatever becomes of prices and holds."""
+
+    def look(self: Verdicts, tx: Tx, entities: Sequence[str]) -> tuple[Any, str]:
+        due, lost = self._due(tx, entities, weigh=False)
+        links.raise_revision(tx, lost)
+        return due, ""
+
+    patch(Verdicts, "_look", look)
+
+
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     f.__name__: f
     for f in (
@@ -548,6 +561,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         ignore_blast_limit,
         map_change_keeps_base,
         map_change_asks_nobody,
+        verdicts_never_remade,
     )
 }
 
@@ -587,6 +601,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "ignore_breaker": (144, "comes_to_rest"),
     "map_change_keeps_base": (123, "map_change_waits"),
     "map_change_asks_nobody": (144, "map_change_waits"),
+    "verdicts_never_remade": (1, "verdicts_shown"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
 ``older_replaces_newer`` has a history of its own in ``test_stale_reads``: what replaced a newer look

@@ -16,6 +16,7 @@ from interlock.testing import faults
 from interlock.testing.simulator.holds import act as act_on_hold
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.quotes import act as act_on_quote
 from interlock.testing.simulator.remap import change_and_back
 from interlock.testing.simulator.rivals import appear
 from interlock.testing.simulator.systems import WatchedSystem, respell
@@ -37,6 +38,8 @@ def take(world: World, step: Step) -> None:
             act_on_hold(world, step)
         case "project":
             act_on_project(world, step)
+        case "quote":
+            act_on_quote(world, step)
         case "fault":
             world.rights_changed |= step.name in ("hide_column", "conceal")
             world.say(f"fault: {FAULTS[step.name](world, rng)}")
