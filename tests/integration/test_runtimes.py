@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ class Bench:
     together: set[frozenset[str]] = field(default_factory=set)
     acts: dict[str, Callable[[], Awaitable[Sequence[Call] | None]]] = field(default_factory=dict)
     grace: timedelta = timedelta(seconds=30)
+    starts: Iterator[int] = field(default_factory=itertools.count)
     _now: set[str] = field(default_factory=set)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -68,17 +70,19 @@ class Bench:
 
     @asynccontextmanager
     async def running(self, *lanes: Lane) -> AsyncIterator[Lanes]:
-        runtime = self.make(*lanes, Lane("ready", "ready", MINUTE))
+        # one that never ran is due at once: then it is ready
+        ready = f"ready {next(self.starts)}"
+        runtime = self.make(*lanes, Lane(ready, ready, MINUTE))
         stop = asyncio.Event()
         task = asyncio.create_task(runtime.run(stop))
         self.stop, self.task = stop, task
-        await self.until("ready")
+        await self.until(ready)
         try:
             yield runtime
         finally:
             stop.set()
             await task
-            self.ran = [name for name in self.ran if name != "ready"]
+            self.ran = [name for name in self.ran if name != ready]
 
 
 @pytest.fixture(params=["embedded", pytest.param("postgres", marks=pytest.mark.postgres)])
