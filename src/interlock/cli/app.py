@@ -37,6 +37,7 @@ from interlock.cli.reports_revenue import revenue
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
+from interlock.cli.tokens import app as tokens
 from interlock.cli.twin import twin
 from interlock.cli.undoing import runs, undo
 
@@ -84,6 +85,7 @@ app.add_typer(holds, name="holds", rich_help_panel=_DAILY)
 app.add_typer(quotes, name="quote", rich_help_panel=_DAILY)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
+app.add_typer(tokens, name="token", rich_help_panel=_SETUP)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
 

@@ -42,6 +42,7 @@ from interlock.project.config import (
     QuoteSettings,
     RoleSettings,
 )
+from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
 from interlock.project.secrets import Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
 from interlock.project.yaml import read_yaml
@@ -110,6 +111,9 @@ class Project:
     quotes: QuoteSettings = field(default_factory=QuoteSettings)
     pricing: PricingRules = field(default_factory=PricingRules)
     signals: SignalRules = field(default_factory=SignalRules)
+    web: WebSettings = field(default_factory=WebSettings)
+    events: tuple[EventEndpoint, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
@@ -187,6 +191,9 @@ class _Loader:
             holds=document.holds,
             roles=document.roles,
             history=document.history,
+            web=document.web,
+            events=tuple(document.events),
+            alerts=document.alerts,
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
             signals=signals,
@@ -330,6 +337,11 @@ class _Loader:
         reader = SettingsReader(document, self.secrets)
         project = reader.read(ProjectDocument, resolved, ())
         _check_store_password(document)
+        if project is not None:
+            for number, endpoint in enumerate(project.events):
+                reader.refuse_clear_secrets(endpoint, ("events", number))
+            for number, channel in enumerate(project.alerts.channels):
+                reader.refuse_clear_secrets(channel, ("alerts", "channels", number))
         if project is not None and project.crm.name == project.erp.name:
             document.refuse(("erp", "name"), f"both systems are called {project.erp.name!r}")
         if project is not None and (project.crm.id or "crm") == (project.erp.id or "erp"):

@@ -16,6 +16,7 @@ from interlock.service.drift import LastDrift, last_drift
 from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
 from interlock.service.stops import StopView, read_stops
+from interlock.service.webhooks import WebhookCounts, read_webhooks
 from interlock.store import (
     cases,
     dead_letters,
@@ -111,6 +112,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
     alerts: Sequence[AlertView] = ()
+    webhooks: Mapping[str, WebhookCounts] = {}
+    """System -> what it called us with."""
 
     @property
     def needs_person(self) -> bool:
@@ -168,6 +171,7 @@ def _status(tx: Tx, project: Project) -> Status:
         stops=read_stops(tx, names),
         drift=last_drift(tx),
         alerts=read_alerts(tx),
+        webhooks=read_webhooks(tx, names),
     )
 
 
