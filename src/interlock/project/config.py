@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -29,7 +31,7 @@ from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
 __all__ = [
     "SCHEMA_VERSION", "ConnectionDocument", "Duration", "Environment", "HistorySettings",
     "HoldSettings", "OrderSettings", "ProjectDocument", "QuoteSettings", "RoleSettings",
-    "parse_duration",
+    "ScheduleSettings", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
@@ -262,6 +264,65 @@ class HistorySettings(_Part):
     )
 
 
+def _schedule(value: object) -> object:
+    """Read a time such as 5m, or five cron fields."""
+    if isinstance(value, str) and value.count(" ") >= 4:
+        try:
+            CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
+        except CronSimError:
+            raise ValueError(
+                "write five cron fields (minute hour day month weekday), or a time such as 5m"
+            ) from None
+        return value
+    period = parse_duration(value)
+    if period < timedelta(seconds=10):
+        raise ValueError("at most every 10s")
+    return period
+
+
+Cadence = Annotated[
+    timedelta | str, BeforeValidator(_schedule), WithJsonSchema({"type": "string", "minLength": 2})
+]
+
+
+def _is_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("write a time zone such as Europe/Berlin") from None
+    return name
+
+
+class ScheduleSettings(_Part):
+    """What `interlock serve` reads how often: a time (5m, 1h), or five cron fields."""
+
+    time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
+        default="UTC", description="What the hours of cron fields are meant in."
+    )
+    deals: Cadence = Field(
+        default=timedelta(seconds=60),
+        json_schema_extra={"default": "60s"},
+        description="Deals, quotes and orders.",
+    )
+    holds: Cadence = Field(
+        default=timedelta(seconds=60),
+        json_schema_extra={"default": "60s"},
+        description="The ERP's customers, with their credit holds.",
+    )
+    customers: Cadence = Field(
+        default=timedelta(minutes=5),
+        json_schema_extra={"default": "5m"},
+        description="The CRM's customers, contacts and tasks.",
+    )
+    catalogue: Cadence = Field(
+        default="0 3 * * *", description="Products, stock indicator and price lists."
+    )
+    finance: Cadence = Field(default="0 2 * * *", description="Invoices and payments.")
+    sweep: Cadence = Field(
+        default="0 4 * * *", description="Everything in full, whatever the systems report."
+    )
+
+
 class ProjectDocument(_Part):
     """All of ``interlock.yaml``."""
 
@@ -312,6 +373,7 @@ class ProjectDocument(_Part):
         return Limits(stated)
 
     history: HistorySettings = Field(default_factory=HistorySettings)
+    schedules: ScheduleSettings = Field(default_factory=ScheduleSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     events: list[EventEndpoint] = Field(
         default_factory=list, description="Tools that are told of orders, holds and leaks."

@@ -41,6 +41,7 @@ from interlock.project.config import (
     ProjectDocument,
     QuoteSettings,
     RoleSettings,
+    ScheduleSettings,
 )
 from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
 from interlock.project.secrets import Secrets, read_env_file
@@ -106,6 +107,7 @@ class Project:
     map_version: str
     holds: HoldSettings = field(default_factory=HoldSettings)
     roles: RoleSettings = field(default_factory=RoleSettings)
+    schedules: ScheduleSettings = field(default_factory=ScheduleSettings)
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
     quotes: QuoteSettings = field(default_factory=QuoteSettings)
@@ -190,6 +192,7 @@ class _Loader:
             orders=document.orders,
             holds=document.holds,
             roles=document.roles,
+            schedules=document.schedules,
             history=document.history,
             web=document.web,
             events=tuple(document.events),

@@ -119,8 +119,8 @@ def _make_pair(
     project: Project,
     store: Store,
     *,
-    clock: Callable[[], datetime] = _now,
-    new_id: Callable[[], str] = _new_id,
+    clock: Callable[[], datetime],
+    new_id: Callable[[], str],
     gates: Mapping[str, Gate],
 ) -> Pair:
     """Build both connections; does no I/O."""
@@ -196,12 +196,12 @@ def make_session(
     project: Project,
     store: Store,
     *,
-    clock: Callable[[], datetime] = _now,
+    clock: Callable[[], datetime] | None = None,
     new_id: Callable[[], str] = _new_id,
 ) -> Session:
-    """Put a session together; does no I/O."""
+    """Put a session together; does no I/O.  ``clock``: the store's unless another is given."""
     gates: dict[str, Gate] = {}
-    pair = _make_pair(project, store, clock=clock, new_id=new_id, gates=gates)
+    pair = _make_pair(project, store, clock=clock or store.clock, new_id=new_id, gates=gates)
     orders = QuoteToOrder(
         pair,
         OrderSettings(
@@ -228,7 +228,10 @@ def make_session(
 
 @asynccontextmanager
 async def connect(
-    project: Project, *, clock: Callable[[], datetime] = _now, new_id: Callable[[], str] = _new_id
+    project: Project,
+    *,
+    clock: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] = _new_id,
 ) -> AsyncIterator[Session]:
     """Open store and connections, and close them again whatever happens."""
     async with AsyncExitStack() as stack:

@@ -10,6 +10,7 @@ import msgspec
 from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
 from interlock.service.audit import keep_history
+from interlock.service.pausing import apply_pauses
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
 from interlock.store import dead_letters, epochs, links, outbox, plans
@@ -65,7 +66,9 @@ async def sync_once(
     await pair.store.call(
         plans.save_run, RunRow(id=run.id, started_at=started, ended_at=None, counts={})
     )
-    await watch_rights(session, run)
+    await apply_pauses(pair, run)
+    if not run.paused:
+        await watch_rights(session, run)
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
     keep_history(session.project, pair.store, run, pair.clock())
 

@@ -45,6 +45,7 @@ __all__ = [
     "hold",
     "issue_references",
     "made_as",
+    "next_due",
     "of_links",
     "pending",
     "put",
@@ -161,6 +162,15 @@ _EARLIEST = fixed(
     select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
         outbox.c.target.in_(bindparam("b_targets", expanding=True)),
         outbox.c.state.in_((WriteState.IN_DOUBT, WriteState.SENDING)),
+    )
+)
+_NEXT = fixed(
+    select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
+        outbox.c.target.in_(bindparam("b_targets", expanding=True)),
+        outbox.c.needs_approval.is_(False),
+        outbox.c.state.in_(
+            (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
+        ),
     )
 )
 _DONE = fixed(
@@ -403,6 +413,11 @@ def finish(tx: Tx, writes: Sequence[OutboxWrite]) -> set[str]:
 def earliest_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
     """When the next write to one of these sides whose outcome is not known may be looked up."""
     return tx.conn.execute(_EARLIEST, {"b_targets": list(sides)}).scalar_one_or_none()
+
+
+def next_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
+    """When the next write to one of these sides may be claimed."""
+    return tx.conn.execute(_NEXT, {"b_targets": list(sides)}).scalar_one_or_none()
 
 
 def issue_references(tx: Tx, writes: Sequence[OutboxWrite], now: datetime) -> None:

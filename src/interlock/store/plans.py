@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from interlock.store import counters
 from interlock.store.database import Tx
@@ -16,6 +16,7 @@ __all__ = [
     "WRITES",
     "PlanRow",
     "RunRow",
+    "drop_run",
     "get_plan",
     "last_run",
     "mark_approved",
@@ -108,6 +109,11 @@ def save_run(tx: Tx, row: RunRow) -> None:
             }
         ],
     )
+
+
+def drop_run(tx: Tx, run_id: str) -> None:
+    """Forget a run that did nothing."""
+    tx.conn.execute(delete(run).where(run.c.id == run_id))
 
 
 def last_run(tx: Tx) -> RunRow | None:

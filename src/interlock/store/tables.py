@@ -606,6 +606,30 @@ forgotten = Table(
     Column("at", Instant, nullable=False),
 )
 
+lane = Table(
+    "lane",
+    metadata,
+    # when a lane of the service last ran, and when it is to run apart from its schedule
+    Column("name", String(64), primary_key=True),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("due_at", Instant),
+    # why the last run did not end well; empty when it did
+    Column("problem", Text, nullable=False, server_default=""),
+)
+
+paused = Table(
+    "paused",
+    metadata,
+    # a system or an entity nothing is done with, by a person or, with tries, by itself
+    Column("subject", String(64), primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant),
+    Column("tries", Integer, nullable=False, server_default="0"),
+)
+
 run = Table(
     "run",
     metadata,

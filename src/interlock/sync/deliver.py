@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from interlock.errors import (
 )
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
-from interlock.store import epochs, links, observations, outbox
+from interlock.store import epochs, links, observations, outbox, pauses
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.limits import admitted
@@ -52,7 +52,7 @@ async def deliver(pair: Pair, run: Run) -> int:
             if caps is None or (side, entity) not in due:
                 continue
             seen: set[str] = set()
-            while side not in run.paused:
+            while side not in run.paused and entity not in run.paused_entities:
                 claimed, settled = await _deliver_batch(pair, pair.side(side), entity, caps, run)
                 handled += settled
                 if not settled and seen.issuperset(claimed):
@@ -402,6 +402,10 @@ class _Batch(Recovery):
         if epochs.held(tx):
             # the store went back, or was set back, while this batch was being prepared
             return []
+        if self._stopped(tx, now):
+            for w in writes:
+                outbox.release_if(tx, w)
+            return []
         writes = admitted(tx, self.pair, self.run, self.side, self.entity, writes)
         if not writes:
             return []
@@ -409,6 +413,13 @@ class _Batch(Recovery):
         sending = outbox.mark_sending(tx, writes, now=now, until=now + self.caps.settle_time)
         outbox.issue_references(tx, sending, now)
         return sending
+
+    def _stopped(self, tx: Tx, now: datetime) -> bool:
+        """Say whether a person paused the system or the entity since this run began."""
+        sides, entities = pauses.subjects(tx, now)
+        self.run.paused |= sides
+        self.run.paused_entities |= entities
+        return self.side in sides or self.entity in entities
 
     # ── after the call ───────────────────────────────────────────────────────────────────────
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -32,8 +32,15 @@ SHORTFALL_FETCH = 500
 """Records of a doubted sweep asked for by id in one run."""
 
 
-async def observe_side(pair: Pair, side: Side, run: Run, *, full: bool = False) -> None:
-    """Observe every entity of one side; a failure stops only that side."""
+async def observe_side(
+    pair: Pair,
+    side: Side,
+    run: Run,
+    *,
+    full: bool = False,
+    entities: Collection[str] | None = None,
+) -> None:
+    """Observe every entity of one side, or those named; a failure stops only that side."""
     known = await pair.store.call(feeds.of_side, side)
     began, looked = pair.clock(), list[str]()
 
@@ -55,10 +62,15 @@ async def observe_side(pair: Pair, side: Side, run: Run, *, full: bool = False) 
     async def _follow_hints(entity: str) -> None:
         await follow_hints(pair, side, entity, run, fetch_now)
 
-    for entity in pair.observed(side):
+    wanted = [
+        e
+        for e in pair.observed(side)
+        if e not in run.paused_entities and (entities is None or e in entities)
+    ]
+    for entity in wanted:
         await _attempt(entity, _observe)
     unsure, hinted = await pair.store.call(asked_for, side, looked, began, pair.clock())
-    for entity in pair.observed(side):
+    for entity in wanted:
         if entity in unsure:
             await _attempt(entity, _again)
         if entity in hinted:

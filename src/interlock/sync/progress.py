@@ -27,6 +27,7 @@ class Run:
 
     ``tick`` is told (stage, side or None, entity, records so far).  ``paused`` sides were
     unreachable, throttled or refused the credentials: nothing more is sent to them in this run.
+    ``paused_entities``: a person paused them; they are neither read nor written.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Run:
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
     paused: set[Side] = field(default_factory=set)
+    paused_entities: set[str] = field(default_factory=set)
 
     def problem(self, subject: str, message: str, fix: str = "", code: str = "") -> None:
         """Note a problem once."""

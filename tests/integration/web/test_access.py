@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+
 from fastapi.routing import APIRoute
 
 from interlock.service.tokens import Scope, create_token, list_tokens, revoke_token

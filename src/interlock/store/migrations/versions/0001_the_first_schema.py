@@ -215,6 +215,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "lane",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("started_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lane")),
+    )
+    op.create_table(
         "link",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
@@ -276,6 +285,16 @@ def upgrade() -> None:
     with op.batch_alter_table("outgoing", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_outgoing_due_at"), ["due_at"], unique=False)
 
+    op.create_table(
+        "paused",
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("until", Instant(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_paused")),
+    )
     op.create_table(
         "plan",
         sa.Column("id", sa.String(length=32), nullable=False),
