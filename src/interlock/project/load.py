@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
+from sqlalchemy import make_url
 
 from interlock.connectors.base import Plugin
 from interlock.connectors.registry import load_plugin
@@ -44,7 +45,7 @@ from interlock.project.config import (
     ScheduleSettings,
 )
 from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
-from interlock.project.secrets import Secrets, read_env_file
+from interlock.project.secrets import SHORTEST_HIDDEN, Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
 from interlock.project.yaml import read_yaml
 from interlock.store.vault import KEY_VARIABLE
@@ -120,6 +121,14 @@ class Project:
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
         return self.crm if side is Side.CRM else self.erp
+
+    def secrets(self) -> list[str]:
+        """All credentials of the project, so that they can be kept out of logs."""
+        parts = [self.crm.settings, self.erp.settings, *self.events, *self.alerts.channels]
+        values = [getattr(part, name) for part in parts for name in type(part).model_fields]
+        found = [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
+        found += [self.key or "", make_url(self.store_url).password or ""]
+        return [secret for secret in found if len(secret) >= SHORTEST_HIDDEN]
 
 
 def open_project(

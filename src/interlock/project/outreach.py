@@ -73,6 +73,7 @@ class Cause(StrEnum):
     UNDELIVERED = "undelivered"
     DEVIATION = "deviation"
     CREDENTIALS = "credentials"
+    UNREACHABLE = "unreachable"
     BREAKER = "breaker"
     LIMIT = "limit"
     HELD = "held"

@@ -13,7 +13,7 @@ from interlock.observability.alerts import Alarm, Told, decide, deviation
 from interlock.project.load import Project
 from interlock.project.outreach import Cause
 from interlock.service.stops import read_stops
-from interlock.store import epochs, figures, hints, notices, outgoing
+from interlock.store import epochs, figures, hints, notices, outgoing, pauses
 from interlock.store.database import Tx
 from interlock.store.figures import Letters
 from interlock.store.notices import Notice
@@ -26,6 +26,8 @@ DESTINATION = "alert:"
 """Channels by name, among what is to be told."""
 
 _USUAL_DAYS = 14
+_FAILURES_TOLD = 3
+"""Failures in a row of one system before anybody is told; a short one mends itself."""
 
 
 class Text(msgspec.Struct, frozen=True):
@@ -75,6 +77,7 @@ def read_alarms(
     found = [
         *_letters(figures.letters_by_cause(tx), names),
         *_undelivered(tx, names, now, project.alerts.undelivered_after),
+        *_failing(tx, names),
         *_stops(tx, names),
         *_held(tx),
         *_holds(tx, told, now, project.alerts.window),
@@ -132,6 +135,35 @@ def _undelivered(tx: Tx, names: Mapping[Side, str], now: datetime, bound: timede
                 "See: interlock status",
             )
         )
+    return found
+
+
+def _failing(tx: Tx, names: Mapping[Side, str]) -> list[Alarm]:
+    found = []
+    for one in pauses.everything(tx):
+        if not one.is_own:
+            continue
+        name = names[Side(one.subject)]
+        if one.code == "needs_auth":
+            found.append(
+                Alarm(
+                    cause=f"credentials of {name}",
+                    kind=Cause.CREDENTIALS,
+                    title=f"{name} refuses the credentials: nothing is read from or written to it",
+                    text="What to do: renew them in .env or the environment, then "
+                    "`interlock check`; it goes on by itself.",
+                )
+            )
+        elif one.tries >= _FAILURES_TOLD:
+            found.append(
+                Alarm(
+                    cause=f"{name} unreachable",
+                    kind=Cause.UNREACHABLE,
+                    title=f"{name} does not answer, {one.tries} times in a row",
+                    text="Nothing is lost; it is tried again, and caught up with. "
+                    "What to do: see `interlock check`.",
+                )
+            )
     return found
 
 

@@ -27,6 +27,8 @@ DESTINATION = "event:"
 _OVERLAP = timedelta(days=7)
 """How far back holds are looked at; what was told before stays told."""
 _LEAKS_EVERY = timedelta(days=1)
+_LEAKS_AFTER = timedelta(days=2)
+"""A deal just won is no leak: its order may still be on its way."""
 _CREATED = {"order": EventKind.ORDER_CREATED, "customer": EventKind.CUSTOMER_CREATED}
 
 
@@ -141,7 +143,10 @@ def _holds(
 
 
 def gather_leaks(project: Project, store: Store, now: datetime) -> int:
-    """Once a day tell leaks of deals won since go-live that were not told before."""
+    """Once a day tell leaks of deals won since go-live that were not told before.
+
+    A deal counts from two days after it was won.
+    """
     due = []
     for one in project.events:
         state = store.run(outgoing.endpoint, one.name)
@@ -154,7 +159,7 @@ def gather_leaks(project: Project, store: Store, now: datetime) -> int:
         return 0
     report = leakage_of_systems(
         project, store, Tolerances(), weights=weights_of(project), now=now,
-        start=project.go_live.date(),
+        start=project.go_live.date(), end=(now - _LEAKS_AFTER).date(),
     )  # fmt: skip
     bodies = [
         EventBody(

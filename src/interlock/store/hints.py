@@ -13,7 +13,7 @@ from interlock.store.database import Tx, chunks
 from interlock.store.sqlite import fixed
 from interlock.store.tables import hint
 
-__all__ = ["Due", "add", "due", "due_entities", "look_again", "oldest", "settle"]
+__all__ = ["Due", "add", "due", "due_entities", "look_again", "next_due", "oldest", "settle"]
 
 _OF_ENTITY = (hint.c.side == bindparam("b_side"), hint.c.entity == bindparam("b_entity"))
 _DUE = fixed(
@@ -100,6 +100,12 @@ def look_again(
             )
             .values(due_at=due_at, again=last)
         )
+
+
+def next_due(tx: Tx, side: Side, entities: Collection[str]) -> datetime | None:
+    """When the next record of these is to be fetched."""
+    mine = hint.c.side == side, hint.c.entity.in_(sorted(entities))
+    return tx.conn.execute(select(func.min(hint.c.due_at)).where(*mine)).scalar()
 
 
 def oldest(tx: Tx) -> datetime | None:

@@ -628,6 +628,8 @@ paused = Table(
     Column("at", Instant, nullable=False),
     Column("until", Instant),
     Column("tries", Integer, nullable=False, server_default="0"),
+    # what kind of failure it was after
+    Column("code", String(32), nullable=False, server_default=""),
 )
 
 run = Table(

@@ -364,6 +364,7 @@ async def fetch_now(
         )
 
     gone = await pair.store.call(_save)
+    run.counts["read"] += len(news)
     run.counts["gone"] += len(gone)
     return records
 

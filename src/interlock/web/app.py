@@ -20,7 +20,7 @@ from interlock.service.outreach import Outreach
 from interlock.service.session import Session
 from interlock.service.webhooks import Inbox
 from interlock.web import problems, quotes, reports, service, tokens, work
-from interlock.web.desk import Check, Desk, alone
+from interlock.web.desk import Check, Desk
 from interlock.web.guard import Guard, Pace
 from interlock.web.routes import describe
 
@@ -37,15 +37,14 @@ def make_app(
     *,
     wake: Callable[[Side, str], None] = lambda *_: None,
     ready: Callable[[], Sequence[Check]] = list,
-    exclusive: Callable[[], AbstractAsyncContextManager[None]] = alone,
     outreach: Outreach | None = None,
     outreach_every: float = _OUTREACH_EVERY,
 ) -> FastAPI:
     """Make the app of an open session.
 
     ``wake`` is told of which side and entity a webhook spoke, once it is in the store.  ``ready``
-    adds checks to readiness.  ``exclusive`` is held while a plan is made.  Between startup and
-    shutdown the app follows webhooks, and every ``outreach_every`` seconds tells events and alerts.
+    adds checks to readiness.  Between startup and shutdown the app follows webhooks, and every
+    ``outreach_every`` seconds tells events and alerts.
     """
     pair = session.pair
     desk = Desk(
@@ -54,7 +53,6 @@ def make_app(
         outreach=outreach or Outreach(session.project, pair.store, pair.clock),
         wake=wake,
         ready=ready,
-        exclusive=exclusive,
     )
     app = FastAPI(
         title="Interlock",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
@@ -19,7 +19,7 @@ from interlock.service.tokens import Caller
 from interlock.service.webhooks import Inbox
 from interlock.store.database import Store
 
-__all__ = ["AtDesk", "By", "Check", "Desk", "alone"]
+__all__ = ["AtDesk", "By", "Check", "Desk"]
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,18 +30,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
-@asynccontextmanager
-async def alone() -> AsyncIterator[None]:
-    """Nobody else works on the systems."""
-    yield
-
-
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """What endpoints are given.
 
     ``wake`` is told of which side and entity something was heard.  ``ready`` adds checks of whoever
-    runs the app.  ``exclusive`` is held while a plan is made, so that no sync runs meanwhile.
+    runs the app.  ``session`` is the app's own: a plan looks at the systems beside a sync, as two
+    workers do.
     """
 
     session: Session
@@ -49,7 +44,7 @@ class Desk:
     outreach: Outreach
     wake: Callable[[Side, str], None]
     ready: Callable[[], Sequence[Check]]
-    exclusive: Callable[[], AbstractAsyncContextManager[None]]
+    planning: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def project(self) -> Project:

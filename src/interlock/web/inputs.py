@@ -14,8 +14,8 @@ from interlock.project.duration import parse_duration
 
 __all__ = [
     "Approve", "Body", "Chosen", "DealInPath", "Discard", "Edit", "EditMany", "Entity", "Filter",
-    "Id", "Name", "NewTokenBody", "Number", "OverrideHold", "Reasoned", "Release", "Resolve",
-    "Retry", "age",
+    "Id", "Name", "NewTokenBody", "Number", "OverrideHold", "Pause", "Reasoned", "Release",
+    "Resolve", "Resume", "Retry", "age",
 ]  # fmt: skip
 
 
@@ -34,6 +34,7 @@ def _said(text: str) -> str:
 Text = Annotated[str, AfterValidator(_storable), Field(max_length=2000)]
 Word = Annotated[str, AfterValidator(_storable), Field(min_length=1, max_length=255)]
 Reason = Annotated[Text, AfterValidator(_said)]
+_AGE = r"^(\d{1,5}d)?(\d{1,5}h)?(\d{1,5}m)?$"
 LetterId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
@@ -86,9 +87,7 @@ class Chosen(Body):
     entity: Word | None = None
     system: Word | None = None
     field: Word | None = None
-    older_than: (
-        Annotated[str, Field(pattern=r"^(\d{1,5}d)?(\d{1,5}h)?(\d{1,5}m)?$", min_length=2)] | None
-    ) = None
+    older_than: Annotated[str, Field(pattern=_AGE, min_length=2)] | None = None
 
     @property
     def filtered(self) -> bool:
@@ -136,6 +135,20 @@ class OverrideHold(Reasoned):
     """Let one won deal be ordered in spite of its customer's hold."""
 
     deal: Word
+
+
+class Pause(Body):
+    """What to pause, why, and for how long (2h, 1d); without a time until it is resumed."""
+
+    subject: Word
+    reason: Reason
+    lasting: Annotated[str, Field(pattern=_AGE, min_length=2)] | None = None
+
+
+class Resume(Body):
+    """What to go on with."""
+
+    subject: Word
 
 
 class NewTokenBody(Body):

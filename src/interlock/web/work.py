@@ -29,6 +29,7 @@ from interlock.service.letters import (
     show_letter,
 )
 from interlock.service.linking import LinkList, LinkView, Undone, list_links, show_link, undo_link
+from interlock.service.pausing import PauseView, pause, resume
 from interlock.service.plan import Approval, Chosen, Plan, PlanView, approve, list_plans, make_plan
 from interlock.service.status import Status, read_status
 from interlock.service.stops import release_parked
@@ -59,6 +60,26 @@ def explain_record(
     return answer(found)
 
 
+# ── pauses ───────────────────────────────────────────────────────────────────────────────────
+
+
+@routes.post("/v1/pause", returns=PauseView)
+def pause_subject(desk: AtDesk, by: By, body: inputs.Pause) -> Response:
+    """Read nothing from and write nothing to a system, or of an entity, until it is resumed."""
+    now, lasting = desk.now(), inputs.age(body.lasting)
+    until = None if lasting is None else now + lasting
+    given = pause(
+        desk.project, desk.store, body.subject, by=by, reason=body.reason, now=now, until=until
+    )
+    return answer(given)
+
+
+@routes.post("/v1/resume", returns=PauseView)
+def resume_subject(desk: AtDesk, by: By, body: inputs.Resume) -> Response:
+    """Go on with what is paused; what was missed is caught up with."""
+    return answer(resume(desk.project, desk.store, body.subject, by=by, now=desk.now()))
+
+
 # ── plans ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -71,7 +92,7 @@ def plans(desk: AtDesk, limit: int = Query(20, ge=1, le=1000)) -> Response:
 @routes.post("/v1/plans", returns=Plan)
 async def plan(desk: AtDesk) -> Response:
     """Read both systems and show what would be written where; writes nothing."""
-    async with desk.exclusive():
+    async with desk.planning:
         return answer(await make_plan(desk.session, Run(id="plan")))
 
 

@@ -293,6 +293,7 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.Column("until", Instant(), nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("code", sa.String(length=32), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_paused")),
     )
     op.create_table(
