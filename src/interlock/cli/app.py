@@ -40,6 +40,7 @@ from interlock.cli.serving import serve, worker
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
+from interlock.cli.tokens import app as tokens
 from interlock.cli.twin import twin
 from interlock.cli.undoing import runs, undo
 
@@ -91,6 +92,7 @@ app.add_typer(holds, name="holds", rich_help_panel=_DAILY)
 app.add_typer(quotes, name="quote", rich_help_panel=_DAILY)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
+app.add_typer(tokens, name="token", rich_help_panel=_SETUP)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)
 app.add_typer(store, name="store", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)

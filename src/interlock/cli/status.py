@@ -57,6 +57,10 @@ def _show(result: Status, *, everything: bool) -> None:
     else:
         say(f"Orders: for deals won since {moment(result.go_live)}.")
     say(_drift(result.drift))
+    for system, seen in result.webhooks.items():
+        refused = f", {sum(seen.refused.values()):,} refused" if seen.refused else ""
+        last = f", the last {moment(seen.last_at)}" if seen.last_at is not None else ""
+        say(f"Webhooks from {system}: {seen.received:,}{last}{refused}.")
     if any(c.last for c in result.cadences):
         heading("Read by schedule")
         columns(_cadences(result.cadences))

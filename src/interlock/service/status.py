@@ -18,6 +18,7 @@ from interlock.service.labels import label_of_link
 from interlock.service.pausing import PauseView, read_pauses
 from interlock.service.running import CadenceView, read_cadences
 from interlock.service.stops import StopView, read_stops
+from interlock.service.webhooks import WebhookCounts, read_webhooks
 from interlock.store import (
     cases,
     dead_letters,
@@ -113,6 +114,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
     alerts: Sequence[AlertView] = ()
+    webhooks: Mapping[str, WebhookCounts] = {}
+    """System -> what it called us with."""
     paused: Sequence[PauseView] = ()
     cadences: Sequence[CadenceView] = ()
 
@@ -173,6 +176,7 @@ def _status(tx: Tx, project: Project) -> Status:
         stops=read_stops(tx, names),
         drift=last_drift(tx),
         alerts=read_alerts(tx),
+        webhooks=read_webhooks(tx, names),
         paused=read_pauses(tx, project, datetime.now(UTC)),
     )
 
