@@ -17,7 +17,7 @@ from interlock.service.audit import keep_history
 from interlock.service.pausing import apply_pauses, rest, rested, resting
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
-from interlock.store import epochs, feeds, outbox, plans
+from interlock.store import epochs, feeds, hints, outbox, plans
 from interlock.store.database import Tx
 from interlock.store.plans import RunRow
 from interlock.sync.deliver import deliver
@@ -126,8 +126,12 @@ class LaneWork:
         run.until = self.pair.clock() + (SWEEP_SLICE if part.full else SLICE)
         await observe_side(self.pair, part.side, run, full=part.full, entities=part.entities)
         moved = any(run.counts[what] for what in ("read", "gone"))
-        calls = [Call(SETTLE)] if moved else []
-        return [*calls, Call(name, self.pair.clock())] if run.unfinished else calls
+        # what a webhook named and did not show yet is looked at once more, whatever the schedule
+        again = await self.pair.store.call(hints.next_due, part.side, part.entities)
+        if run.unfinished:
+            again = self.pair.clock()
+        calls = [] if again is None or part.side in run.paused else [Call(name, again)]
+        return [Call(SETTLE), *calls] if moved else calls
 
     # ── settle ───────────────────────────────────────────────────────────────────────────────
 
@@ -206,9 +210,7 @@ class LaneWork:
             return []
         names = {self.pair.side(side).name: side for side in Side}
         failed = {
-            names[p.subject]: p.message
-            for p in run.problems
-            if p.code in _FAILED and p.subject in names
+            names[p.subject]: p for p in run.problems if p.code in _FAILED and p.subject in names
         }
         part = self.parts.get(name)
         answered = [part.side] if part is not None and part.side not in run.paused else []
@@ -218,7 +220,7 @@ class LaneWork:
         def _note(tx: Tx) -> dict[Side, datetime]:
             now = self.pair.clock()
             rested(tx, answered, now)
-            return {side: rest(tx, side, why, now) for side, why in failed.items()}
+            return {side: rest(tx, side, p.message, now, p.code) for side, p in failed.items()}
 
         until = await self.pair.store.call(_note)
         return [Call(name, until[part.side])] if part is not None and part.side in until else []

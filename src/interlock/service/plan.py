@@ -47,9 +47,11 @@ __all__ = [
     "Chosen",
     "FieldChange",
     "Plan",
+    "PlanView",
     "PlannedWrite",
     "Waiting",
     "approve",
+    "list_plans",
     "make_plan",
 ]
 
@@ -145,6 +147,23 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     beyond: int = 0
     field: str | None = None
     groups: Sequence[ApprovedGroup] = ()
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that was shown; ``to_approve``: how many of its writes needed an approval."""
+
+    id: str
+    at: datetime
+    to_approve: int
+    approved_at: datetime | None
+
+
+def list_plans(store: Store, *, limit: int = 20) -> list[PlanView]:
+    """List the plans that were shown, the latest first."""
+    return [
+        PlanView(id=row.id, at=row.at, to_approve=len(row.digests), approved_at=row.approved_at)
+        for row in store.run(plans.recent_plans, limit)
+    ]
 
 
 async def make_plan(session: Session, run: Run, *, observe: bool = True) -> Plan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -16,7 +16,10 @@ from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
 from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
+from interlock.service.pausing import PauseView, read_pauses
+from interlock.service.running import CadenceView, read_cadences
 from interlock.service.stops import StopView, read_stops
+from interlock.service.webhooks import WebhookCounts, read_webhooks
 from interlock.store import (
     dead_letters,
     epochs,
@@ -112,6 +115,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
     alerts: Sequence[AlertView] = ()
+    webhooks: Mapping[str, WebhookCounts] = {}
+    """System -> what it called us with."""
+    paused: Sequence[PauseView] = ()
+    cadences: Sequence[CadenceView] = ()
 
     @property
     def needs_person(self) -> bool:
@@ -128,7 +135,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_status(project: Project, store: Store) -> Status:
     """Read how things stand."""
-    return store.run(_status, project)
+    found = store.run(_status, project)
+    return msgspec.structs.replace(found, cadences=read_cadences(project, store))
 
 
 def shown_fields(bundle: Bundle, side: Side) -> Fields:
@@ -169,6 +177,8 @@ def _status(tx: Tx, project: Project) -> Status:
         stops=read_stops(tx, names),
         drift=last_drift(tx),
         alerts=read_alerts(tx),
+        webhooks=read_webhooks(tx, names),
+        paused=read_pauses(tx, project, datetime.now(UTC)),
     )
 
 

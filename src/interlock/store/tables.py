@@ -492,6 +492,83 @@ feed = Table(
     Column("map_version", String(64), nullable=False, server_default=""),
     Column("shortfall", Integer, nullable=False, server_default="0"),
     Column("doubted", Boolean, nullable=False),
+    # when the last look began that came to its end, whether or not it showed anything
+    Column("looked_at", Instant),
+)
+
+hint = Table(
+    "hint",
+    metadata,
+    # records somebody says have changed, linked or not, until they were fetched (rule 6)
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), primary_key=True),
+    Column("record_id", String(255), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    # a first fetch showed nothing new: the next one is the last
+    Column("again", Boolean, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    # what has been counted since the store was begun, by all processes together
+    Column("name", String(32), primary_key=True),
+    Column("label", String(80), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    # who may call the HTTP API; of the token itself only a hash is kept
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_by", Text, nullable=False, server_default=""),
+)
+
+outgoing = Table(
+    "outgoing",
+    metadata,
+    # what other tools and people are told: events by endpoint, alerts by channel
+    Column("destination", String(80), primary_key=True),
+    Column("id", String(400), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    # empty: delivered, or given up
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("delivered_at", Instant),
+    Column("why", Text, nullable=False, server_default=""),
+    Index(None, "due_at"),
+)
+
+event_endpoint = Table(
+    "event_endpoint",
+    metadata,
+    # how far an endpoint has been told: since when, and up to which row of the history
+    Column("name", String(64), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("history_id", Integer, nullable=False),
+    Column("leaks_at", Instant),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    # what people have been told is wrong, by cause, until it is over
+    Column("cause", String(160), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("told_at", Instant, nullable=False),
+    Column("closed_at", Instant),
 )
 
 map_version = Table(
@@ -588,6 +665,8 @@ paused = Table(
     Column("at", Instant, nullable=False),
     Column("until", Instant),
     Column("tries", Integer, nullable=False, server_default="0"),
+    # what kind of failure it was after
+    Column("code", String(32), nullable=False, server_default=""),
 )
 
 run = Table(

@@ -23,6 +23,7 @@ from interlock.model import Record
 from interlock.store import feeds, observations
 from interlock.store.database import Tx
 from interlock.store.feeds import Feed
+from interlock.sync.hints import asked_for, follow_hints
 from interlock.sync.limits import note_unknown
 from interlock.sync.pair import Connection, Pair
 from interlock.sync.progress import Run
@@ -44,6 +45,7 @@ async def observe_side(
 ) -> None:
     """Observe every entity of one side, or those named; a failure stops only that side."""
     known = await pair.store.call(feeds.of_side, side)
+    began, looked = pair.clock(), list[str]()
 
     async def _attempt(entity: str, look: Callable[[str], Awaitable[None]]) -> None:
         try:
@@ -55,10 +57,14 @@ async def observe_side(
     async def _observe(entity: str) -> None:
         feed = known.get(entity) or Feed(side=side, entity=entity)
         await observe(pair, feed, run, full=full)
+        looked.append(entity)
 
     async def _again(entity: str) -> None:
         with calls_for(purpose_of(entity)):
             await _refetch(pair, side, entity, run)
+
+    async def _follow_hints(entity: str) -> None:
+        await follow_hints(pair, side, entity, run, fetch_now)
 
     wanted = [
         e
@@ -67,10 +73,12 @@ async def observe_side(
     ]
     for entity in wanted:
         await _attempt(entity, _observe)
-    asked_for = await pair.store.call(observations.refetch_due, side, pair.clock())
+    unsure, hinted = await pair.store.call(asked_for, side, looked, began, pair.clock())
     for entity in wanted:
-        if entity in asked_for:
+        if entity in unsure:
             await _attempt(entity, _again)
+        if entity in hinted:
+            await _attempt(entity, _follow_hints)
 
 
 def note_failure(connection: Connection, run: Run, error: ConnectorError, entity: str) -> None:
@@ -315,8 +323,12 @@ async def fetch_now(
     ids: Sequence[str],
     run: Run,
     refused: dict[str, RejectedError] | None = None,
+    *,
+    moved: set[str] | None = None,
 ) -> dict[str, Record]:
     """Fetch records by id, store what came and note what did not; returns what came.
+
+    Ids of which something is new are put into ``moved``.
 
     A record the system refuses to show is neither there nor absent: it stays as it was seen, is
     asked for again later, and is put into ``refused``.
@@ -328,6 +340,7 @@ async def fetch_now(
     caps = connection.entity(entity)
     assert caps is not None
     read_from = pair.clock()
+    news: set[str] = set() if moved is None else moved
     unshown: dict[str, RejectedError] = {} if refused is None else refused
     records = {r.id: r for r in await _fetch(connection, entity, ids, unshown)}
     missing = [i for i in ids if i not in records and i not in unshown]
@@ -353,6 +366,7 @@ async def fetch_now(
             read_lag=caps.read_lag,
         )
         note_unknown(tx, pair, run, side, entity, result.lost)
+        news.update(result.new, result.changed)
         again = pair.clock() + pair.patience.retry_cap
         observations.mark_refetch(tx, side, entity, sorted(unshown), again)
         return observations.note_absent(
@@ -366,6 +380,7 @@ async def fetch_now(
         )
 
     gone = await pair.store.call(_save)
+    run.counts["read"] += len(news)
     run.counts["gone"] += len(gone)
     return records
 

@@ -32,6 +32,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_alert_link_id"), ["link_id"], unique=False)
 
     op.create_table(
+        "api_token",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("revoked_by", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
+        sa.UniqueConstraint("name", name=op.f("uq_api_token_name")),
+    )
+    op.create_table(
         "approval",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("plan_id", sa.String(length=32), nullable=False),
@@ -76,6 +89,14 @@ def upgrade() -> None:
     with op.batch_alter_table("budget_slot", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_budget_slot_connection"), ["connection"], unique=False)
 
+    op.create_table(
+        "counter",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("label", sa.String(length=80), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "label", name=op.f("pk_counter")),
+    )
     op.create_table(
         "creation",
         sa.Column("reference", sa.String(length=64), nullable=False),
@@ -129,6 +150,14 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "event_endpoint",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("history_id", sa.Integer(), nullable=False),
+        sa.Column("leaks_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_event_endpoint")),
+    )
+    op.create_table(
         "feed",
         sa.Column("side", sa.String(length=3), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
@@ -141,6 +170,7 @@ def upgrade() -> None:
         sa.Column("map_version", sa.String(length=64), server_default="", nullable=False),
         sa.Column("shortfall", sa.Integer(), server_default="0", nullable=False),
         sa.Column("doubted", sa.Boolean(), nullable=False),
+        sa.Column("looked_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("side", "entity", name=op.f("pk_feed")),
     )
     op.create_table(
@@ -155,6 +185,16 @@ def upgrade() -> None:
         sa.Column("identity", sa.String(length=64), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("identity", name=op.f("pk_forgotten")),
+    )
+    op.create_table(
+        "hint",
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("side", "entity", "record_id", name=op.f("pk_hint")),
     )
     op.create_table(
         "history",
@@ -258,6 +298,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
     op.create_table(
+        "notice",
+        sa.Column("cause", sa.String(length=160), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("told_at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("cause", name=op.f("pk_notice")),
+    )
+    op.create_table(
+        "outgoing",
+        sa.Column("destination", sa.String(length=80), nullable=False),
+        sa.Column("id", sa.String(length=400), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("delivered_at", Instant(), nullable=True),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("destination", "id", name=op.f("pk_outgoing")),
+    )
+    with op.batch_alter_table("outgoing", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outgoing_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
         "paused",
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
@@ -265,6 +330,7 @@ def upgrade() -> None:
         sa.Column("at", Instant(), nullable=False),
         sa.Column("until", Instant(), nullable=True),
         sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("code", sa.String(length=32), server_default="", nullable=False),
         sa.PrimaryKeyConstraint("subject", name=op.f("pk_paused")),
     )
     op.create_table(
