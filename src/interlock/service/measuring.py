@@ -9,8 +9,6 @@ from interlock.observability.metrics import Figures
 from interlock.project.load import Project
 from interlock.service.webhooks import COUNTER as WEBHOOKS
 from interlock.store import (
-    counters, epochs, feeds, figures, hints, holds, open_fields, outgoing, stops,
-)  # fmt: skip
     counters,
     epochs,
     feeds,
@@ -20,7 +18,7 @@ from interlock.store import (
     open_fields,
     outgoing,
     stops,
-)
+)  # fmt: skip
 from interlock.store.database import Store, Tx
 from interlock.store.plans import WRITES
 from interlock.sync.causes import cause_of
