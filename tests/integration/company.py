@@ -133,6 +133,9 @@ class Company:
         # the start of an id is what a person types of it
         return f"{next(self.ids):012x}".ljust(32, "0")
 
+    async def sleep(self, seconds: float) -> None:
+        self.offset += timedelta(seconds=seconds)
+
     def advance(self, **time: float) -> None:
         """Let time pass: ``hours=1``."""
         self.offset += timedelta(**time)
@@ -141,9 +144,13 @@ class Company:
     async def session(self) -> AsyncIterator[Session]:
         """New connections to both systems; the store stays open between sessions."""
         with self.store() as store:
-            session = make_session(self.project(), store, clock=self.clock, new_id=self.new_id)
+            session = make_session(
+                self.project(), store, clock=self.clock, new_id=self.new_id, sleep=self.sleep
+            )
             async with session.pair.crm.connector, session.pair.erp.connector:
                 yield session
+                for side in Side:
+                    await session.pair.side(side).budget.close()
 
     async def plan(self) -> Plan:
         async with self.session() as session:

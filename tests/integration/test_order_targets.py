@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from interlock.service.timetravel import back_up, restore
 from interlock.store import cases
 from interlock.testing.faults import lose_answer
 
@@ -48,12 +49,21 @@ class TestAProject:
         [project] = projects(shop)
         [partner] = shop.company.erp.all("customer")
         assert project["partner_id"] == partner
-        assert project["title"] == "Big deal"
+        assert project["title"] == f"Acme {deal}", "a deal's name is the CRM's own business"
         assert (project["sold_for"], project["currency"]) == ("13.50", "EUR")
         assert project["customer_po"] == "PO-7"
         assert project["crm_id"] == deal
         assert project["state"] == "running", "what it was sold for came to the deal's amount"
         assert shop.company.letters() == []
+
+    async def test_called_after_its_deal_where_that_name_may_leave_the_crm(
+        self, shop: Shop
+    ) -> None:
+        shop.company.own("deal", {"name": "{owner: crm}"})
+        await shop.company.go()
+        shop.deal(Type="Consulting")
+        await shop.company.rest()
+        assert [p["title"] for p in projects(shop)] == ["Big deal"]
 
     async def test_its_number_and_state_stand_on_the_deal(self, shop: Shop) -> None:
         deal = shop.deal(Type="Consulting")
@@ -195,6 +205,38 @@ class TestAfterwards:
             await shop.company.sync()
         assert (shop.orders, len(projects(shop))) == ([], 1)
         assert shop.shown(deal)["ProjectNumber__c"]
+
+
+class TestTheStoreWentBack:
+    async def test_no_project_is_made_twice(self, shop: Shop) -> None:
+        company = shop.company
+        early = shop.deal(Name="Early", Type="Consulting")
+        await company.rest()
+        kept = company.root / "yesterday.backup"
+        with company.store() as store:
+            back_up(company.project(), store, kept, now=company.clock())
+        company.advance(hours=1)
+        late, ended = (shop.deal(Name=n, Type="Bundle") for n in ("Late", "Ended"))
+        await company.rest()
+        shop.edit(ended, StageName="Closed Lost")
+        await company.rest()
+        before = company.erp.all("project")
+        company.close()
+        restore(company.project(), kept, by="tester", now=company.clock())
+        for _ in range(3):
+            await company.go()
+            company.advance(minutes=1)
+        await company.rest()
+        assert company.erp.all("project") == before
+        assert len(shop.orders) == 2
+        found = project_cases(company)
+        assert {found[d].state for d in (early, late, ended)} == {"ordered"}
+        # they are told of again
+        for project_id in before:
+            company.erp.edit("project", project_id, {"state": "closed"})
+        await company.rest()
+        for deal in (early, late, ended):
+            assert shop.shown(deal)["ProjectStatus__c"] == "fulfilled"
 
 
 class TestNot:

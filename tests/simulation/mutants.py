@@ -28,8 +28,16 @@ from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
-from interlock.processes import order_drafts, order_to_cash, quote_to_order
+from interlock.processes import (
+    order_drafts,
+    order_kinds,
+    order_to_cash,
+    quote_to_order,
+    quote_to_project,
+)
+from interlock.processes.quote_verdicts import Verdicts
 from interlock.store import attached, dead_letters, links, observations, outbox
+from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
@@ -430,6 +438,48 @@ def cancelled_ordered_again(patch: Patch) -> None:
     patch(quote_to_order.QuoteToOrder, "_intent", _intent)
 
 
+def projects_left_out(patch: Patch) -> None:
+    """Make the order alone of a deal that is to become both."""
+    wanted = order_kinds.OrderKind.is_wanted
+
+    def _is_wanted(self: Any, targets: Any) -> bool:
+        return wanted(self, targets) and (self is order_kinds.ORDER or targets.order is None)
+
+    patch(order_kinds.OrderKind, "is_wanted", _is_wanted)
+
+
+def projects_made_again(patch: Patch) -> None:
+    """A project that is not there any more is made anew."""
+    intent = quote_to_project.QuoteToProject._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        made = bundle.seen.get(Side.ERP)
+        if made is not None and (not made.there or made.fields.get("status") == "cancelled"):
+            bundle = msgspec.structs.replace(bundle, members={})
+            case = msgspec.structs.replace(case, revision=2)
+        return intent(self, tx, bundle, case)
+
+    patch(quote_to_project.QuoteToProject, "_intent", _intent)
+
+
+def projects_keyed_by_link(patch: Patch) -> None:
+    """Compute a project's reference from its link, which a rebuilt store numbers anew."""
+    intent = quote_to_project.QuoteToProject._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        found = intent(self, tx, bundle, case)
+        if found is None or found.kind is not WriteKind.CREATE:
+            return found
+        return msgspec.structs.replace(found, source=("link", str(bundle.link.id)))
+
+    patch(quote_to_project.QuoteToProject, "_intent", _intent)
+
+
+def project_numbers_kept_back(patch: Patch) -> None:
+    """Tell no deal what its project is called."""
+    patch(quote_to_project.QuoteToProject, "_back", lambda self, deal, made: None)
+
+
 def drafts_never_confirmed(patch: Patch) -> None:
     """Leave every order a draft."""
     intent = quote_to_order.QuoteToOrder._intent
@@ -477,6 +527,17 @@ def members_made_anew(patch: Patch) -> None:
     patch(attached, "_own", lambda *_: None)
 
 
+def verdicts_never_remade(patch: Patch) -> None:
+    """Check a quote when it is saved and never again, whatever becomes of prices and holds."""
+
+    def look(self: Verdicts, tx: Tx, entities: Sequence[str]) -> tuple[Any, str]:
+        due, lost = self._due(tx, entities, weigh=False)
+        links.raise_revision(tx, lost)
+        return due, ""
+
+    patch(Verdicts, "_look", look)
+
+
 MUTANTS: dict[str, Callable[[Patch], None]] = {
     f.__name__: f
     for f in (
@@ -512,6 +573,10 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         go_live_ignored,
         torn_deals_ordered,
         cancelled_ordered_again,
+        projects_left_out,
+        projects_made_again,
+        projects_keyed_by_link,
+        project_numbers_kept_back,
         drafts_never_confirmed,
         ignore_breaker,
         ignore_blast_limit,
@@ -520,6 +585,7 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         members_not_counted,
         members_not_held,
         members_made_anew,
+        verdicts_never_remade,
     )
 }
 
@@ -562,6 +628,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "members_not_counted": (13, "signals_shown"),
     "members_not_held": (66, "members_kept"),
     "members_made_anew": (13, "raises_nothing"),
+    "verdicts_never_remade": (1, "verdicts_shown"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
 ``older_replaces_newer`` has a history of its own in ``test_stale_reads``: what replaced a newer look

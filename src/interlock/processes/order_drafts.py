@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities
-from interlock.governance.rules import Side
+from interlock.governance.rules import Ownership, Side
 from interlock.governance.targets import DOCUMENTS, Targets, Unclear
 from interlock.model import Fields, OrderDocument, Record, Ref
 from interlock.processes.hold_gate import ON_HOLD, why_held
@@ -94,13 +94,14 @@ class Drafting:
             if isinstance(lines, tuple)
             else []
         )
+        customer = self._customer(tx, customer_link)
         draft = draft_order(
-            dict(deal.fields),
+            {**deal.fields, "name": self._name(deal, customer, caps)},
             dict(quote.fields) if quote is not None else None,
             products=links.partners(tx, Side.CRM, "product", wanted),
             by_sku=index.skus,
             customer=Ref("customer", f"@{customer_link}") if customer_link is not None else None,
-            customer_fields=self._customer(tx, customer_link),
+            customer_fields=customer,
             facts=caps.fields,
             tolerance=self.settings.tolerance,
             by_lines=self.kind is ORDER or "lines" in caps.fields,
@@ -108,6 +109,17 @@ class Drafting:
         if document is None or isinstance(draft, Refusal):
             return draft
         return msgspec.structs.replace(draft, fields={**draft.fields, "document": document.value})
+
+    def _name(self, deal: Record, customer: Fields, caps: EntityCapabilities) -> str:
+        """Call it after its deal where the ownership map lets that name out of the CRM."""
+        rules = self.pair.rules("deal")
+        stated = rules.fields.get("name") if rules is not None else None
+        own = deal.fields.get("name")
+        if stated is not None and stated.ownership is Ownership.CRM and isinstance(own, str):
+            return own
+        longest = caps.fields["name"].max_length if "name" in caps.fields else None
+        room = None if longest is None else max(longest - len(deal.id) - 1, 0)
+        return f"{str(customer.get('name') or '')[:room].strip()} {deal.id}".strip()
 
     def _able(self) -> EntityCapabilities | Refusal:
         """What the ERP can do with this kind, if it can make one."""

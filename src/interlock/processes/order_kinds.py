@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from interlock.governance.targets import OrderTargets, Targets, Unclear
 from interlock.model import Fields
 from interlock.processes.sold import unpack
+from interlock.store import cases
 from interlock.store.cases import Case
+from interlock.store.database import Tx
 
-__all__ = ["KINDS", "ORDER", "PROJECT", "OrderKind", "targets_of"]
+__all__ = ["KINDS", "ORDER", "PROJECT", "OrderKind", "noted", "targets_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +63,13 @@ def targets_of(
             if decided is not None:
                 return decided
     return rules.of(deal)
+
+
+def noted(tx: Tx, ids: Sequence[str] | None = None) -> dict[str, Case]:
+    """One case per deal: its order's, or that of the project it becomes instead."""
+    found: dict[str, Case] = {}
+    for kind in KINDS:
+        for deal_id, case in cases.load(tx, kind.process, ids).items():
+            if deal_id not in found or found[deal_id].state == "ignored":
+                found[deal_id] = case
+    return found

@@ -181,11 +181,17 @@ class Verdicts:
     def _differs(self, entity: str, case: Case, seen: Observation) -> bool:
         caps = self.pair.crm.entity(entity)
         assert caps is not None
-        shown = _shown(case)
         return any(
-            f in seen.known and not agree(shown[f], seen.known[f], caps.fields[f])
-            for f in self._writable(entity)
+            f in seen.known and not agree(value, seen.known[f], caps.fields[f])
+            for f, value in self._told(entity, case).items()
         )
+
+    def _told(self, entity: str, case: Case) -> Fields:
+        """Give what the quote or deal is to show, as its fields hold it."""
+        caps = self.pair.crm.entity(entity)
+        assert caps is not None
+        shown = _shown(case)
+        return {f: _fitting(shown[f], caps.fields[f].max_length) for f in self._writable(entity)}
 
     def intents(self, tx: Tx, bundles: Sequence[Bundle]) -> Mapping[int, Sequence[Intent]]:
         """Show each verdict on what it is about."""
@@ -198,15 +204,9 @@ class Verdicts:
             seen = observations.load(tx, Side.CRM, entity, [record_id]).get(record_id)
             if case is None or seen is None or not seen.there:
                 continue
-            caps = self.pair.crm.entity(entity)
-            assert caps is not None
             if not self._differs(entity, case, seen):
                 continue
-            fields: Fields = {
-                f: _fitting(v, caps.fields[f].max_length)
-                for f, v in _shown(case).items()
-                if f in self._writable(entity)
-            }
+            fields = self._told(entity, case)
             found[link_id] = [
                 Intent(
                     target=Side.CRM,

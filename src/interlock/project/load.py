@@ -12,11 +12,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
+from sqlalchemy import make_url
 
 from interlock.connectors.base import Plugin
 from interlock.connectors.registry import load_plugin
 from interlock.errors import ConfigurationError
+from interlock.governance.budget import BudgetLimits
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
 from interlock.governance.compile_pricing import PRICING_VERSION, compile_pricing
@@ -45,7 +47,8 @@ from interlock.project.config import (
     RoleSettings,
     ScheduleSettings,
 )
-from interlock.project.secrets import Secrets, read_env_file
+from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
+from interlock.project.secrets import SHORTEST_HIDDEN, Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
 from interlock.project.yaml import read_yaml
 from interlock.store.vault import KEY_VARIABLE
@@ -81,6 +84,7 @@ class ConnectionConfig:
     plugin: Plugin
     settings: BaseModel
     environment: Environment = Environment.PRODUCTION
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,10 +119,21 @@ class Project:
     pricing: PricingRules = field(default_factory=PricingRules)
     signals: SignalRules = field(default_factory=SignalRules)
     targets: OrderTargets = field(default_factory=OrderTargets)
+    web: WebSettings = field(default_factory=WebSettings)
+    events: tuple[EventEndpoint, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
         return self.crm if side is Side.CRM else self.erp
+
+    def secrets(self) -> list[str]:
+        """All credentials of the project, so that they can be kept out of logs."""
+        parts = [self.crm.settings, self.erp.settings, *self.events, *self.alerts.channels]
+        values = [getattr(part, name) for part in parts for name in type(part).model_fields]
+        found = [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
+        found += [self.key or "", make_url(self.store_url).password or ""]
+        return [secret for secret in found if len(secret) >= SHORTEST_HIDDEN]
 
 
 def open_project(
@@ -195,6 +210,9 @@ class _Loader:
             roles=document.roles,
             schedules=document.schedules,
             history=document.history,
+            web=document.web,
+            events=tuple(document.events),
+            alerts=document.alerts,
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
             signals=signals,
@@ -348,6 +366,11 @@ class _Loader:
         reader = SettingsReader(document, self.secrets)
         project = reader.read(ProjectDocument, resolved, ())
         _check_store_password(document)
+        if project is not None:
+            for number, endpoint in enumerate(project.events):
+                reader.refuse_clear_secrets(endpoint, ("events", number))
+            for number, channel in enumerate(project.alerts.channels):
+                reader.refuse_clear_secrets(channel, ("alerts", "channels", number))
         if project is not None and project.crm.name == project.erp.name:
             document.refuse(("erp", "name"), f"both systems are called {project.erp.name!r}")
         if project is not None and (project.crm.id or "crm") == (project.erp.id or "erp"):
@@ -392,6 +415,7 @@ class _Loader:
             plugin=plugin,
             settings=settings,
             environment=stated.environment,
+            budget=BudgetLimits(**stated.budget.model_dump()),
         )
 
 

@@ -17,7 +17,7 @@ from interlock.service.audit import keep_history
 from interlock.service.pausing import apply_pauses, rest, rested, resting
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
-from interlock.store import epochs, feeds, outbox, plans
+from interlock.store import epochs, feeds, hints, outbox, plans
 from interlock.store.database import Tx
 from interlock.store.plans import RunRow
 from interlock.sync.deliver import deliver
@@ -31,6 +31,9 @@ __all__ = ["LaneRun", "LaneWork"]
 
 UNREAD = timedelta(seconds=30)
 """Until what could not be read in full is tried again, while everything waits for it."""
+SLICE = timedelta(seconds=2)
+SWEEP_SLICE = timedelta(seconds=20)
+"""How long a full read goes on in one run: beside what is looked at every minute, and by itself."""
 SOON = timedelta(seconds=5)
 """Until the next look at writes that are due but could not be sent now."""
 
@@ -115,13 +118,20 @@ class LaneWork:
             return [Call(name, left_alone[part.side])]
         run.paused |= set(left_alone)
         if part is not None:
-            return await self._observe(part, run)
+            return await self._observe(name, part, run)
         return await (self._settle(run) if name == SETTLE else self._help(run))
 
-    async def _observe(self, part: Part, run: Run) -> list[Call]:
+    async def _observe(self, name: str, part: Part, run: Run) -> list[Call]:
+        # in slices, so that what changes meanwhile does not wait for the end of a full read
+        run.until = self.pair.clock() + (SWEEP_SLICE if part.full else SLICE)
         await observe_side(self.pair, part.side, run, full=part.full, entities=part.entities)
         moved = any(run.counts[what] for what in ("read", "gone"))
-        return [Call(SETTLE)] if moved else []
+        # what a webhook named and did not show yet is looked at once more, whatever the schedule
+        again = await self.pair.store.call(hints.next_due, part.side, part.entities)
+        if run.unfinished:
+            again = self.pair.clock()
+        calls = [] if again is None or part.side in run.paused else [Call(name, again)]
+        return [Call(SETTLE), *calls] if moved else calls
 
     # ── settle ───────────────────────────────────────────────────────────────────────────────
 
@@ -151,9 +161,9 @@ class LaneWork:
             await link_records(pair, run)
             for process in self.session.processes:
                 await process.prepare(run)
-            created = run.counts["created:erp:customer"]
+            created = run.counts["created"]
             await settle(pair, self.session.processes, run, write=write, decided=self._ask_for_help)
-            if run.counts["created:erp:customer"] == created or self._draining:
+            if run.counts["created"] == created or self._draining:
                 break
         reachable = [side for side in Side if side not in run.paused]
         due = await pair.store.call(outbox.next_due, reachable) if write else None
@@ -200,9 +210,7 @@ class LaneWork:
             return []
         names = {self.pair.side(side).name: side for side in Side}
         failed = {
-            names[p.subject]: p.message
-            for p in run.problems
-            if p.code in _FAILED and p.subject in names
+            names[p.subject]: p for p in run.problems if p.code in _FAILED and p.subject in names
         }
         part = self.parts.get(name)
         answered = [part.side] if part is not None and part.side not in run.paused else []
@@ -212,7 +220,7 @@ class LaneWork:
         def _note(tx: Tx) -> dict[Side, datetime]:
             now = self.pair.clock()
             rested(tx, answered, now)
-            return {side: rest(tx, side, why, now) for side, why in failed.items()}
+            return {side: rest(tx, side, p.message, now, p.code) for side, p in failed.items()}
 
         until = await self.pair.store.call(_note)
         return [Call(name, until[part.side])] if part is not None and part.side in until else []

@@ -108,7 +108,7 @@ def resting(tx: Tx, now: datetime) -> dict[Side, datetime]:
     }
 
 
-def rest(tx: Tx, side: Side, reason: str, now: datetime) -> datetime:
+def rest(tx: Tx, side: Side, reason: str, now: datetime, code: str = "") -> datetime:
     """Leave a system that failed alone for a while, longer each time; returns until when."""
     known = next((p for p in pauses.everything(tx) if p.subject == side.value), None)
     if known is not None and not known.is_own and known.holds(now):
@@ -116,7 +116,16 @@ def rest(tx: Tx, side: Side, reason: str, now: datetime) -> datetime:
     tries = 1 if known is None or not known.is_own else known.tries + 1
     until = now + min(_REST * float(2 ** (min(tries, 10) - 1)), _LONGEST_REST)
     pauses.put(
-        tx, Pause(subject=side.value, by=ITSELF, reason=reason, at=now, until=until, tries=tries)
+        tx,
+        Pause(
+            subject=side.value,
+            by=ITSELF,
+            reason=reason,
+            at=now,
+            until=until,
+            tries=tries,
+            code=code,
+        ),
     )
     return until
 

@@ -11,6 +11,7 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.model import WriteKind
+from interlock.processes.order_kinds import noted
 from interlock.runtime.cycle import run_cycle
 from interlock.service.labels import label_of
 from interlock.service.session import Session
@@ -25,7 +26,6 @@ from interlock.service.stops import (
 )
 from interlock.store import (
     approvals,
-    cases,
     dead_letters,
     epochs,
     history,
@@ -47,9 +47,11 @@ __all__ = [
     "Chosen",
     "FieldChange",
     "Plan",
+    "PlanView",
     "PlannedWrite",
     "Waiting",
     "approve",
+    "list_plans",
     "make_plan",
 ]
 
@@ -145,6 +147,23 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     beyond: int = 0
     field: str | None = None
     groups: Sequence[ApprovedGroup] = ()
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that was shown; ``to_approve``: how many of its writes needed an approval."""
+
+    id: str
+    at: datetime
+    to_approve: int
+    approved_at: datetime | None
+
+
+def list_plans(store: Store, *, limit: int = 20) -> list[PlanView]:
+    """List the plans that were shown, the latest first."""
+    return [
+        PlanView(id=row.id, at=row.at, to_approve=len(row.digests), approved_at=row.approved_at)
+        for row in store.run(plans.recent_plans, limit)
+    ]
 
 
 async def make_plan(session: Session, run: Run, *, observe: bool = True) -> Plan:
@@ -307,7 +326,7 @@ def _complete(tx: Tx, side: Side, entity: str) -> bool:
 
 def _deals(tx: Tx) -> list[Waiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state in ("ignored", "waiting", "settling", "changed"):
             groups[case.state, case.why, case.fix] += 1
     return [

@@ -11,20 +11,18 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo
 
 from interlock.governance.rules import Side
-from interlock.project.config import ScheduleSettings
 from interlock.project.load import Project
-from interlock.runtime.cadence import SETTLE, Cadence, Part, cadence_of, make_lanes, parts_of
+from interlock.runtime.cadence import SETTLE, Part, make_lanes, parts_of
 from interlock.runtime.embedded import Embedded
 from interlock.runtime.lanes import Lane, Lanes, Timetable, Work
-from interlock.runtime.schedule import Cron, Every, Schedule
 from interlock.service.lanework import LaneRun, LaneWork
+from interlock.service.running import schedules_of
 from interlock.service.session import Session, connect
 from interlock.store.occupancy import occupied
 
-__all__ = ["HELPERS", "Service", "open_service", "schedules_of", "timetable_of"]
+__all__ = ["HELPERS", "Service", "open_service", "timetable_of"]
 
 HELPERS = 4
 """Lanes that help to deliver, where several workers may share the work."""
@@ -85,31 +83,11 @@ class Service:
         await self.lanes.wake(*(n for n, p in self.parts.items() if not p.full), SETTLE)
 
 
-def schedules_of(settings: ScheduleSettings) -> dict[Cadence, Schedule]:
-    """What the project says about when."""
-    zone = ZoneInfo(settings.time_zone)
-    found: dict[Cadence, Schedule] = {}
-    for cadence in Cadence:
-        stated = getattr(settings, cadence.value)
-        found[cadence] = Cron(stated, zone) if isinstance(stated, str) else Every(stated)
-    return found
-
-
 def timetable_of(session: Session, *, helpers: int = 0) -> tuple[dict[str, Lane], dict[str, Part]]:
     """The lanes of an installation, and what those that observe look at."""
     parts = parts_of({side: session.pair.observed(side) for side in Side})
     lanes = make_lanes(parts, schedules_of(session.project.schedules), helpers=helpers)
     return lanes, parts
-
-
-def cadences(session: Session) -> dict[Cadence, list[str]]:
-    """What is read at each cadence, in words: ``crm deal``."""
-    found: dict[Cadence, list[str]] = {}
-    for side in Side:
-        for entity in session.pair.observed(side):
-            name = f"{session.pair.side(side).name} {entity}"
-            found.setdefault(cadence_of(side, entity), []).append(name)
-    return found
 
 
 def _ignore(_: LaneRun) -> None:

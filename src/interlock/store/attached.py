@@ -19,7 +19,7 @@ from interlock.store.database import Tx, chunks
 from interlock.store.observations import raise_revision
 from interlock.store.scores import clear_suggestions, look_again, partners_of
 from interlock.store.sqlite import fixed
-from interlock.store.tables import attached, member, record
+from interlock.store.tables import SUMMED, attached, member, record
 
 __all__ = [
     "AWAY",
@@ -32,8 +32,8 @@ __all__ = [
     "of_links",
     "pairs",
     "remove",
-    "state_of",
     "with_members",
+    "work_out_anew",
 ]
 
 _OF_LINKS = fixed(
@@ -41,7 +41,6 @@ _OF_LINKS = fixed(
     .where(attached.c.link_id.in_(bindparam("b_ids", expanding=True)))
     .order_by(attached.c.link_id, attached.c.side, attached.c.id)
 )
-_ALL = fixed(select(attached).order_by(attached.c.link_id, attached.c.side, attached.c.id))
 AWAY = (Presence.ARCHIVED, Presence.MERGED, Presence.GONE)
 """What a record is that does not count any more; one that is hidden is merely not known."""
 
@@ -83,15 +82,15 @@ def add(tx: Tx, one: Attached) -> None:
     for side, others in partners_of(tx, one.entity, mine).items():
         look_again(tx, one.entity, side, others)
     clear_suggestions(tx, one.entity, mine)
-    raise_revision(tx, {one.link_id})
+    _changed(tx, one)
 
 
 def remove(tx: Tx, one: Attached, *, parked: bool = False) -> None:
     """Detach a record; ``parked``: it is not matched again by itself."""
+    _changed(tx, one)
     tx.conn.execute(delete(attached).where(*_this(one)))
     _own(tx, one, None, "parked" if parked else None)
     look_again(tx, one.entity, one.side, [one.id])
-    raise_revision(tx, {one.link_id})
 
 
 def _own(tx: Tx, one: Attached, link_id: int | None, unlinked: str | None = None) -> None:
@@ -107,10 +106,22 @@ def _this(one: Attached) -> tuple[Any, Any, Any]:
     return here.side == one.side, here.entity == one.entity, here.id == one.id
 
 
+def _changed(tx: Tx, one: Attached) -> None:
+    """Have the link decided anew, and the figures of its records worked out anew."""
+    raise_revision(tx, {one.link_id})
+    work_out_anew(tx, one.link_id)
+
+
+def work_out_anew(tx: Tx, link_id: int) -> None:
+    """Have the figures of a link's records in the ERP worked out anew."""
+    mine = (record.c.link_id == link_id, record.c.side == Side.ERP, record.c.entity.in_(SUMMED))
+    tx.conn.execute(update(record).where(*mine).values(to_sum=True))
+
+
 def note_away(tx: Tx, one: Attached, away: str) -> None:
     """Note why a record does not count now, or, with an empty text, that it counts again."""
     tx.conn.execute(update(attached).where(*_this(one)).values(away=away))
-    raise_revision(tx, {one.link_id})
+    _changed(tx, one)
 
 
 def of_links(tx: Tx, links: Iterable[int]) -> dict[int, list[Attached]]:
@@ -188,8 +199,3 @@ def moved(tx: Tx) -> list[tuple[Attached, Presence]]:
         .order_by(attached.c.side, attached.c.entity, attached.c.id)
     )
     return [(_from_row(row), Presence(row.presence)) for row in rows]
-
-
-def state_of(tx: Tx) -> list[tuple[int, str, str]]:
-    """Describe what is attached and counts: (link, side, id)."""
-    return [(row.link_id, row.side, row.id) for row in tx.conn.execute(_ALL) if not row.away]

@@ -25,7 +25,8 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     """One pause.
 
     ``subject``: a side or an entity.  ``until``: it ends by itself then; without, a person ends it.
-    ``tries``: of a pause after a failure, how many there were in a row.
+    ``tries``: of a pause after a failure, how many there were in a row;
+    ``code``: what kind of failure the last one was.
     """
 
     subject: str
@@ -34,6 +35,7 @@ class Pause(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
     until: datetime | None = None
     tries: int = 0
+    code: str = ""
 
     @property
     def is_own(self) -> bool:

@@ -30,6 +30,7 @@ _SHOWN_OF = fixed(_SHOWN.where(record.c.id.in_(bindparam("b_ids", expanding=True
 _STATE = fixed(
     select(func.count(record.c.signals_at), func.max(record.c.signals_at)).where(*_OF_ENTITY)
 )
+_SHOWN_OF = fixed(_SHOWN.where(record.c.id.in_(bindparam("b_ids", expanding=True))))
 _PUBLISH = fixed(
     update(record)
     .where(*_OF_ENTITY, record.c.id == bindparam("b_id"))

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities, Found, Outcome, Reason, Receipt
+from interlock.connectors.budget import calls_for
 from interlock.errors import (
     ConnectorError,
     NeedsAuthError,
@@ -18,6 +19,7 @@ from interlock.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from interlock.governance.budget import purpose_of
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
 from interlock.store import (
@@ -62,8 +64,16 @@ async def deliver(pair: Pair, run: Run) -> int:
             if caps is None or (side, entity) not in due:
                 continue
             seen: set[str] = set()
-            while side not in run.paused and entity not in run.paused_entities:
-                claimed, settled = await _deliver_batch(pair, pair.side(side), entity, caps, run)
+            purpose = purpose_of(entity)
+            while (
+                side not in run.paused
+                and entity not in run.paused_entities
+                and (side, purpose) not in run.spent
+            ):
+                with calls_for(purpose):
+                    claimed, settled = await _deliver_batch(
+                        pair, pair.side(side), entity, caps, run
+                    )
                 handled += settled
                 if not settled and seen.issuperset(claimed):
                     # nothing due, or only writes that must be merged again first; a batch of
@@ -345,6 +355,8 @@ class _Batch(Recovery):
         """Commit that the writes are being sent, send them, store the receipts."""
         if not writes:
             return
+        # the settle time counts from ``sending``: no waiting for a turn after it
+        await self.connection.budget.ready()
         sending = await self.pair.store.call(self._mark_sending, writes)
         if not sending:
             return

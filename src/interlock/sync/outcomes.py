@@ -318,6 +318,7 @@ def _events(
 def _store_failure(tx: Tx, s: Settlement, w: OutboxWrite, receipt: Receipt) -> None:
     patience = s.pair.patience
     s.run.counts[receipt.outcome.value] += 1
+    s.run.counts[f"{receipt.outcome.value}:{s.side.value}:{w.entity}"] += 1
     if w.kind is WriteKind.CREATE and receipt.record_id is not None:
         outbox.begun(tx, w, receipt.record_id)
         w = msgspec.structs.replace(w, record_id=receipt.record_id)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from interlock.connectors.base import Capabilities, Connector, EntityCapabilities
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.governance.limits import Limits
 from interlock.governance.rules import EntityRules, OwnershipMap, Side
 from interlock.governance.versions import MapVersion
@@ -83,6 +84,7 @@ class Connection:
     id: str
     name: str
     connector: Connector
+    budget: CallBudget = FREE
 
     @property
     def capabilities(self) -> Capabilities:

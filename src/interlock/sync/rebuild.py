@@ -24,6 +24,7 @@ from interlock.sync.attached import attach_again
 from interlock.sync.identity import prefix_of, reference_of
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
+from interlock.sync.rebuild_projects import find_projects, note_created
 
 __all__ = ["find_links", "guard", "longest_settle_time"]
 
@@ -85,6 +86,9 @@ def _find_links(tx: Tx, pair: Pair, run: Run, *, last: bool) -> bool:
         return False
     for entity in pair.merged():
         _Finder(tx, pair, run, entity).find()
+    if "project" in pair.observed(Side.ERP):
+        deals, projects = _there(tx, Side.CRM, "deal"), _there(tx, Side.ERP, "project")
+        find_projects(tx, pair, run, deals, projects, REVISIONS)
     _know_strangers(tx, pair)
     # what was shown before links were found again releases nothing
     tx.conn.execute(delete(plan))
@@ -258,6 +262,7 @@ class _Finder:
             self.tx,
             [self._event("unlinked", "both records name others now", link_id=link_id)],
         )
+        attached.work_out_anew(self.tx, link_id)
         links.dissolve(self.tx, link_id, self.now)
 
     def _link(self, found: Sequence[_Claim]) -> None:
@@ -308,13 +313,7 @@ class _Finder:
             }
             for m in made
         ]
-        self.tx.insert_new(creation, rows)
-        for row in rows:
-            self.tx.conn.execute(
-                update(creation)
-                .where(creation.c.reference == row["reference"], creation.c.done_at.is_(None))
-                .values(record_id=row["record_id"], done_at=self.now)
-            )
+        note_created(self.tx, rows)
 
     def _park(self) -> None:
         """Leave alone what names a record that is not there: it had a partner (rule 10)."""

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from interlock.governance.rules import Side
 from interlock.model import Presence
-from interlock.store import dead_letters, history, links, outbox, refusals
+from interlock.store import attached, dead_letters, history, links, outbox, refusals
 from interlock.store.database import Tx
 from interlock.store.history import Event
 from interlock.store.outbox import WriteState
@@ -66,6 +66,7 @@ def _follow(tx: Tx, pair: Pair, row: Any, run: Run) -> None:
     links.dissolve(tx, half, now)
     dead_letters.close_of_link(tx, row.link_id, why=f"merged into {survivor.id}", now=now)
     links.repoint(tx, row.link_id, side, row.entity, row.id, survivor.id)
+    attached.work_out_anew(tx, row.link_id)
     outbox.wake(tx, now)
     history.add(
         tx,

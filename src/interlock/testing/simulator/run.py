@@ -13,7 +13,9 @@ from interlock.testing.simulator.checks import CHECKS, Evidence
 from interlock.testing.simulator.holds import with_holds
 from interlock.testing.simulator.members import with_members
 from interlock.testing.simulator.plan import History, make_history
+from interlock.testing.simulator.quotes import with_quotes
 from interlock.testing.simulator.steps import take
+from interlock.testing.simulator.targets import with_projects
 from interlock.testing.simulator.world import NotAtRest, World
 
 __all__ = ["Failure", "Result", "shorten", "simulate", "simulate_all"]
@@ -48,9 +50,10 @@ class Result:
 
 
 def history_of(seed: int) -> History:
-    """Draw a history, in some of which customers are put on credit hold, or have branches."""
+    """Draw a history; in some are credit holds, moving prices, branches, or projects from deals."""
     drawn = make_history(seed)
-    steps = with_members(seed, with_holds(seed, drawn.steps))
+    steps = with_quotes(seed, with_holds(seed, drawn.steps))
+    steps = with_members(seed, with_projects(seed, steps))
     return msgspec.structs.replace(drawn, steps=steps)
 
 

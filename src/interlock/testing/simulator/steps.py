@@ -17,9 +17,11 @@ from interlock.testing.simulator.holds import act as act_on_hold
 from interlock.testing.simulator.members import act as act_on_member
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.quotes import act as act_on_quote
 from interlock.testing.simulator.remap import change_and_back
 from interlock.testing.simulator.rivals import appear
 from interlock.testing.simulator.systems import WatchedSystem, respell
+from interlock.testing.simulator.targets import act as act_on_project
 from interlock.testing.simulator.world import Crash, World
 
 __all__ = ["FAULTS", "take"]
@@ -37,6 +39,10 @@ def take(world: World, step: Step) -> None:
             act_on_hold(world, step)
         case "member":
             act_on_member(world, step)
+        case "project":
+            act_on_project(world, step)
+        case "quote":
+            act_on_quote(world, step)
         case "fault":
             world.rights_changed |= step.name in ("hide_column", "conceal")
             world.say(f"fault: {FAULTS[step.name](world, rng)}")

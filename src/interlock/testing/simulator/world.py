@@ -43,6 +43,7 @@ from interlock.testing.simulator.people import People
 from interlock.testing.simulator.plan import History
 from interlock.testing.simulator.rivals import Rival, let_act
 from interlock.testing.simulator.systems import Change, Journal, Mischief, WatchedSystem
+from interlock.testing.simulator.targets import targets_of
 
 __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
 
@@ -239,6 +240,7 @@ class World:
             base,
             crm=replace(base.crm, settings=self.systems[Side.CRM].settings),
             erp=replace(base.erp, settings=self.systems[Side.ERP].settings),
+            targets=targets_of(self.history.seed),
             go_live=START - timedelta(days=30) if self.history.go_live else None,
             holds=base.holds.model_copy(
                 update={
@@ -264,6 +266,7 @@ class World:
             self.store,
             clock=self.clock,
             new_id=lambda: f"{self._ids.getrandbits(128):032x}",
+            sleep=self._sleep,
         )
 
     def resize(self, rng: Random) -> None:
@@ -334,6 +337,10 @@ class World:
             self.store.dead, self.store.crash_in = False, 0
             self.session = self.start()
             self.struck["crash between transactions"] += 1
+        except BaseException:
+            # what other workers left undone is no part of the next history
+            self._end_tasks()
+            raise
         finally:
             self.store.turns, self.store.syncing = None, False
         self._tell_writes(before, run)
