@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
 from interlock.twins.faults import Faults
@@ -108,7 +108,9 @@ class Account:
         kind = self.type_of(name)
         given = self.read(kind, values)
         self._refuse_duplicate(kind, given.get("externalId"))
-        key = self._number(kind.family, {"entity": 100, "item": 10, "transaction": 1000}[kind.family])
+        key = self._number(
+            kind.family, {"entity": 100, "item": 10, "transaction": 1000}[kind.family]
+        )
         now = self._now()
         row = {"id": key, "dateCreated": now, **_usual(kind), **given}
         self._complete(kind, row)
@@ -192,7 +194,9 @@ class Account:
                 if column not in columns:
                     raise Refused("INVALID_CONTENT", f"Unknown field named '{column}'.",
                                   path=f"{where}.{column}")  # fmt: skip
-            given = {c: read_value(columns[c], v, f"{where}.{c}", self.find) for c, v in known.items()}
+            given = {
+                c: read_value(columns[c], v, f"{where}.{c}", self.find) for c, v in known.items()
+            }
             at = next((x for x in lines if key and item.get(key) is not None
                        and str(x[key]) == str(item[key])), None)  # fmt: skip
             if at is None:
@@ -221,7 +225,9 @@ class Account:
             name = " ".join(x for x in (row.get("firstName"), row.get("lastName")) if x)
             row.setdefault("entityId", name or None)
         elif kind.family == "transaction":
-            buyer = self.storage.get("customer", row.get("entity") or row.get("customer") or "") or {}
+            buyer = (
+                self.storage.get("customer", row.get("entity") or row.get("customer") or "") or {}
+            )
             row.setdefault("tranId", f"{_PREFIXES[kind.name]}{row['id']}")
             row.setdefault("tranDate", self._now().date())
             row.setdefault("exchangeRate", Decimal(1))
@@ -283,7 +289,7 @@ class Account:
     def _write(self, kind: RecordType, row: dict[str, Any]) -> None:
         for line in row.get("item") or ():
             if line.get("quantity") is not None and line.get("rate") is not None:
-                line["amount"] = (line["quantity"] * line["rate"]).quantize(_CENT)
+                line["amount"] = (line["quantity"] * line["rate"]).quantize(_CENT, ROUND_HALF_UP)
         row["lastModifiedDate"] = self._now()
         self.storage.put(kind.name, row["id"], row)
 
@@ -292,7 +298,7 @@ class Account:
     def totals(self, row: Row) -> tuple[Decimal, Decimal]:
         """Add up net and tax of a transaction's lines."""
         net = sum((x["amount"] or Decimal(0) for x in row.get("item") or ()), Decimal(0))
-        return net, (net * self.tax_rate).quantize(_CENT)
+        return net, (net * self.tax_rate).quantize(_CENT, ROUND_HALF_UP)
 
     def remaining(self, row: Row) -> Decimal:
         """Tell what is left to pay of an invoice, or to apply of a credit memo."""

@@ -51,7 +51,9 @@ def transform(account: Account, source: str, key: str, target: str, body: Mappin
 
 def _settle(account: Account, row: Mapping[str, Any], target: str, body: Mapping[str, Any]) -> str:
     if target == "creditMemo":
-        lines = [{k: x[k] for k in ("item", "rate", "quantity", "description")} for x in row["item"]]
+        lines = [
+            {k: x[k] for k in ("item", "rate", "quantity", "description")} for x in row["item"]
+        ]
         return account.insert(target, {"entity": row["entity"], "item": lines, **body})
     amount = Decimal(str(body.get("payment") or account.remaining(row)))
     paid = {"customer": row["entity"], "currency": row["currency"], "payment": amount,

@@ -162,7 +162,7 @@ class Reader:
             case "TO_CHAR", [value, _]:
                 pattern = _pattern(asked.arguments[1])
                 return lambda env: _formatted(self._naive(value(env)), pattern)
-            case ("TO_DATE" | "TO_TIMESTAMP"), [value, _]:
+            case (("TO_DATE" | "TO_TIMESTAMP"), [value, _]):
                 pattern = _pattern(asked.arguments[1])
                 return lambda env: _moment(value(env), pattern)
             case "SYS_EXTRACT_UTC", [value]:

@@ -214,10 +214,10 @@ def _patch(context: Context, call: Call, name: str, key: str) -> Answer:
     kind = context.account.type_of(name)
     row = _found(context, kind, key)
     body = _known(context, call, kind, _body(call))
-    if call.query.get("replaceSelectedFields", "").lower() != "true":
-        # a null alone changes nothing
-        body = {k: v for k, v in body.items() if v is not None}
     replaced = [part for part in call.query.get("replace", "").split(",") if part]
+    emptied = call.query.get("replaceSelectedFields", "").lower() == "true"
+    # a null alone changes nothing
+    body = {k: v for k, v in body.items() if v is not None or (emptied and k in replaced)}
     context.account.update(kind.name, row["id"], body, replaced)
     return _made(context, kind, row["id"])
 

@@ -42,4 +42,8 @@ class Refused(Exception):  # noqa: N818  it is an answer of the API, not an erro
             "type": _TYPE, "title": _TITLES.get(self.status, "Bad Request"),
             "status": self.status, "o:errorDetails": [detail],
         }  # fmt: skip
-        return Answer(self.status, body, {"Content-Type": "application/vnd.oracle.resource+json; type=error; charset=UTF-8"})  # noqa: E501
+        return Answer(
+            self.status,
+            body,
+            {"Content-Type": "application/vnd.oracle.resource+json; type=error; charset=UTF-8"},
+        )  # noqa: E501

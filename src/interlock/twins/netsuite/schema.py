@@ -112,7 +112,8 @@ def _item(name: str, code: str) -> RecordType:
 _LINE: Final = _of(
     Field("line", "integer"), Field("item", "ref", required=True, target="item"),
     Field("quantity", "number"), Field("rate", "amount"), Field("amount", "amount"),
-    Field("description", length=999), Field("isClosed", "flag"),
+    Field("price", "choice", choices=("-1", "1", "2")), Field("description", length=999),
+    Field("isClosed", "flag"),
     *_fixed("number", "quantityFulfilled", "quantityBilled"),
 )  # fmt: skip
 _HEADER: Final = (

@@ -184,7 +184,13 @@ def _lines(account: Account, at: datetime | None) -> Iterator[Row]:
                 "createdFrom": row.get("createdFrom"),
             }  # fmt: skip
         if tax:
-            yield {**head, "taxline": True, "line": 900, "amount": sign * tax, "rate": account.tax_rate}
+            yield {
+                **head,
+                "taxline": True,
+                "line": 900,
+                "amount": sign * tax,
+                "rate": account.tax_rate,
+            }
 
 
 _LINE: Final = {

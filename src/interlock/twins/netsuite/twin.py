@@ -154,7 +154,9 @@ class NetSuiteTwin(Twin):
         """List a record type's records with all that is stored."""
         known = {*self.account.types, *LISTS, "deletedRecord"}
         if table not in known:
-            raise UserError(f"there is no record type {table!r}; there is: {', '.join(sorted(known))}")
+            raise UserError(
+                f"there is no record type {table!r}; there is: {', '.join(sorted(known))}"
+            )
         rows = self.storage.rows(table)
         shown = [
             {k: show_moment(v) if k.endswith(("Date", "date", "Created")) and hasattr(v, "tzinfo")
