@@ -170,7 +170,10 @@ class NetSuiteHarness(Harness):
             fields = await super().sample(entity)
             if entity == "customer":
                 number = str(fields["name"]).rpartition("-")[2].split()[0]
-                fields |= {"email": f"info@c{number}.example", "website": f"https://c{number}.example"}
+                fields |= {
+                    "email": f"info@c{number}.example",
+                    "website": f"https://c{number}.example",
+                }
             return fields
         order = await super().sample("order")
         number = f"{self.token}-{next(self._numbers)}"
@@ -281,7 +284,9 @@ class NetSuiteHarness(Harness):
             if entry.path.endswith("/suiteql"):
                 query = json.loads(entry.body)["q"]
                 asked |= set(re.findall(r"\b[a-z]\.(\w+)", query.partition(" FROM ")[0]))
-                asked |= set(re.findall(r"FROM (entityaddress|itemprice|aggregate|transactionline)", query))
+                asked |= set(
+                    re.findall(r"FROM (entityaddress|itemprice|aggregate|transactionline)", query)
+                )
         self.twin.log.reset()
         own = {
             "addressBook:billing": "entityaddress", "addressBook:shipping": "entityaddress",

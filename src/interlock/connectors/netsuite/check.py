@@ -73,8 +73,10 @@ class Inspection(Checkup):
             ours["other_id"] = self._settings.order_id_field
         for field in sorted(missing):
             if field in ours:
-                self.fail(entity, f"there is no field {ours[field]}, or the role may not see it",
-                          "let an administrator make it: docs/connectors/netsuite.md says how")  # fmt: skip
+                self.fail(
+                    entity, f"there is no field {ours[field]}, or the role may not see it",
+                    "let an administrator make it: docs/connectors/netsuite.md says how",
+                )  # fmt: skip
             else:
                 self.fail(entity, f"the role may not see what {field} is read from",
                           "give the role the permission, or take the field out of "

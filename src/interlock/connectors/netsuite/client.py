@@ -189,11 +189,16 @@ class Client:
             )  # fmt: skip
         if code == _LOCKED:
             # nothing was done: somebody else is saving the record
-            return TransientError(f"{self.name}: {told(message)}", code="locked", **facts)
+            return TransientError(
+                f"{self.name}: {told(message)}", system=self.name, operation=operation,
+                code="locked",
+            )  # fmt: skip
         if not answer.is_json or answer.status >= 500:
             kind = UnknownOutcomeError if writes else TransientError
-            return kind(f"{self.name}: {operation} was answered {answer.status} {code}".rstrip(),
-                        system=self.name, operation=operation, code=code or "server_error")  # fmt: skip
+            return kind(
+                f"{self.name}: {operation} was answered {answer.status} {code}".rstrip(),
+                system=self.name, operation=operation, code=code or "server_error",
+            )  # fmt: skip
         if answer.status == 401:
             return NeedsAuthError(
                 f"{self.name}: NetSuite does not let us in", system=self.name, operation=operation,

@@ -264,7 +264,8 @@ def _line(row: Mapping[str, Any]) -> Line:
         price = net / quantity if net is not None and quantity else net or Decimal(0)
     item = text.decode(row.get("item"))
     return Line(
-        key=text.decode(row.get("line_key")) or str(row.get("line_number")), sku=text.decode(row.get("sku")),
+        key=text.decode(row.get("line_key")) or str(row.get("line_number")),
+        sku=text.decode(row.get("sku")),
         product=Ref("product", item) if item else None, description=text.decode(row.get("memo")),
         quantity=quantity if quantity is not None else Decimal(1), unit_price=price, net=net,
     )  # fmt: skip

@@ -82,7 +82,7 @@ class NetSuiteConnector(Connector):
         return Page(records=records, cursor=records[-1].id if more else "", more=more)
 
     async def changes(self, entity: str, cursor: str | None) -> Page:
-        """Read what changed in the order of the stamps; then what was deleted, or owes otherwise."""
+        """Read what changed in the order of the stamps, then what was deleted or owes otherwise."""
         now = await self._client.server_time()
         window = Window.load(cursor, now=now, delay=self._delay).begin(now)
         where = f"{_MODIFIED} >= {moment(window.since)}"
@@ -103,7 +103,7 @@ class NetSuiteConnector(Connector):
         return Page(records=records, cursor=window.finish(self._delay).save(), more=False)
 
     async def _also_moved(self, entity: str, since: datetime, known: set[str]) -> list[Record]:
-        """Read customers whose balance moved: an invoice or a payment does not touch their stamp."""
+        """Read customers whose balance moved: invoices and payments do not touch their stamp."""
         shown = {f.field for f in self._maps[entity].fields}
         if entity != "customer" or not shown & {"balance", "credit_hold", "hold_reason"}:
             return []

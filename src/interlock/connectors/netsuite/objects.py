@@ -19,7 +19,6 @@ from typing import Any, Final
 from interlock.connectors.base import (
     FULL,
     NOT_IMPLEMENTED,
-    UNSUPPORTED,
     Capabilities,
     Capability,
     EntityCapabilities,
@@ -91,8 +90,7 @@ _TERMS: Final = Text(FieldFacts(ignores_case=True))
 def object_maps(settings: NetSuiteSettings) -> Mapping[str, ObjectMap]:
     """Declare the records of an account with these settings."""
     money = FixedCurrency(settings.currency)
-    hold = {"over_limit": settings.auto_hold == "over_limit",
-            "after_days": settings.hold_after_days}  # fmt: skip
+    over, days = settings.auto_hold == "over_limit", settings.hold_after_days
     other = FieldMap("other_id", settings.customer_id_field, _exact(300))
     return {
         "customer": ObjectMap("customer", "customer", (
@@ -107,8 +105,8 @@ def object_maps(settings: NetSuiteSettings) -> Mapping[str, ObjectMap]:
             FieldMap("credit_limit", "creditLimit", money),
             FieldMap("price_list", "priceLevel", Text(), writable=False),
             FieldMap("balance", "balance", money, writable=False),
-            FieldMap("credit_hold", "@hold", Held(**hold), writable=False, inputs=_HOLD),
-            FieldMap("hold_reason", "@why", Why(**hold), writable=False, inputs=_HOLD),
+            FieldMap("credit_hold", "@hold", Held(over, days), writable=False, inputs=_HOLD),
+            FieldMap("hold_reason", "@why", Why(over, days), writable=False, inputs=_HOLD),
             other,
         )),
         "contact": ObjectMap("contact", "contact", (

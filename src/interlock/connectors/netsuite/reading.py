@@ -224,8 +224,8 @@ class Reader:
     async def address_lines(self, ids: Sequence[str]) -> dict[str, list[Mapping[str, Any]]]:
         """Read customers' address books; a line carries its id as ``line_id``."""
         rows = await self._all(
-            "SELECT b.entity, b.internalid AS line_id, b.defaultbilling, b.defaultshipping, a.addr1, "
-            "a.addr2, a.addr3, a.city, a.state, a.zip, a.country FROM entityaddressbook b "
+            "SELECT b.entity, b.internalid AS line_id, b.defaultbilling, b.defaultshipping, "
+            "a.addr1, a.addr2, a.addr3, a.city, a.state, a.zip, a.country FROM entityaddressbook b "
             "INNER JOIN entityaddress a ON a.nkey = b.addressbookaddress "
             "WHERE b.entity IN ({ids})", ids, "b.internalid",
         )  # fmt: skip
@@ -288,8 +288,8 @@ class Reader:
             custom = f", l.{key} AS line_key" if shown else ""
             try:
                 rows = await self._all(
-                    "SELECT l.transaction, l.linesequencenumber AS line_number, l.mainline, l.item, "
-                    "BUILTIN.DF(l.item) AS sku, l.quantity, l.rate, l.foreignamount AS amount, "
+                    "SELECT l.transaction, l.linesequencenumber AS line_number, l.mainline, "
+                    "l.item, BUILTIN.DF(l.item) AS sku, l.quantity, l.rate, l.foreignamount AS amount, "
                     f"l.memo, l.createdfrom{custom} FROM transactionline l WHERE "
                     "l.transaction IN ({ids}) AND l.taxline = 'F'",
                     ids, "l.transaction, l.linesequencenumber",

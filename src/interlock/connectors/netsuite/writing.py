@@ -279,7 +279,7 @@ class _Batch:
         except ConnectorError as error:
             self._begun |= isinstance(error, UnknownOutcomeError)
             if error.code != "locked":
-                self._trouble = self._trouble or error
+                self._trouble = error
             receipt = failed(request, error)
         self._done[request.id] = receipt
 

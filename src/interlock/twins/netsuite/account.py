@@ -189,7 +189,7 @@ class Account:
         lines = [dict(line) for line in old]
         for position, item in enumerate(items):
             where = f"{name}.items[{position}]"
-            known = {k: v for k, v in item.items() if k != key and k != "links"}
+            known = {k: v for k, v in item.items() if k not in (key, "links")}
             for column in known:
                 if column not in columns:
                     raise Refused("INVALID_CONTENT", f"Unknown field named '{column}'.",

@@ -47,7 +47,7 @@ Test = Callable[[Env], bool | None]
 
 
 class Reader:
-    """Runs queries for one call; ``hidden``: what the connected role may not see, as table.column."""
+    """Runs queries for one call; ``hidden``: what the role may not see, as table.column."""
 
     def __init__(
         self, account: Account, zone: str, hidden: frozenset[str], at: datetime | None
@@ -107,7 +107,7 @@ class Reader:
                 yield {**env, join.alias: None}
 
     def _join_key(self, join: Join) -> tuple[Value, Value] | None:
-        """Find two columns the condition wants to be equal: the new table's and an earlier one's."""
+        """Find two columns that must be equal: the new table's and an earlier one's."""
         parts = join.on.parts if isinstance(join.on, And) else (join.on,)
         for part in parts:
             if isinstance(part, Comparison) and part.operator == "=":
@@ -129,7 +129,8 @@ class Reader:
             column = found.columns.get(name.column)
             if column is None and found.custom and name.column.startswith(found.custom):
                 field = self.account.custom.get(name.column)
-                column = field and Column(lambda _a, row: row.get(name.column), field.target)
+                if field is not None:
+                    column = Column(lambda _a, row: row.get(name.column), field.target)
             if column is not None and f"{table}.{name.column}" not in self.hidden:
                 return alias, column
         first = self._tables[name.table][0] if name.table in self._tables else (
@@ -198,7 +199,7 @@ class Reader:
 
     # ── conditions ───────────────────────────────────────────────────────────────────────────
 
-    def _test(self, condition: Any) -> Test:
+    def _test(self, condition: Any) -> Test:  # noqa: PLR0911  one a kind of condition
         match condition:
             case And(parts):
                 tests = [self._test(part) for part in parts]
@@ -218,7 +219,8 @@ class Reader:
             case Between(value, low, high):
                 read, least, most = (self._value(part) for part in (value, low, high))
                 return lambda env: _all([
-                    self._holds(read(env), ">=", least(env)), self._holds(read(env), "<=", most(env)),
+                    self._holds(read(env), ">=", least(env)),
+                    self._holds(read(env), "<=", most(env)),
                 ])  # fmt: skip
             case OneOf(value, members):
                 read = self._value(value)

@@ -65,8 +65,10 @@ def dispatch(context: Context, call: Call) -> Answer:
 
 def _suiteql(context: Context, call: Call) -> Answer:
     if "transient" not in call.headers.get("prefer", ""):
-        raise Refused("INVALID_HEADER", "The required request header 'Prefer' is missing or its "
-                      "value is invalid. Set its value to 'transient'.", header="Prefer")  # fmt: skip
+        raise Refused(
+            "INVALID_HEADER", "The required request header 'Prefer' is missing or its value is "
+            "invalid. Set its value to 'transient'.", header="Prefer",
+        )  # fmt: skip
     asked = _body(call).get("q")
     if not isinstance(asked, str):
         raise Refused("INVALID_CONTENT", "The request body has no query.", path="q")
@@ -124,14 +126,21 @@ def _filtered(account: Account, kind: RecordType, rows: Iterable[Row], asked: st
                           "IS_NOT, CONTAIN, START_WITH, EQUAL and EMPTY, joined by AND.",
                           parameter="q")  # fmt: skip
         name, wanted = fields[found[1].lower()], (found[3] or found[4] or "").casefold()
-        tests: dict[str, Callable[[str], bool]] = {
-            "IS": lambda v, w=wanted: v == w, "EQUAL": lambda v, w=wanted: v == w,
-            "IS_NOT": lambda v, w=wanted: v != w, "CONTAIN": lambda v, w=wanted: w in v,
-            "START_WITH": lambda v, w=wanted: v.startswith(w), "EMPTY": lambda v: not v,
-        }  # type: ignore[misc]  # fmt: skip
-        test = tests[found[2]]
-        kept = [row for row in kept if test(_searched(row.get(name)))]
+        kept = [row for row in kept if _meets(_searched(row.get(name)), found[2], wanted)]
     return kept
+
+
+def _meets(value: str, operator: str, wanted: str) -> bool:
+    match operator:
+        case "IS_NOT":
+            return value != wanted
+        case "CONTAIN":
+            return wanted in value
+        case "START_WITH":
+            return value.startswith(wanted)
+        case "EMPTY":
+            return not value
+    return value == wanted
 
 
 def _searched(value: Any) -> str:

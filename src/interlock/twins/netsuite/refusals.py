@@ -33,11 +33,11 @@ class Refused(Exception):  # noqa: N818  it is an answer of the API, not an erro
 
     def answer(self) -> Answer:
         """Give the answer of a call refused for it."""
-        detail: dict[str, Any] = {"detail": self.detail, "o:errorCode": self.code}
-        for name, value in (("o:errorPath", self.path), ("o:errorQueryParam", self.parameter),
-                            ("o:errorHeader", self.header)):  # fmt: skip
-            if value:
-                detail[name] = value
+        known = {
+            "detail": self.detail, "o:errorCode": self.code, "o:errorPath": self.path,
+            "o:errorQueryParam": self.parameter, "o:errorHeader": self.header,
+        }  # fmt: skip
+        detail: dict[str, Any] = {name: value for name, value in known.items() if value}
         body = {
             "type": _TYPE, "title": _TITLES.get(self.status, "Bad Request"),
             "status": self.status, "o:errorDetails": [detail],
@@ -46,4 +46,4 @@ class Refused(Exception):  # noqa: N818  it is an answer of the API, not an erro
             self.status,
             body,
             {"Content-Type": "application/vnd.oracle.resource+json; type=error; charset=UTF-8"},
-        )  # noqa: E501
+        )

@@ -1,7 +1,7 @@
 """The part of SuiteQL the twin understands, as a grammar; the rest is refused by name.
 
-Understood: SELECT with DISTINCT and aliases, one FROM with INNER and LEFT joins, WHERE with AND, OR,
-NOT, =, !=, <>, <, <=, >, >=, LIKE, IN, BETWEEN and IS NULL, ORDER BY with ASC and DESC, COUNT(*),
+Understood: SELECT with DISTINCT and aliases, one FROM with INNER and LEFT joins, WHERE with AND,
+OR, NOT, =, !=, <>, <, <=, >, >=, LIKE, IN, BETWEEN and IS NULL, ORDER BY with ASC and DESC, COUNT(*),
 and the functions BUILTIN.DF, TO_CHAR, TO_DATE, TO_TIMESTAMP, SYS_EXTRACT_UTC, UPPER, LOWER and NVL.
 """
 

@@ -32,7 +32,9 @@ Find = Callable[[str, Any], str | None]
 """Finds a record: its type and what was given of it -> its internal id."""
 
 
-def read_value(field: Field, value: Any, path: str, find: Find) -> Any:
+def read_value(  # noqa: PLR0911  one a kind
+    field: Field, value: Any, path: str, find: Find
+) -> Any:
     """Bring a value to the form it is stored in; raises ``Refused``."""
     if value is None or value == "":
         return None
