@@ -50,7 +50,7 @@ class NetSuiteHarness(Harness):
         "archive": "an item that is inactive is just not sold; transactions are never archived",
         "tear_next_create": "records are created whole",
         "merge": "NetSuite keeps no trace of a merge",
-        "plant": "contacts, orders and invoices have no text on the list of never",
+        "plant": "an invoice has nothing on the list of never that a query shows",
     })  # fmt: skip
     running: ClassVar[Running]
     options: Mapping[str, Any] = MappingProxyType({})
@@ -271,7 +271,13 @@ class NetSuiteHarness(Harness):
             price = Decimal(int(self.token, 16) % 10**6) + Decimal("0.47")
             self.twin.update("inventoryItem", record_id, {"cost": price, "averageCost": price})
             return [str(price)]
-        if entity != "customer":
+        if entity == "order":
+            row = self.twin.storage.get("salesOrder", record_id)
+            assert row is not None
+            profit = Decimal(int(self.token, 16) % 10**6) + Decimal("0.47")
+            self.twin.account.put("salesOrder", {**row, "estGrossProfit": profit})
+            return [str(profit)]
+        if entity not in ("customer", "contact"):
             raise CannotInject
         text = f"Planted {self.token}"
         self.twin.update(TABLES[entity], record_id, {"comments": text})

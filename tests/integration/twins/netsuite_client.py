@@ -83,7 +83,9 @@ async def work(told: dict[str, str]) -> dict[str, Any]:
     seen["schema"] = await rest.jsonschema("customer")
     await rest.delete("/record/v1/contact/" + told["contact"])
     seen["gone"] = await refusal(rest.get("/record/v1/contact/" + told["contact"]))
-    seen["deleted"] = await rest.suiteql("SELECT recordid, type FROM deletedrecord ORDER BY recordid")
+    seen["deleted"] = await rest.suiteql(
+        "SELECT recordid, type FROM deletedrecord ORDER BY recordid"
+    )
     seen["wrong_secret"] = await refusal(api(told, token_secret="0" * 64).suiteql(_QUERY))
     seen["wrong_account"] = await refusal(api(told, account="OTHER_SB1").suiteql(_QUERY))
     return seen

@@ -59,7 +59,7 @@ class Inspection(Checkup):
 
     async def _entity(self, entity: str) -> None:
         try:
-            await self._reader.select(entity, [], limit=1)
+            await self._reader.probe(entity)
         except ConnectorError as error:
             self.failed(entity, error)
             self.unreadable[entity] = frozenset(f.field for f in self._maps[entity].fields)
@@ -89,8 +89,8 @@ class Inspection(Checkup):
         where = "" if self._settings.subsidiary is None else (
             f" WHERE s.id = {self._settings.subsidiary}")  # fmt: skip
         try:
-            rows = await self._reader.ask(
-                "subsidiary", "SELECT s.id, c.symbol FROM subsidiary s INNER JOIN currency c ON "
+            rows = await self._client.page(
+                "SELECT s.id, c.symbol FROM subsidiary s INNER JOIN currency c ON "
                 f"c.id = s.currency{where} ORDER BY s.id", 1000,
             )  # fmt: skip
         except NotPermittedError:
@@ -114,10 +114,9 @@ class Inspection(Checkup):
         if not self._settings.deletions:
             return
         try:
-            await self._reader.ask(
-                "deletedrecord", "SELECT d.recordid, d.type FROM deletedrecord d ORDER BY "
-                "d.recordid", 1,
-            )  # fmt: skip
+            await self._client.page(
+                "SELECT d.recordid, d.type FROM deletedrecord d ORDER BY d.recordid", 1
+            )
         except NotPermittedError as error:
             self.fail("deletions", error.message, "give the role the permission Deleted Records, "
                       "or set `deletions: false`")  # fmt: skip
@@ -126,10 +125,9 @@ class Inspection(Checkup):
         """Read one order both ways: whether queries book with the signs we believe."""
         if "lines" not in {f.field for f in self._maps.get("order", ObjectMap("", "", ())).fields}:
             return
-        rows = await self._reader.ask(
-            "transaction", "SELECT t.id FROM transaction t WHERE t.type = 'SalesOrd' ORDER BY t.id "
-            "DESC", 1,
-        )  # fmt: skip
+        rows = await self._client.page(
+            "SELECT t.id FROM transaction t WHERE t.type = 'SalesOrd' ORDER BY t.id DESC", 1
+        )
         if not rows:
             self.warn("orders", "there is no order yet to compare queries and records by")
             return

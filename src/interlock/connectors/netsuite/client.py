@@ -37,6 +37,7 @@ _LONGEST_PAUSE: Final = timedelta(minutes=2)
 _EARLY: Final = timedelta(minutes=2)
 """A session is renewed this long before it ends."""
 _QUOTED_VALUE: Final = re.compile(r"(Invalid Field Value ).*?(?= for the following)")
+_NO_RECORD: Final = re.compile(r"Record '(\w+)' was not found")
 _LOCKED: Final = "RCRD_HAS_BEEN_CHANGED"
 
 
@@ -202,7 +203,15 @@ class Client:
         if answer.status == 401:
             return NeedsAuthError(
                 f"{self.name}: NetSuite does not let us in", system=self.name, operation=operation,
-                code=code, fix="look at Setup > Users/Roles > View Login Audit Trail",
+                code=code, fix="look at Setup > Users/Roles > View Login Audit Trail; a clock five minutes off is "
+                "refused, too",
+            )  # fmt: skip
+        missing = _NO_RECORD.search(message) if code == "INVALID_PARAMETER" else None
+        if missing is not None:
+            return NotPermittedError(
+                f"{self.name}: the role may not see {missing[1]}, or the account has none",
+                system=self.name, operation=operation, code="no_record",
+                fix="give the role the permission on it, with SuiteAnalytics Workbook",
             )  # fmt: skip
         if answer.status == 403:
             return NotPermittedError(

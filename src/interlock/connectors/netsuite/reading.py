@@ -13,7 +13,7 @@ from interlock.connectors.netsuite.client import Client
 from interlock.connectors.netsuite.config import NetSuiteSettings
 from interlock.connectors.netsuite.directory import Directory
 from interlock.connectors.netsuite.objects import COLUMNS, PARTS
-from interlock.errors import NotPermittedError, RejectedError
+from interlock.errors import RejectedError
 from interlock.mapping.codecs import Instant
 from interlock.mapping.objectmap import ObjectMap
 from interlock.model import Presence, Record
@@ -21,7 +21,6 @@ from interlock.model import Presence, Record
 __all__ = ["SHEETS", "Reader", "Sheet", "any_of", "is_id", "moment", "quoted", "stamp"]
 
 _NO_FIELD: Final = re.compile(r"Field '(\w+)' for record '(\w+)' was not found")
-_NO_RECORD: Final = re.compile(r"Record '(\w+)' was not found")
 _STAMP: Final = '\'YYYY-MM-DD"T"HH24:MI:SS"Z"\''
 _IDS: Final = 500
 """Ids in one list of a query; a thousand is the database's limit."""
@@ -82,19 +81,10 @@ class Reader:
             records += await self.select(entity, [f"t.id IN ({', '.join(part)})"])
         return records
 
-    async def ask(self, table: str, query: str, limit: int) -> list[Mapping[str, Any]]:
-        """Run a query; a table the role may not see is told as such."""
-        try:
-            return await self._client.page(query, limit)
-        except RejectedError as error:
-            missing = _NO_RECORD.search(error.message)
-            if missing is None:
-                raise
-            raise NotPermittedError(
-                f"{self._client.name}: the role may not see {missing[1]}, or the account has none",
-                system=self._client.name, operation=f"read {table}", code="no_record",
-                fix="give the role the permission on it, with SuiteAnalytics Workbook",
-            ) from error  # fmt: skip
+    async def probe(self, entity: str) -> None:
+        """Ask once for all that is read of an entity, whether there are records or not."""
+        await self.select(entity, [], limit=1)
+        await self._put_together(entity, [{"id": "0"}], [{}])
 
     def columns(self, entity: str) -> dict[str, str]:
         """Say what a query selects, by the name it comes back under."""
@@ -132,7 +122,7 @@ class Reader:
                 f"ORDER BY {order}"
             )
             try:
-                return await self.ask(entity, query, limit)
+                return await self._client.page(query, limit)
             except RejectedError as error:
                 if not self._hides(error):
                     raise
@@ -289,7 +279,8 @@ class Reader:
             try:
                 rows = await self._all(
                     "SELECT l.transaction, l.linesequencenumber AS line_number, l.mainline, "
-                    "l.item, BUILTIN.DF(l.item) AS sku, l.quantity, l.rate, l.foreignamount AS amount, "
+                    "l.item, BUILTIN.DF(l.item) AS sku, l.quantity, l.rate, "
+                    "l.foreignamount AS amount, "
                     f"l.memo, l.createdfrom{custom} FROM transactionline l WHERE "
                     "l.transaction IN ({ids}) AND l.taxline = 'F'",
                     ids, "l.transaction, l.linesequencenumber",

@@ -221,8 +221,7 @@ class Writer:
         codes = [x["sku"] for x in lines if not x["item"] and x["sku"]]
         wanted = [f"t.id IN ({', '.join(ids)})"] if ids else []
         wanted += [any_of("t.itemid", codes)] if codes else []
-        rows = await self._reader.ask(
-            "item", "SELECT t.id, t.itemid, t.isinactive FROM item t WHERE "
+        rows = await self._client.page("SELECT t.id, t.itemid, t.isinactive FROM item t WHERE "
             f"{' OR '.join(wanted) or 't.id = 0'} ORDER BY t.id", 1000,
         )  # fmt: skip
         made = []

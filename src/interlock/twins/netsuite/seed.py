@@ -58,9 +58,11 @@ def settle(account: Account, company: Company) -> None:
                 {"defaultBilling": True, "defaultShipping": True, "addressBookAddress": place},
             ],
         }))  # fmt: skip
-        for person in customer.people:
+        for number, person in enumerate(customer.people):
+            # two colleagues of one name are told apart by hand
+            name = f"{person.first} {person.last}" + (f" {number + 1}" if number else "")
             account.insert("contact", {
-                "firstName": person.first, "lastName": person.last, "email": person.email,
+                "entityId": name, "firstName": person.first, "lastName": person.last, "email": person.email,
                 "phone": person.phone, "title": person.title, "company": known[-1],
                 "subsidiary": "1",
             })  # fmt: skip

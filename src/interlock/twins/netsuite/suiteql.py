@@ -1,8 +1,9 @@
 """The part of SuiteQL the twin understands, as a grammar; the rest is refused by name.
 
 Understood: SELECT with DISTINCT and aliases, one FROM with INNER and LEFT joins, WHERE with AND,
-OR, NOT, =, !=, <>, <, <=, >, >=, LIKE, IN, BETWEEN and IS NULL, ORDER BY with ASC and DESC, COUNT(*),
-and the functions BUILTIN.DF, TO_CHAR, TO_DATE, TO_TIMESTAMP, SYS_EXTRACT_UTC, UPPER, LOWER and NVL.
+OR, NOT, =, !=, <>, <, <=, >, >=, LIKE, IN, BETWEEN and IS NULL, ORDER BY with ASC and DESC,
+COUNT(*), and the functions BUILTIN.DF, TO_CHAR, TO_DATE, TO_TIMESTAMP, SYS_EXTRACT_UTC, UPPER,
+LOWER and NVL.
 """
 
 from __future__ import annotations
