@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def test_from_an_empty_folder_to_a_paid_order(company: Company) -> None:
     assert (order["entity"], order["otherRefNum"], order["status"]) == (made["id"], "PO 7", "B")
     assert [(x["quantity"], x["rate"]) for x in order["item"]] == [
         (2, 450),
-        (10, pytest.approx(24.95)),
+        (10, Decimal("24.95")),
     ]
     assert str(order["subtotal"]) == "1149.50"
     shown = company.deal(deal)
