@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit import Answer, HttpClient, clean
 from interlock.connectors.netsuite.config import NetSuiteSettings
 from interlock.connectors.netsuite.signin import TOKEN_PATH, signature, token_form
@@ -45,9 +46,11 @@ class Client:
     """The REST services of one account; every failure is one of our errors."""
 
     def __init__(
-        self, connection: str, settings: NetSuiteSettings, now: Callable[[], datetime]
-    ) -> None:
+        self, connection: str, settings: NetSuiteSettings, now: Callable[[], datetime],
+        budget: CallBudget = FREE,
+    ) -> None:  # fmt: skip
         self.name = connection
+        self._budget = budget
         self._settings = settings
         self._now = now
         self._http = self._open()
@@ -76,6 +79,9 @@ class Client:
             # the answer was stamped before it came: so the system's clock is never put too late
             self._ahead = answer.server_time - self._now()
         error = self._classify(answer, f"{method} {_without_keys(path)}", writes=writes)
+        if isinstance(error, ThrottledError) and error.until is not None:
+            # NetSuite names no time of its own; ours is to hold every worker back, too
+            await self._budget.block(error.until)
         if error is not None:
             raise error
         self._pause = _PAUSE
@@ -123,6 +129,7 @@ class Client:
         held = (settings.private_key, settings.consumer_secret, settings.token_secret)
         return HttpClient(
             self.name, settings.address, timeout=settings.timeout, now=self._now,
+            budget=self._budget,
             secrets=tuple(secret.get_secret_value() for secret in held if secret is not None),
         )  # fmt: skip
 

@@ -37,6 +37,7 @@ from interlock.connectors.netsuite.codecs import (
     Why,
 )
 from interlock.connectors.netsuite.config import NetSuiteSettings
+from interlock.governance.budget import BudgetLimits
 from interlock.mapping.codecs import Date, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import FieldFacts, OrderStatus
@@ -200,5 +201,6 @@ def capabilities(maps: Mapping[str, ObjectMap], settings: NetSuiteSettings) -> C
         webhooks=Capability(Level.UNSUPPORTED, "NetSuite has no webhooks"),
         provision=_BY_HAND,
         prices=NOT_IMPLEMENTED,
+        calls=BudgetLimits(slots=settings.slots),
         never=NEVER,
     )  # fmt: skip

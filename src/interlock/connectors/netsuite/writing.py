@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from interlock.connectors.base import Outcome, Reason, Receipt, WriteKind, WriteRequest
+from interlock.connectors.kit.comparison import compare
 from interlock.connectors.kit.receipts import failed, rejected
 from interlock.connectors.netsuite.client import Client, told
 from interlock.connectors.netsuite.config import NetSuiteSettings
@@ -16,7 +17,7 @@ from interlock.connectors.netsuite.reading import Reader, any_of, is_id
 from interlock.errors import ConnectorError, RejectedError, TransientError, UnknownOutcomeError
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import ObjectMap
-from interlock.model import ANYTHING, OrderStatus, Presence, Record, Value, agree
+from interlock.model import OrderStatus, Record
 
 __all__ = ["Writer"]
 
@@ -99,9 +100,11 @@ class Writer:
 
     async def update(self, entity: str, request: WriteRequest, now: Record | None) -> Receipt:
         """Change a record, if it still is what the decision was made on."""
-        if now is None or now.presence is not Presence.PRESENT:
-            return rejected(request, "not_found", "the record is not there, or inactive")
-        stop = self._compared(entity, request, now) or _stands(entity, request, now)
+        stop = compare(request, now, self._maps[entity])
+        if stop is not None:
+            return stop
+        assert now is not None, "what is not there has its receipt"
+        stop = _stands(entity, request, now)
         if stop is not None:
             return stop
         body = await self._body(entity, request, now)
@@ -115,25 +118,6 @@ class Writer:
         path = f"/{self._maps[entity].object}/{now.id}"
         await self._client.record("PATCH", path, body, params=params)
         return Receipt(write_id=request.id, outcome=Outcome.UPDATED, record_id=now.id)
-
-    def _compared(self, entity: str, request: WriteRequest, now: Record) -> Receipt | None:
-        facts = {f.field: f.codec.facts for f in self._maps[entity].fields}
-
-        def same(name: str, value: Value | None) -> bool:
-            return agree(now.fields.get(name), value, facts.get(name, ANYTHING))
-
-        if all(f in now.fields and same(f, v) for f, v in request.fields.items()):
-            return Receipt(write_id=request.id, outcome=Outcome.UNCHANGED, record=now,
-                           record_id=now.id)  # fmt: skip
-        for name, value in request.expected.items():
-            if name in (now.problems or {}):
-                why = told((now.problems or {})[name])
-                return rejected(request, "invalid_value", f"the value there now: {why}", name,
-                                "mend the value in NetSuite")  # fmt: skip
-            if name in now.fields and not same(name, value):
-                return Receipt(write_id=request.id, outcome=Outcome.CONFLICT, record=now,
-                               record_id=now.id)  # fmt: skip
-        return None
 
     # ── bodies ───────────────────────────────────────────────────────────────────────────────
 
