@@ -272,6 +272,7 @@ class TestCustomers:
             write = updating("customer", receipt.record_id, {"name": long}, seen=record)
             assert (await write_one(connector, write)).outcome is Outcome.UNCHANGED
         assert len(str(record.fields["name"])) <= 83
+        assert str(record.fields["name"]).endswith("…"), "people see that it was cut"
         assert agree(record.fields["name"], long, facts)
 
     @pytest.mark.parametrize(

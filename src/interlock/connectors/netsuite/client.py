@@ -210,8 +210,8 @@ class Client:
         if answer.status == 401:
             return NeedsAuthError(
                 f"{self.name}: NetSuite does not let us in", system=self.name, operation=operation,
-                code=code, fix="look at Setup > Users/Roles > View Login Audit Trail; a clock five minutes off is "
-                "refused, too",
+                code=code, fix="look at Setup > Users/Roles > View Login Audit Trail; a clock five "
+                "minutes off is refused, too",
             )  # fmt: skip
         missing = _NO_RECORD.search(message) if code == "INVALID_PARAMETER" else None
         if missing is not None:

@@ -85,6 +85,7 @@ def _exact(length: int, **facts: Any) -> Exact:
     return Exact(FieldFacts(max_length=length, **facts))
 
 
+_NAME: Final = FieldFacts(max_length=83, cut_mark="…")
 _TERMS: Final = Text(FieldFacts(ignores_case=True))
 
 
@@ -95,7 +96,7 @@ def object_maps(settings: NetSuiteSettings) -> Mapping[str, ObjectMap]:
     other = FieldMap("other_id", settings.customer_id_field, _exact(300))
     return {
         "customer": ObjectMap("customer", "customer", (
-            FieldMap("name", "companyName", _text(83), required=True),
+            FieldMap("name", "companyName", Text(_NAME), required=True),
             FieldMap("website", "url", _exact(255, ignores_scheme=True)),
             FieldMap("email", "email", _exact(254)),
             FieldMap("phone", "phone", _exact(32)),

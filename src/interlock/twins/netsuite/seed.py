@@ -60,11 +60,11 @@ def settle(account: Account, company: Company) -> None:
         }))  # fmt: skip
         for number, person in enumerate(customer.people):
             # two colleagues of one name are told apart by hand
-            name = f"{person.first} {person.last}" + (f" {number + 1}" if number else "")
+            name = f"{person.first} {person.last} {number + 1 if number else ''}".strip()
             account.insert("contact", {
-                "entityId": name, "firstName": person.first, "lastName": person.last, "email": person.email,
-                "phone": person.phone, "title": person.title, "company": known[-1],
-                "subsidiary": "1",
+                "entityId": name, "firstName": person.first, "lastName": person.last,
+                "email": person.email, "phone": person.phone, "title": person.title,
+                "company": known[-1], "subsidiary": "1",
             })  # fmt: skip
     for number, deal in enumerate(d for d in company.deals if d.stage == "won"):
         order = account.insert("salesOrder", {
