@@ -159,7 +159,7 @@ class TestCalls:
 
     async def test_a_round_without_changes(self, harness: NetSuiteHarness) -> None:
         async with harness.connect() as connector:
-            for entity, number in (("customer", 3), ("contact", 2), ("order", 2), ("invoice", 2)):
+            for entity, number in (("customer", 3), ("contact", 2), ("order", 3), ("invoice", 3)):
                 _, cursor = await read_round(connector.changes, entity, None)
                 harness.twin.log.reset()
                 await read_round(connector.changes, entity, cursor)
@@ -328,6 +328,33 @@ class TestCustomers:
             })  # fmt: skip
             (record,), _ = await read_round(connector.changes, "customer", cursor)
         assert record.fields["balance"] == Money(Decimal("119.00"), "EUR")
+
+    @pytest.mark.parametrize("touches", [True, False])
+    async def test_orders_and_invoices_come_again_when_they_are_billed_and_paid(
+        self, harness: NetSuiteHarness, touches: bool
+    ) -> None:
+        twin = harness.twin
+        twin.configure({"touches_sources": touches})
+        order = await harness.seed("order", await harness.sample("order"))
+        twin.update("salesOrder", order, {"orderStatus": "B"})
+        harness.options = {"commit_delay": 0}
+        try:
+            async with harness.connect() as connector:
+                twin.clock.advance(timedelta(seconds=10))
+                _, orders = await read_round(connector.changes, "order", None)
+                _, invoices = await read_round(connector.changes, "invoice", None)
+                twin.clock.advance(timedelta(seconds=10))
+                twin.update("salesOrder", order, {"!transform": "itemFulfillment"})
+                twin.update("salesOrder", order, {"!transform": "invoice"})
+                (again,), _ = await read_round(connector.changes, "order", orders)
+                assert again.fields["status"] == "fulfilled"
+                (bill,), invoices = await read_round(connector.changes, "invoice", invoices)
+                twin.clock.advance(timedelta(seconds=10))
+                twin.update("invoice", bill.id, {"!transform": "customerPayment"})
+                (paid,), _ = await read_round(connector.changes, "invoice", invoices)
+            assert paid.fields["status"] == "paid"
+        finally:
+            twin.configure({"touches_sources": False})
 
     async def test_another_subsidiarys_customers_are_not_ours(
         self, harness: NetSuiteHarness

@@ -43,6 +43,8 @@ _DELETED: Final = {
 """How the log of deletions may name what an entity is made of."""
 _BOOKED: Final = "'CustInvc', 'CustCred', 'CustPymt'"
 """What moves a customer's balance without touching the customer."""
+_MADE_OF: Final = {"order": "'CustInvc', 'ItemShip'", "invoice": "'CustPymt', 'CustCred'"}
+"""What moves an order's status, or what is open of an invoice."""
 
 
 class NetSuiteConnector(Connector):
@@ -90,9 +92,7 @@ class NetSuiteConnector(Connector):
             at = moment(window.at_modified)
             where = f"{_MODIFIED} > {at} OR ({_MODIFIED} = {at} AND t.id > {int(window.at_id)})"
         size = self._settings.page_size
-        records = await self._reader.select(
-            entity, [where], order="t.lastmodifieddate, t.id", limit=size
-        )
+        records = await self._reader.select(entity, [where], order=f"{_MODIFIED}, t.id", limit=size)
         if len(records) == size:
             last = records[-1]
             assert last.modified is not None, "every record has its stamp"
@@ -103,15 +103,24 @@ class NetSuiteConnector(Connector):
         return Page(records=records, cursor=window.finish(self._delay).save(), more=False)
 
     async def _also_moved(self, entity: str, since: datetime, known: set[str]) -> list[Record]:
-        """Read customers whose balance moved: invoices and payments do not touch their stamp."""
+        """Read what other transactions moved: they need not touch its own stamp."""
+        moved = f"{_MODIFIED} >= {moment(since)}"
         shown = {f.field for f in self._maps[entity].fields}
-        if entity != "customer" or not shown & {"balance", "credit_hold", "hold_reason"}:
+        if entity == "customer" and shown & {"balance", "credit_hold", "hold_reason"}:
+            column = "t.entity"
+            source = f"transaction t WHERE t.type IN ({_BOOKED}) AND {moved}"
+        elif entity in _MADE_OF:
+            column = "k.previousdoc"
+            source = (
+                "nexttransactionlinelink k INNER JOIN transaction t ON t.id = k.nextdoc WHERE "
+                f"t.type IN ({_MADE_OF[entity]}) AND {moved}"
+            )
+        else:
             return []
         rows = await self._client.rows(
-            f"SELECT DISTINCT t.entity FROM transaction t WHERE t.type IN ({_BOOKED}) AND "
-            f"{_MODIFIED} >= {moment(since)} ORDER BY t.entity"
+            f"SELECT DISTINCT {column} AS id FROM {source} ORDER BY {column}"
         )
-        ids = {str(row["entity"]) for row in rows if row.get("entity")} - known
+        ids = {str(row["id"]) for row in rows if row.get("id")} - known
         return await self._reader.by_id(entity, sorted(ids, key=int))
 
     async def _deleted(self, entity: str, since: datetime) -> list[Record]:

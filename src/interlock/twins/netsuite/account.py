@@ -35,6 +35,8 @@ class Account:
         """Custom fields by script id: of entities, of transaction bodies and of their lines."""
         self.tax_rate = Decimal("0.19")
         self.one_world = True
+        self.touches_sources = False
+        """Whether billing, shipping and paying move the stamp of what they are made of."""
         self._next: dict[str, int] = {}
         for name in self.types:
             self.storage.index(name, "externalId")
@@ -157,9 +159,9 @@ class Account:
             "externalid": row.get("externalId"), "name": "",
         })  # fmt: skip
 
-    def put(self, name: str, row: Row) -> None:
-        """Write a row as it is, with a new stamp."""
-        self._write(self.type_of(name), dict(row))
+    def put(self, name: str, row: Row, *, touch: bool = True) -> None:
+        """Write a row as it is, with a new stamp unless it is not touched."""
+        self._write(self.type_of(name), dict(row), touch=touch)
 
     def read(
         self, kind: RecordType, values: Mapping[str, Any], before: Row | None = None,
@@ -286,11 +288,12 @@ class Account:
             raise Refused("USER_ERROR", "Error while accessing a resource. The order's status "
                           "cannot be changed any more.", path="orderStatus")  # fmt: skip
 
-    def _write(self, kind: RecordType, row: dict[str, Any]) -> None:
+    def _write(self, kind: RecordType, row: dict[str, Any], *, touch: bool = True) -> None:
         for line in row.get("item") or ():
             if line.get("quantity") is not None and line.get("rate") is not None:
                 line["amount"] = (line["quantity"] * line["rate"]).quantize(_CENT, ROUND_HALF_UP)
-        row["lastModifiedDate"] = self._now()
+        if touch:
+            row["lastModifiedDate"] = self._now()
         self.storage.put(kind.name, row["id"], row)
 
     # ── what follows from what is stored ─────────────────────────────────────────────────────

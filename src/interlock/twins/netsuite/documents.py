@@ -45,7 +45,7 @@ def transform(account: Account, source: str, key: str, target: str, body: Mappin
     fresh = account.storage.get(target, made)
     assert fresh is not None, "it has just been made"
     account.put(target, {**fresh, "createdFrom": key})
-    account.put(source, {**row, "item": kept})
+    account.put(source, {**row, "item": kept}, touch=account.touches_sources)
     return made
 
 
@@ -78,4 +78,4 @@ def apply_payment(account: Account, key: str) -> None:
         row = {**invoice, "amountPaid": invoice["amountPaid"] + amount}
         if account.remaining(row) == 0:
             row["closeDate"] = payment["tranDate"]
-        account.put("invoice", row)
+        account.put("invoice", row, touch=account.touches_sources)

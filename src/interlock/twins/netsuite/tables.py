@@ -202,6 +202,18 @@ _LINE: Final = {
              "createdFrom"),
 }  # fmt: skip
 
+
+def _links(account: Account, at: datetime | None) -> Iterator[Row]:
+    """Go through what was made of what: bills and shipments of orders, payments of bills."""
+    for row in _transactions(account, at):
+        if row.get("createdFrom"):
+            kind = "ShipRcpt" if row["kind"] == "itemFulfillment" else "OrdBill"
+            yield {"previousDoc": row["createdFrom"], "nextDoc": row["id"], "linkType": kind}
+        for line in row.get("apply") or ():
+            if line.get("apply"):
+                yield {"previousDoc": line["doc"], "nextDoc": row["id"], "linkType": "Payment"}
+
+
 _LIST: Final = _plain("id", "name", "isInactive")
 
 TABLES: Final[Mapping[str, Table]] = MappingProxyType({
@@ -224,6 +236,7 @@ TABLES: Final[Mapping[str, Table]] = MappingProxyType({
     ),
     "transaction": Table(_TRANSACTION, _transactions, "custbody"),
     "transactionline": Table(_LINE, _lines, "custcol"),
+    "nexttransactionlinelink": Table(_plain("previousDoc", "nextDoc", "linkType"), _links),
     "currency": Table({**_LIST, **_plain("symbol")}, _stored("currency")),
     "term": Table({**_LIST, **_plain("daysUntilNetDue")}, _stored("term")),
     "location": Table(_LIST, _stored("location")),

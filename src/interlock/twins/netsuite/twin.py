@@ -175,6 +175,7 @@ class NetSuiteTwin(Twin):
         return {
             "hidden": sorted(self.hidden), "time_zone": self.zone,
             "tax_rate": str(self.account.tax_rate), "one_world": self.account.one_world,
+            "touches_sources": self.account.touches_sources,
             "slots": self.slots.limit if self.slots else 0,
             "slots_of_others": self.slots.others if self.slots else 0,
             "fields": sorted(self.account.custom),
@@ -185,15 +186,17 @@ class NetSuiteTwin(Twin):
 
         ``hidden``: columns (``customer.phone``) or tables the role may not see.  ``time_zone``: of
         the account.  ``tax_rate``: on what is sold.  ``one_world``: customers need a subsidiary.
+        ``touches_sources``: billing and paying move the stamp of what they are made of.
         ``slots``, ``slots_of_others``: calls at once, and those of other programs.
         ``end_sessions``, ``revoke_certificate``: true does it.  ``fields``: custom fields, script
         id -> {"kind": text, number, flag or date, "length": N}.
         """
         acts: dict[str, Callable[[Any], None]] = {
             "hidden": self._hide, "time_zone": self._move, "tax_rate": self._tax,
-            "one_world": self._one_world, "slots": self._slots, "slots_of_others": self._others,
+            "one_world": self._one_world, "touches_sources": self._touch, "slots": self._slots,
+            "slots_of_others": self._others, "revoke_certificate": self._revoke,
             "end_sessions": lambda on: self.door.end_sessions() if on else None,
-            "revoke_certificate": self._revoke, "fields": self._fields,
+            "fields": self._fields,
         }  # fmt: skip
         if not set(acts).issuperset(changes):
             raise UserError(f"known settings are: {', '.join(sorted(acts))}")
@@ -211,6 +214,9 @@ class NetSuiteTwin(Twin):
 
     def _one_world(self, on: Any) -> None:
         self.account.one_world = bool(on)
+
+    def _touch(self, on: Any) -> None:
+        self.account.touches_sources = bool(on)
 
     def _slots(self, limit: Any) -> None:
         self.slots = Slots(int(limit))
