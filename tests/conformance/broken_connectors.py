@@ -6,6 +6,7 @@ Every variant names the behaviours that must fail on it; all others must pass.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -16,14 +17,19 @@ from interlock.connectors.base import (
     ConnectorContext,
     Finding,
     Found,
+    Hint,
     Outcome,
     Page,
     Receipt,
+    Refusal,
+    RefusalCode,
     Severity,
+    Webhook,
     WriteKind,
     WriteRequest,
 )
 from interlock.connectors.kit import Window
+from interlock.connectors.kit.webhooks import OUR_SCHEME
 from interlock.connectors.memory.connector import MemoryConnector, Reader
 from interlock.connectors.memory.storage import Row
 from interlock.errors import NeedsAuthError, ThrottledError, TransientError
@@ -394,6 +400,52 @@ class LosesCase(MemoryConnector):
         return {**maps, "customer": ObjectMap("customer", customer.object, fields)}
 
 
+class BelievesAnyWebhook(MemoryConnector):
+    """The signature is not looked at."""
+
+    fails: ClassVar = {"Webhooks"}
+
+    def hints(self, webhook: Webhook) -> Sequence[Hint] | Refusal:
+        secret = self._settings.webhook_secret.get_secret_value()
+        return super().hints(
+            replace(webhook, headers={**webhook.headers, **OUR_SCHEME.headers(webhook, secret)})
+        )
+
+
+class BelievesOldWebhooks(MemoryConnector):
+    """A recorded webhook can be sent again for ever."""
+
+    fails: ClassVar = {"Webhooks"}
+
+    def hints(self, webhook: Webhook) -> Sequence[Hint] | Refusal:
+        stamp = webhook.headers.get("x-interlock-timestamp", "")
+        if stamp.isdigit() and len(stamp) < 12:
+            webhook = replace(webhook, at=datetime.fromtimestamp(int(stamp), UTC))
+        return super().hints(webhook)
+
+
+class ReadsOneEventOfAWebhook(MemoryConnector):
+    """Only the first of the bundled events is read."""
+
+    fails: ClassVar = {"Webhooks"}
+
+    def hints(self, webhook: Webhook) -> Sequence[Hint] | Refusal:
+        read = super().hints(webhook)
+        return read if isinstance(read, Refusal) else read[:1]
+
+
+class StumblesOverOddWebhooks(MemoryConnector):
+    """A body of another form is an error instead of a refusal."""
+
+    fails: ClassVar = {"Webhooks"}
+
+    def hints(self, webhook: Webhook) -> Sequence[Hint] | Refusal:
+        read = super().hints(webhook)
+        if isinstance(read, Refusal) and read.code is RefusalCode.UNREADABLE:
+            msgspec.json.decode(webhook.body, type=dict[str, list[str]])
+        return read
+
+
 BROKEN: tuple[type[MemoryConnector], ...] = (
     DropsAtPageBoundary, PagesByOffset, ForgetsOverlap, PagesByTimeAlone, HidesArchived,
     FindsNothing, CreatesWithoutReference, CallsUnknownTransient, RetriesCreateBlindly,
@@ -401,6 +453,7 @@ BROKEN: tuple[type[MemoryConnector], ...] = (
     RoundsAmounts, IgnoresWanted, LeaksNeverField, AsksForNeverField, BlanksHiddenFields,
     TellsItsToken, QuotesValues, FindsEverythingGood, RetriesWrongCredentials, ClaimsTooMuch,
     ClaimsTooLittle, ForgetsToConfirm, CallsTornOrdersComplete, LosesCase,
+    BelievesAnyWebhook, BelievesOldWebhooks, ReadsOneEventOfAWebhook, StumblesOverOddWebhooks,
 )  # fmt: skip
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import uuid4
 
+from interlock.connectors.base import Webhook
 from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin, register
 from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS
@@ -62,14 +65,25 @@ class MemoryHarness(Harness):
         return MemorySettings(
             system="nobody" if wrong is Wrong.ADDRESS else self.name,
             token="s3cr3t-tokem" if wrong is Wrong.CREDENTIALS else "s3cr3t-token",
-            page_size=3, batch_size=10, commit_delay=60, **self.options,
+            page_size=3, batch_size=10, commit_delay=60, webhook_secret="wh-s3cr3t", **self.options,
         )  # fmt: skip
 
     def secrets(self) -> Sequence[str]:
-        return ["s3cr3t-token"]
+        return ["s3cr3t-token", "wh-s3cr3t"]
 
     def now(self) -> datetime:
         return self.clock()
+
+    def webhook_body(self, entity: str, ids: Sequence[str]) -> bytes:
+        return json.dumps({"events": [{"entity": entity, "id": i} for i in ids]}).encode()
+
+    def webhook(self, body: bytes, at: datetime, *, secret: str | None = None) -> Webhook:
+        stamp = str(int(at.timestamp()))
+        key = (secret or "wh-s3cr3t").encode()
+        made = hmac.new(key, stamp.encode() + b"." + body, "sha256").hexdigest()
+        headers = {"content-type": "application/json", "x-interlock-timestamp": stamp,
+                   "x-interlock-signature": f"v1={made}"}  # fmt: skip
+        return Webhook(headers=headers, body=body, at=at)
 
     # ── the system ───────────────────────────────────────────────────────────────────────────
 

@@ -29,6 +29,7 @@ __all__ = [
     "EntityCapabilities",
     "Finding",
     "Found",
+    "Hint",
     "Kind",
     "Level",
     "Outcome",
@@ -37,7 +38,10 @@ __all__ = [
     "Provisioned",
     "Reason",
     "Receipt",
+    "Refusal",
+    "RefusalCode",
     "Severity",
+    "Webhook",
     "WriteKind",
     "WriteRequest",
 ]
@@ -152,6 +156,51 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     record: Record
     complete: bool = True
+
+
+# ── webhooks ─────────────────────────────────────────────────────────────────────────────────
+
+
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a system to us, as it came in.
+
+    ``url``: the address the system was told to call, query included.  ``headers``: by lower-case
+    name.  ``body``: the raw bytes, which is what was signed.  ``at``: when it arrived.
+    """
+
+    method: str = "POST"
+    url: str = ""
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+class Hint(msgspec.Struct, frozen=True):
+    """What a webhook says: look at this record.  Without an id: look at what changed of these."""
+
+    entity: str
+    record_id: str = ""
+
+
+class RefusalCode(StrEnum):
+    """Why a webhook is not believed."""
+
+    NOT_SET_UP = "not_set_up"
+    """The connection's settings name no secret to prove one with."""
+    UNSIGNED = "unsigned"
+    WRONG_SIGNATURE = "wrong_signature"
+    OUT_OF_TIME = "out_of_time"
+    """Signed longer ago, or later, than the replay window allows."""
+    TOO_LARGE = "too_large"
+    UNREADABLE = "unreadable"
+    """Proven, but not of the form the system is known to send."""
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A webhook that is not believed; ``message`` repeats nothing of what it carried."""
+
+    code: RefusalCode
+    message: str
 
 
 # ── writing ──────────────────────────────────────────────────────────────────────────────────
@@ -341,6 +390,15 @@ class Connector(ABC):
         ``None``: the system does not say.  Cost and margin are neither read nor given.
         """
         raise NotImplementedError(customer, asked, currency, on)
+
+    def hints(self, webhook: Webhook) -> Sequence[Hint] | Refusal:
+        """Prove that a webhook is the system's own, and read which records it is about.
+
+        Declared as ``capabilities.webhooks``.  Pure and quick: the system waits for the answer.
+        Nothing but entity and id is taken from the body; what is none of ours is left out.
+        ``kit.webhooks`` has the signature schemes.
+        """
+        raise NotImplementedError(webhook.method)
 
     @abstractmethod
     async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:

@@ -19,6 +19,8 @@ class MemorySettings(BaseModel):
     process instead.  ``changes``, ``version_check``, ``answers_with_values``: switched off, the
     connector does without what not every vendor offers.  ``versions``: records carry a counter,
     the second of their last change (several changes may share it), or nothing.
+    ``webhook_secret``: signs the webhooks somebody sends in the system's name; without one there
+    are none.
     ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to the engine.
     """
 
@@ -27,6 +29,7 @@ class MemorySettings(BaseModel):
     path: Path | None = None
     system: str | None = None
     token: SecretStr = SecretStr("memory")
+    webhook_secret: SecretStr = SecretStr("")
     page_size: Annotated[int, Field(ge=1)] = 200
     batch_size: Annotated[int, Field(ge=1)] = 200
     changes: bool = True

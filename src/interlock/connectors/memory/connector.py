@@ -12,11 +12,14 @@ from interlock.connectors.base import (
     ConnectorContext,
     Finding,
     Found,
+    Hint,
     Outcome,
     Page,
     Provisioned,
     Receipt,
+    Refusal,
     Severity,
+    Webhook,
     WriteKind,
     WriteRequest,
 )
@@ -28,6 +31,7 @@ from interlock.connectors.memory.facts import REFERENCE, capabilities, maps
 from interlock.connectors.memory.objects import ERP_MAPS
 from interlock.connectors.memory.storage import Row, State
 from interlock.connectors.memory.tables import CRM_TABLES, ERP_TABLES
+from interlock.connectors.memory.webhooks import hints
 from interlock.connectors.memory.writing import Batch
 from interlock.errors import InterlockError
 from interlock.mapping.objectmap import ObjectMap
@@ -211,6 +215,13 @@ class MemoryConnector(Connector):
             )
             for each in asked
         ]  # fmt: skip
+
+    def hints(self, webhook: Webhook) -> Sequence[Hint] | Refusal:
+        """Believe what is signed with the secret of the settings."""
+        if not self.capabilities.webhooks:
+            raise NotImplementedError(self.capabilities.webhooks.note)
+        secret = self._settings.webhook_secret.get_secret_value()
+        return hints(webhook, secret, frozenset(self._readers))
 
     def _read(self, entity: str, ids: Sequence[str], columns: tuple[str, ...]) -> list[Row]:
         if not ids:

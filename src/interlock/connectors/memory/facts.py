@@ -52,7 +52,9 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
         },
         deletions=FULL,
         merges=FULL,
-        webhooks=Capability(Level.UNSUPPORTED, "a memory system calls nobody"),
+        webhooks=FULL
+        if settings.webhook_secret.get_secret_value()
+        else Capability(Level.UNSUPPORTED, "the settings name no webhook_secret"),
         provision=FULL,
         prices=FULL if kind == "erp" else UNSUPPORTED,
         never=_NEVER[kind],

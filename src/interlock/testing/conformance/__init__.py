@@ -16,6 +16,7 @@ import pytest
 pytest.register_assert_rewrite(
     *(f"{__name__}.{module}" for module in (
         "suite", "connection", "reading", "writing", "values", "boundary", "honesty", "orders",
+        "webhooks",
     ))
 )  # fmt: skip
 
@@ -31,6 +32,7 @@ from interlock.testing.conformance.reading import (  # noqa: E402
 )
 from interlock.testing.conformance.suite import REASON_CODES, Conformance  # noqa: E402
 from interlock.testing.conformance.values import BaseRoundTrip, BaseValues  # noqa: E402
+from interlock.testing.conformance.webhooks import BaseWebhooks  # noqa: E402
 from interlock.testing.conformance.writing import (  # noqa: E402
     BaseBatch,
     BaseCreate,
@@ -41,6 +43,7 @@ from interlock.testing.conformance.writing import (  # noqa: E402
 BEHAVIOURS: tuple[type[Conformance], ...] = (
     BaseConnection, BaseSweep, BaseChanges, BasePresence, BaseCreate, BaseUpdate, BaseBatch,
     BaseThrottling, BaseValues, BaseRoundTrip, BaseBoundary, BaseRedaction, BaseHonesty, BaseOrders,
+    BaseWebhooks,
 )  # fmt: skip
 """Every behaviour; a connector is conformant when it passes all of them."""
 
@@ -48,5 +51,5 @@ __all__ = [
     "BEHAVIOURS", "REASON_CODES", "CannotInject", "Conformance", "Harness", "Wrong",
     "BaseBatch", "BaseBoundary", "BaseChanges", "BaseConnection", "BaseCreate", "BaseHonesty",
     "BaseOrders", "BasePresence", "BaseRedaction", "BaseRoundTrip", "BaseSweep", "BaseThrottling",
-    "BaseUpdate", "BaseValues",
+    "BaseUpdate", "BaseValues", "BaseWebhooks",
 ]  # fmt: skip

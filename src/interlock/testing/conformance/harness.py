@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel
 
-from interlock.connectors.base import Connector, ConnectorContext, Plugin
+from interlock.connectors.base import Connector, ConnectorContext, Plugin, Webhook
 from interlock.mapping.objectmap import ObjectMap
 from interlock.mapping.overrides import MappingOverrides
 from interlock.model import ENTITIES, Fields, Line, Ref, Value
@@ -66,6 +66,9 @@ class Harness(ABC):
     """Ids of the form the system uses, for the round trip of references."""
     currencies: ClassVar[tuple[str, ...]] = ("EUR",)
     """Currencies the system holds."""
+
+    webhooks_dated: ClassVar[bool] = True
+    """Whether the system's webhooks are signed together with their time."""
 
     def __init__(self) -> None:
         self.token = uuid4().hex[:8]
@@ -201,6 +204,19 @@ class Harness(ABC):
         """Encode and decode one value; to be overridden where a field is not one path."""
         item = self.object_maps()[entity].limited_to({field})
         return item.decode(item.encode({field: value}))[field]
+
+    # ── webhooks: to be written where ``capabilities.webhooks`` is declared ──────────────────
+
+    def webhook_body(self, entity: str, ids: Sequence[str]) -> bytes:
+        """Make the body the system sends when these records changed."""
+        raise NotImplementedError("webhook_body")
+
+    def webhook(self, body: bytes, at: datetime, *, secret: str | None = None) -> Webhook:
+        """Sign a body as the system does at an instant, and send it then.
+
+        ``secret``: somebody else's, instead of the one in ``settings()``.
+        """
+        raise NotImplementedError("webhook")
 
     # ── faults: override, or name in ``cannot`` ──────────────────────────────────────────────
 
