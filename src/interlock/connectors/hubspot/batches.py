@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from interlock.connectors.base import WriteRequest
 from interlock.connectors.hubspot.client import BATCH, Client, RefusedError, parts
+from interlock.connectors.hubspot.custom import REFERENCE
 from interlock.connectors.hubspot.problems import Problem, read_problem
 from interlock.errors import ConnectorError, UnknownOutcomeError
 
@@ -67,7 +68,7 @@ class Batches:
             answered.update({request.id: error for request in part})
             return
         self._started = True
-        answered.update(_sorted_out(answer.data, traces))
+        answered.update(_sorted_out(answer.data, traces, part))
         for request in part:
             answered.setdefault(request.id, self._unsaid(request))
 
@@ -89,16 +90,24 @@ class Batches:
         )  # fmt: skip
 
 
-def _sorted_out(data: Any, traces: Mapping[str, str]) -> dict[str, Answered]:
-    """Tell results and errors apart; their order is promised nowhere."""
+def _sorted_out(
+    data: Any, traces: Mapping[str, str], part: Sequence[WriteRequest]
+) -> dict[str, Answered]:
+    """Tell results and errors apart; their order is promised nowhere.
+
+    A result that does not say which input it belongs to is known by its id or our reference.
+    """
+    known = {str(request.record_id or request.reference): request.id for request in part}
     answered: dict[str, Answered] = {}
     for result in data.get("results") or ():
-        trace = str(result.get("objectWriteTraceId"))
-        if trace in traces:
-            answered[traces[trace]] = result
+        names = (result.get("id"), (result.get("properties") or {}).get(REFERENCE))
+        found = traces.get(str(result.get("objectWriteTraceId"))) or next(
+            (known[str(name)] for name in names if str(name) in known), None
+        )
+        if found is not None:
+            answered[found] = result
     for error in data.get("errors") or ():
-        named = (error.get("context") or {}).get("objectWriteTraceId") or ()
-        for trace in named:
+        for trace in (error.get("context") or {}).get("objectWriteTraceId") or ():
             if str(trace) in traces:
                 answered[traces[str(trace)]] = read_problem(error)
     return answered

@@ -63,8 +63,9 @@ class Client:
             connection, settings.url, secrets=(token,), timeout=settings.timeout, now=now,
             headers={"Authorization": f"Bearer {token}"},
         )  # fmt: skip
-        self._calls = Pace(settings.calls_in_10_seconds, 10)
-        self._searches = Pace(settings.searches_a_second, 1)
+        # a tenth longer than the limits count: calls do not arrive as evenly as they are sent
+        self._calls = Pace(settings.calls_in_10_seconds, 11)
+        self._searches = Pace(settings.searches_a_second, 1.1)
         self._blocked_until: datetime | None = None
         self._ahead: timedelta | None = None
 
