@@ -143,9 +143,9 @@ def _sort(portal: Portal, one: ObjectType, rows: list[Row], sorts: Any) -> None:
     if not portal.sees(one, name):
         raise invalid_values([(name, "PROPERTY_DOESNT_EXIST", f'There was no property "{name}"')])
     held = _held(one, name)
-    blank = [row for row in rows if held(row) is None]
-    filled = [row for row in rows if held(row) is not None]
+    known = [(held(row), row) for row in rows]
     # rows alike come in no order anybody promises: here in the reverse of their ids
-    filled.sort(key=lambda row: -int(row["id"]))
-    filled.sort(key=held, reverse=descending)  # type: ignore[arg-type]
-    rows[:] = filled + blank
+    filled = [(value, -int(row["id"]), row) for value, row in known if value is not None]
+    filled.sort(key=lambda item: item[1])
+    filled.sort(key=lambda item: item[0], reverse=descending)
+    rows[:] = [row for _, _, row in filled] + [row for value, row in known if value is None]
