@@ -26,6 +26,8 @@ from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
+from interlock.cli.moving import app as store
+from interlock.cli.pausing import pause, resume
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
 from interlock.cli.quoting import app as quotes
@@ -34,9 +36,11 @@ from interlock.cli.reporting import report_app as report
 from interlock.cli.reports_overruled import overruled
 from interlock.cli.reports_ownership import ownership
 from interlock.cli.reports_revenue import revenue
+from interlock.cli.serving import serve, worker
 from interlock.cli.status import status
 from interlock.cli.syncing import sync
 from interlock.cli.timetravel import backup, rebuild, restore
+from interlock.cli.tokens import app as tokens
 from interlock.cli.twin import twin
 from interlock.cli.undoing import runs, undo
 
@@ -65,6 +69,10 @@ app.command("twin", rich_help_panel=_SETUP)(twin)
 app.command("plan", rich_help_panel=_DAILY)(plan)
 app.command("approve", rich_help_panel=_DAILY)(approve)
 app.command("sync", rich_help_panel=_DAILY)(sync)
+app.command("serve", rich_help_panel=_DAILY)(serve)
+app.command("worker", rich_help_panel=_DAILY)(worker)
+app.command("pause", rich_help_panel=_DAILY)(pause)
+app.command("resume", rich_help_panel=_DAILY)(resume)
 app.command("status", rich_help_panel=_DAILY)(status)
 app.command("explain", rich_help_panel=_CLOSER)(explain)
 app.command("runs", rich_help_panel=_CLOSER)(runs)
@@ -84,7 +92,9 @@ app.add_typer(holds, name="holds", rich_help_panel=_DAILY)
 app.add_typer(quotes, name="quote", rich_help_panel=_DAILY)
 app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
+app.add_typer(tokens, name="token", rich_help_panel=_SETUP)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)
+app.add_typer(store, name="store", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from interlock.cli.options import Everything, JsonOutput, ProjectFolder, with_store
+from interlock.cli.pausing import say_pauses
 from interlock.cli.planning import say_stops
 from interlock.cli.screen import amount, columns, heading, moment, print_json, say
 from interlock.cli.values import field_name, show_value
@@ -14,6 +15,7 @@ from interlock.cli.values import field_name, show_value
 if TYPE_CHECKING:
     from interlock.service.drift import LastDrift
     from interlock.service.holds import AlertView
+    from interlock.service.running import CadenceView
     from interlock.service.status import EntityStatus, OpenField, Status
 
 __all__ = ["status"]
@@ -40,6 +42,7 @@ def _show(result: Status, *, everything: bool) -> None:
         say(f"Nothing is written: {result.hold.why} ({moment(result.hold.since)}).", style="red")
         say("-> interlock plan shows what would be written; interlock approve releases it",
             lead="   ", style="dim")  # fmt: skip
+    say_pauses(list(result.paused))
     run = result.last_run
     if run is None:
         say("No sync has run yet.")
@@ -54,6 +57,13 @@ def _show(result: Status, *, everything: bool) -> None:
     else:
         say(f"Orders: for deals won since {moment(result.go_live)}.")
     say(_drift(result.drift))
+    for system, seen in result.webhooks.items():
+        refused = f", {sum(seen.refused.values()):,} refused" if seen.refused else ""
+        last = f", the last {moment(seen.last_at)}" if seen.last_at is not None else ""
+        say(f"Webhooks from {system}: {seen.received:,}{last}{refused}.")
+    if any(c.last for c in result.cadences):
+        heading("Read by schedule")
+        columns(_cadences(result.cadences))
     if result.entities:
         heading("Records")
         columns(_records(result.entities))
@@ -65,6 +75,15 @@ def _show(result: Status, *, everything: bool) -> None:
     if not result.needs_person:
         say()
         say("Nothing waits for a person.", style="green")
+
+
+def _cadences(found: Sequence[CadenceView]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for c in found:
+        last = "never" if c.last is None else moment(c.last)
+        following = "" if c.next is None else f", next {moment(c.next)}"
+        rows.append((c.name, c.when, f"last {last}{following}", c.problem))
+    return rows
 
 
 def _drift(last: LastDrift | None) -> str:

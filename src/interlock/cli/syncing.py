@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sync"]
 
-_MILD: Final = ("undecodable", "limit", "held", "unshown")
+_MILD: Final = ("undecodable", "limit", "held", "unshown", "paused", "budget")
 """Codes of problems that a person mends while everything else goes on."""
 
 
@@ -40,8 +40,8 @@ def sync(
     """Bring both systems into agreement: read, decide, write what may be written."""
     if not once:
         raise ConfigurationError(
-            "running as a service (`interlock serve`) is not there yet",
-            fix="run `interlock sync --once`, from cron every few minutes",
+            "`interlock sync` does one round and says so: add --once",
+            fix="`interlock sync --once` for one round, `interlock serve` to run until stopped",
         )
     report, names = asyncio.run(_sync(project, full=full, quiet=as_json))
     if as_json:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from cronsim import CronSim, CronSimError
 from pydantic import (
     AfterValidator,
     AwareDatetime,
@@ -17,39 +19,22 @@ from pydantic import (
     Field,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from interlock.governance.limits import Kind, Limit, Limits
 from interlock.governance.pricing import BeforeOrder
 from interlock.model import ENTITIES, Money
+from interlock.project.duration import Duration, parse_duration
+from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
 
 __all__ = [
     "SCHEMA_VERSION", "ConnectionDocument", "Duration", "Environment", "HistorySettings",
     "HoldSettings", "OrderSettings", "ProjectDocument", "QuoteSettings", "RoleSettings",
-    "parse_duration",
+    "ScheduleSettings", "parse_duration",
 ]  # fmt: skip
 
 SCHEMA_VERSION = 1
-
-_DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-
-
-def parse_duration(value: object) -> timedelta:
-    """Read ``90s``, ``2m``, ``1h30m`` or ``1d``; raises ``ValueError``."""
-    if isinstance(value, timedelta):
-        return value
-    match = _DURATION.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
-    if match is None or not any(match.groups()):
-        raise ValueError("write a time such as 90s, 2m, 1h30m or 1d")
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
-
-
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(parse_duration),
-    WithJsonSchema({"type": "string", "pattern": r"^(\d+d)?(\d+h)?(\d+m)?(\d+s)?$"}),
-]
 
 
 def _is_store(url: str) -> str:
@@ -76,6 +61,29 @@ class Environment(StrEnum):
     STAGING = "staging"
 
 
+class BudgetSettings(_Part):
+    """How many calls a system may get; what nobody states is what its connector knows."""
+
+    per_day: int | None = Field(
+        default=None, ge=1, description="Calls of all programs together in 24 hours."
+    )
+    reserve: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Share of the day's calls that is left to other programs.",
+    )
+    per_window: int | None = Field(default=None, ge=1, description="Our calls in any `window`.")
+    window: Duration = Field(
+        default=timedelta(seconds=1),
+        json_schema_extra={"default": "1s"},
+        description="The time `per_window` counts in.",
+    )
+    slots: int | None = Field(
+        default=None, ge=1, description="Our calls at the same time, of all workers together."
+    )
+
+
 class ConnectionDocument(_Part):
     """One of the two systems: ``settings`` are checked by its connector."""
 
@@ -95,6 +103,10 @@ class ConnectionDocument(_Part):
         default=Environment.PRODUCTION,
         description="staging: a system whose records nobody misses; only there `interlock "
         "rehearse` makes customers and orders.",
+    )
+    budget: BudgetSettings = Field(
+        default_factory=BudgetSettings,
+        description="How many calls the system may get from us.",
     )
     settings: Annotated[dict[str, Any], BeforeValidator(_none_is_empty), _OBJECT] = Field(
         default_factory=dict,
@@ -279,6 +291,65 @@ class HistorySettings(_Part):
     )
 
 
+def _schedule(value: object) -> object:
+    """Read a time such as 5m, or five cron fields."""
+    if isinstance(value, str) and value.count(" ") >= 4:
+        try:
+            CronSim(value, datetime(2026, 1, 1, tzinfo=UTC))
+        except CronSimError:
+            raise ValueError(
+                "write five cron fields (minute hour day month weekday), or a time such as 5m"
+            ) from None
+        return value
+    period = parse_duration(value)
+    if period < timedelta(seconds=10):
+        raise ValueError("at most every 10s")
+    return period
+
+
+Cadence = Annotated[
+    timedelta | str, BeforeValidator(_schedule), WithJsonSchema({"type": "string", "minLength": 2})
+]
+
+
+def _is_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("write a time zone such as Europe/Berlin") from None
+    return name
+
+
+class ScheduleSettings(_Part):
+    """What `interlock serve` reads how often: a time (5m, 1h), or five cron fields."""
+
+    time_zone: Annotated[str, AfterValidator(_is_zone)] = Field(
+        default="UTC", description="What the hours of cron fields are meant in."
+    )
+    deals: Cadence = Field(
+        default=timedelta(seconds=60),
+        json_schema_extra={"default": "60s"},
+        description="Deals, quotes and orders.",
+    )
+    holds: Cadence = Field(
+        default=timedelta(seconds=60),
+        json_schema_extra={"default": "60s"},
+        description="The ERP's customers, with their credit holds.",
+    )
+    customers: Cadence = Field(
+        default=timedelta(minutes=5),
+        json_schema_extra={"default": "5m"},
+        description="The CRM's customers, contacts and tasks.",
+    )
+    catalogue: Cadence = Field(
+        default="0 3 * * *", description="Products, stock indicator and price lists."
+    )
+    finance: Cadence = Field(default="0 2 * * *", description="Invoices and payments.")
+    sweep: Cadence = Field(
+        default="0 4 * * *", description="Everything in full, whatever the systems report."
+    )
+
+
 class ProjectDocument(_Part):
     """All of ``interlock.yaml``."""
 
@@ -329,3 +400,17 @@ class ProjectDocument(_Part):
         return Limits(stated)
 
     history: HistorySettings = Field(default_factory=HistorySettings)
+    schedules: ScheduleSettings = Field(default_factory=ScheduleSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    events: list[EventEndpoint] = Field(
+        default_factory=list, description="Tools that are told of orders, holds and leaks."
+    )
+    alerts: AlertSettings = Field(default_factory=AlertSettings)
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> Self:
+        for what, named in (("events", self.events), ("alerts.channels", self.alerts.channels)):
+            names = [one.name for one in named]
+            if len(set(names)) < len(names):
+                raise ValueError(f"{what}: two of them have the same name")
+        return self

@@ -12,20 +12,24 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
+from sqlalchemy import make_url
 
 from interlock.connectors.base import Plugin
 from interlock.connectors.registry import load_plugin
 from interlock.errors import ConfigurationError
+from interlock.governance.budget import BudgetLimits
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
 from interlock.governance.compile_pricing import PRICING_VERSION, compile_pricing
 from interlock.governance.compile_rules import RULES_VERSION, compile_signal_rules
+from interlock.governance.compile_targets import compile_order_targets
 from interlock.governance.document import Document, Place, suggest
 from interlock.governance.limits import Limits
 from interlock.governance.pricing import PricingRules
 from interlock.governance.rules import Ownership, OwnershipMap, Side
 from interlock.governance.signals import SignalRules
+from interlock.governance.targets import OrderTargets
 from interlock.governance.versions import MapVersion
 from interlock.mapping.compile import SCHEMA_VERSION as MAPPING_VERSION
 from interlock.mapping.compile import compile_mapping
@@ -41,8 +45,10 @@ from interlock.project.config import (
     ProjectDocument,
     QuoteSettings,
     RoleSettings,
+    ScheduleSettings,
 )
-from interlock.project.secrets import Secrets, read_env_file
+from interlock.project.outreach import AlertSettings, EventEndpoint, WebSettings
+from interlock.project.secrets import SHORTEST_HIDDEN, Secrets, read_env_file
 from interlock.project.settings import SettingsReader, check_version
 from interlock.project.yaml import read_yaml
 from interlock.store.vault import KEY_VARIABLE
@@ -78,6 +84,7 @@ class ConnectionConfig:
     plugin: Plugin
     settings: BaseModel
     environment: Environment = Environment.PRODUCTION
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +112,28 @@ class Project:
     map_version: str
     holds: HoldSettings = field(default_factory=HoldSettings)
     roles: RoleSettings = field(default_factory=RoleSettings)
+    schedules: ScheduleSettings = field(default_factory=ScheduleSettings)
     limits: Limits = field(default_factory=Limits)
     active_map: MapVersion = field(default_factory=MapVersion)
     quotes: QuoteSettings = field(default_factory=QuoteSettings)
     pricing: PricingRules = field(default_factory=PricingRules)
     signals: SignalRules = field(default_factory=SignalRules)
+    targets: OrderTargets = field(default_factory=OrderTargets)
+    web: WebSettings = field(default_factory=WebSettings)
+    events: tuple[EventEndpoint, ...] = ()
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     def connection(self, side: Side) -> ConnectionConfig:
         """The system of one side."""
         return self.crm if side is Side.CRM else self.erp
+
+    def secrets(self) -> list[str]:
+        """All credentials of the project, so that they can be kept out of logs."""
+        parts = [self.crm.settings, self.erp.settings, *self.events, *self.alerts.channels]
+        values = [getattr(part, name) for part in parts for name in type(part).model_fields]
+        found = [v.get_secret_value() for v in values if isinstance(v, SecretStr)]
+        found += [self.key or "", make_url(self.store_url).password or ""]
+        return [secret for secret in found if len(secret) >= SHORTEST_HIDDEN]
 
 
 def open_project(
@@ -165,7 +185,9 @@ class _Loader:
         rules = self._attempt(lambda: compile_ownership(ownership, schema)) if ownership else None
         if rules is not None and not self.problems:
             self._check_custom(rules, mappings, overrides)
-        signals = self._signal_rules()
+        stated = self._rules_file()
+        signals = self._signal_rules(stated)
+        targets = self._order_targets(stated, schema, rules)
         pricing = self._pricing(schema)
         parts = self._attempt(lambda: self._config(config)) if config else None
         if self.problems:
@@ -186,10 +208,15 @@ class _Loader:
             orders=document.orders,
             holds=document.holds,
             roles=document.roles,
+            schedules=document.schedules,
             history=document.history,
+            web=document.web,
+            events=tuple(document.events),
+            alerts=document.alerts,
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
             signals=signals,
+            targets=targets,
             quotes=document.quotes,
             pricing=pricing,
             map_version=(version := _map_version(rules, overrides)),
@@ -201,13 +228,22 @@ class _Loader:
             ),
         )
 
-    def _signal_rules(self) -> SignalRules:
+    def _rules_file(self) -> Document | None:
         """Read the file of rules; without one, and for what it leaves out, ours hold."""
-        if not (self.root / RULES_FILE).is_file():
-            return SignalRules()
-        document = self._read(RULES_FILE, RULES_VERSION)
+        there = (self.root / RULES_FILE).is_file()
+        return self._read(RULES_FILE, RULES_VERSION) if there else None
+
+    def _signal_rules(self, document: Document | None) -> SignalRules:
         rules = self._attempt(lambda: compile_signal_rules(document)) if document else None
         return rules or SignalRules()
+
+    def _order_targets(
+        self, document: Document | None, schema: Schema, rules: OwnershipMap | None
+    ) -> OrderTargets:
+        if document is None or document.problems or rules is None:
+            return OrderTargets()
+        compiled = self._attempt(lambda: compile_order_targets(document, schema["deal"], rules))
+        return compiled or OrderTargets()
 
     def _pricing(self, schema: Schema) -> PricingRules:
         """Read the file of prices; without one floors are the ERP's alone."""
@@ -330,6 +366,11 @@ class _Loader:
         reader = SettingsReader(document, self.secrets)
         project = reader.read(ProjectDocument, resolved, ())
         _check_store_password(document)
+        if project is not None:
+            for number, endpoint in enumerate(project.events):
+                reader.refuse_clear_secrets(endpoint, ("events", number))
+            for number, channel in enumerate(project.alerts.channels):
+                reader.refuse_clear_secrets(channel, ("alerts", "channels", number))
         if project is not None and project.crm.name == project.erp.name:
             document.refuse(("erp", "name"), f"both systems are called {project.erp.name!r}")
         if project is not None and (project.crm.id or "crm") == (project.erp.id or "erp"):
@@ -374,6 +415,7 @@ class _Loader:
             plugin=plugin,
             settings=settings,
             environment=stated.environment,
+            budget=BudgetLimits(**stated.budget.model_dump()),
         )
 
 

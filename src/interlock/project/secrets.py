@@ -10,11 +10,11 @@ from typing import Any
 from interlock.errors import ConfigurationError
 from interlock.governance.document import Document, Place, suggest
 
-__all__ = ["Secrets", "dotted", "read_env_file"]
+__all__ = ["SHORTEST_HIDDEN", "Secrets", "dotted", "read_env_file"]
 
 _REFERENCE = re.compile(r"\$\$|\$\{([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SHORTEST_HIDDEN = 4
+SHORTEST_HIDDEN = 4
 """Values shorter than this are not blanked out in messages: it would garble every word."""
 
 
@@ -107,7 +107,7 @@ class Secrets:
     def hide(self, text: str) -> str:
         """Put the references back where a message quotes their values."""
         for name, value in sorted(self._used.items(), key=lambda item: -len(item[1])):
-            if len(value) >= _SHORTEST_HIDDEN:
+            if len(value) >= SHORTEST_HIDDEN:
                 text = text.replace(value, f"${{{name}}}")
         return text
 

@@ -19,7 +19,7 @@ from interlock.sync.progress import Run
 from interlock.sync.rebuild import find_links, guard, longest_settle_time
 from interlock.sync.reconcile import Intents, reconcile
 
-__all__ = ["Process", "run_cycle"]
+__all__ = ["Process", "may_write", "run_cycle", "settle"]
 
 MAX_ROUNDS = 50
 """Rounds of reconcile and deliver in one cycle; a chain of dependencies takes a few."""
@@ -57,15 +57,15 @@ async def run_cycle(
         await asyncio.gather(*(observe_side(pair, side, run, full=full) for side in Side))
         if not await find_links(pair, run):
             return
-    write = await pair.store.call(_may_write, pair, run) and write
+    write = await pair.store.call(may_write, pair, run) and write
     while True:
         await link_records(pair, run)
         for process in processes:
             await process.prepare(run)
-        created = run.counts["created:erp:customer"]
-        await _settle(pair, processes, run, write=write)
-        if run.counts["created:erp:customer"] > created:
-            # customers just made have figures and holds to tell, as all others
+        created = run.counts["created"]
+        await settle(pair, processes, run, write=write)
+        if run.counts["created"] > created:
+            # what was just made has figures, holds and tasks to tell, as all else
             continue
         reachable = [side for side in Side if side not in run.paused]
         until = await pair.store.call(outbox.earliest_due, reachable) if write else None
@@ -75,13 +75,29 @@ async def run_cycle(
         await sleep(_seconds(pair.clock(), until))
 
 
-async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: bool) -> None:
-    """Reconcile and deliver until nothing moves any more."""
+async def _nobody() -> None:
+    """Nobody else delivers."""
+
+
+async def settle(
+    pair: Pair,
+    processes: Sequence[Process],
+    run: Run,
+    *,
+    write: bool,
+    decided: Callable[[], Awaitable[None]] = _nobody,
+) -> None:
+    """Reconcile and deliver until nothing moves any more.
+
+    ``decided`` is called whenever there are new decisions that others could help to deliver.
+    """
     for _ in range(MAX_ROUNDS):
         before = run.counts.copy()
         reconciled = await reconcile(pair, run, processes)
         if not write:
             return
+        if reconciled:
+            await decided()
         handled = await deliver(pair, run)
         if run.counts["found_before_create"] > before["found_before_create"]:
             # a live look-up saw what could be the same: whether it is decides matching
@@ -91,7 +107,7 @@ async def _settle(pair: Pair, processes: Sequence[Process], run: Run, *, write: 
             return
 
 
-def _may_write(tx: Tx, pair: Pair, run: Run) -> bool:
+def may_write(tx: Tx, pair: Pair, run: Run) -> bool:
     """Nothing is written after the store went back until a person has released it (rule 28)."""
     hold = epochs.hold_of(tx)
     if hold is not None:

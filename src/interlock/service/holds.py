@@ -10,16 +10,18 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.model import Ref
+from interlock.processes.order_kinds import noted
 from interlock.project.load import Project
 from interlock.service.labels import label_of, labels_of_links
-from interlock.store import alerts, cases, history, holds, links, observations
+from interlock.service.tables import Kind, Sheet
+from interlock.store import alerts, history, holds, links, observations
 from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.holds import Episode, Override
 
 __all__ = [
     "AlertView", "HoldView", "Overridden", "PausedDeal", "list_holds", "override_hold",
-    "read_alerts", "show_hold",
+    "read_alerts", "sheet_of", "show_hold",
 ]  # fmt: skip
 
 
@@ -76,6 +78,21 @@ def list_holds(project: Project, store: Store, *, ended: bool = False) -> list[H
     return store.run(lambda tx: [_view(tx, project, e) for e in holds.episodes(tx, ended=ended)])
 
 
+def sheet_of(found: Sequence[HoldView]) -> Sheet:
+    """Holds as a table, a row for each."""
+    columns: list[tuple[str, Kind]] = [
+        ("hold", int), ("customer", str), ("records", str), ("reason", str), ("began_at", str),
+        ("ended_at", str), ("ended_why", str), ("deals", str),
+    ]  # fmt: skip
+    rows = [
+        (h.id, h.customer, ", ".join(f"{name} {i}" for name, i in h.records.items()), h.reason,
+         h.began_at.isoformat(), "" if h.ended_at is None else h.ended_at.isoformat(),
+         h.ended_why, " ".join(d.deal for d in h.deals))
+        for h in found
+    ]  # fmt: skip
+    return Sheet(columns, rows)
+
+
 def show_hold(project: Project, store: Store, number: int) -> HoldView:
     """Show one hold."""
 
@@ -108,7 +125,7 @@ def _deals(tx: Tx, episode: Episode) -> list[PausedDeal]:
     given = {d: o for (e, d), o in holds.overrides(tx).items() if e == episode.id}
     held = {}
     if episode.ended_at is None:
-        held = {i: c for i, c in cases.load(tx, "quote_to_order").items() if c.state == "held"}
+        held = {i: c for i, c in noted(tx).items() if c.state == "held"}
     seen = observations.load(tx, Side.CRM, "deal", [*(p.deal_id for p in paused), *given, *held])
     account = Ref("customer", episode.crm_id)
     held = {

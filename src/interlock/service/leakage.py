@@ -25,11 +25,12 @@ from interlock.service.files import beside, write_text
 from interlock.service.knowledge import knowledge
 from interlock.service.observed import Seen, look
 from interlock.service.tables import Cell, Kind, Sheet, save
-from interlock.store import links
+from interlock.store import refusals
 from interlock.store.database import Store, Tx
 
 __all__ = [
-    "Given", "LeakageReport", "report_leakage", "report_leakage_of_systems", "sheet_of",
+    "Given", "LeakageReport", "leakage_of_systems", "report_leakage", "report_leakage_of_systems",
+    "sheet_of",
 ]  # fmt: skip
 
 _COLUMNS: tuple[tuple[str, Kind], ...] = (
@@ -49,7 +50,7 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The findings, what was read, and where page and list were written."""
+    """The findings, what was read, and where page and list were written, if they were."""
 
     leakage: Leakage
     sources: Sequence[Source]
@@ -57,8 +58,8 @@ class LeakageReport(msgspec.Struct, frozen=True, kw_only=True):
     not_won: int
     outside: int
     skipped: Sequence[Skipped]
-    page: str
-    list: str
+    page: str = ""
+    list: str = ""
 
 
 def report_leakage(
@@ -168,10 +169,29 @@ def report_leakage_of_systems(
     end: date | None = None,
 ) -> LeakageReport:
     """Hold won deals against orders as the store last saw both; asks neither system."""
+    report = leakage_of_systems(
+        project, store, tolerances, weights=weights, now=now, start=start, end=end
+    )
+    report = msgspec.structs.replace(report, page=str(out), list=str(beside(out, "deals.csv")))
+    _write(report, out, tolerances, now)
+    return report
+
+
+def leakage_of_systems(
+    project: Project,
+    store: Store,
+    tolerances: Tolerances,
+    *,
+    weights: Weights,
+    now: datetime,
+    start: date | None = None,
+    end: date | None = None,
+) -> LeakageReport:
+    """Find what leaks of what the store last saw of both systems; writes no files."""
 
     def _read(tx: Tx) -> tuple[Seen, Mapping[str, Fact], set[tuple[str, str]]]:
         seen = look(tx, project, today=now.date())
-        return seen, knowledge(tx, project, seen), links.refused(tx, "customer")
+        return seen, knowledge(tx, project, seen), refusals.load(tx, "customer")
 
     seen, known, refused = store.run(_read)
     found = find_leaks(
@@ -185,7 +205,7 @@ def report_leakage_of_systems(
         known=known,
         others=[(d, d.customer_id) for d in seen.others],
     )
-    report = LeakageReport(
+    return LeakageReport(
         leakage=found,
         sources=[
             Source(title=project.connection(side).name, notes=("as last seen by Interlock",))
@@ -195,11 +215,7 @@ def report_leakage_of_systems(
         not_won=len(seen.others),
         outside=len(seen.won) - found.deals,
         skipped=seen.skipped,
-        page=str(out),
-        list=str(beside(out, "deals.csv")),
     )
-    _write(report, out, tolerances, now)
-    return report
 
 
 def _ties(

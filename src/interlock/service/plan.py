@@ -11,6 +11,7 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.model import WriteKind
+from interlock.processes.order_kinds import noted
 from interlock.runtime.cycle import run_cycle
 from interlock.service.labels import label_of
 from interlock.service.session import Session
@@ -24,12 +25,13 @@ from interlock.service.stops import (
     release_stop,
 )
 from interlock.store import (
-    cases,
+    approvals,
     dead_letters,
     epochs,
     history,
     links,
     observations,
+    open_fields,
     outbox,
     plans,
     stops,
@@ -45,9 +47,11 @@ __all__ = [
     "Chosen",
     "FieldChange",
     "Plan",
+    "PlanView",
     "PlannedWrite",
     "Waiting",
     "approve",
+    "list_plans",
     "make_plan",
 ]
 
@@ -143,6 +147,23 @@ class Approval(msgspec.Struct, frozen=True, kw_only=True):
     beyond: int = 0
     field: str | None = None
     groups: Sequence[ApprovedGroup] = ()
+
+
+class PlanView(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan that was shown; ``to_approve``: how many of its writes needed an approval."""
+
+    id: str
+    at: datetime
+    to_approve: int
+    approved_at: datetime | None
+
+
+def list_plans(store: Store, *, limit: int = 20) -> list[PlanView]:
+    """List the plans that were shown, the latest first."""
+    return [
+        PlanView(id=row.id, at=row.at, to_approve=len(row.digests), approved_at=row.approved_at)
+        for row in store.run(plans.recent_plans, limit)
+    ]
 
 
 async def make_plan(session: Session, run: Run, *, observe: bool = True) -> Plan:
@@ -285,7 +306,7 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                 fix="interlock dead-letters list",
             )
         )
-    if unlike := sum(len(f) for f in links.open_fields(tx).values()):
+    if unlike := sum(len(f) for f in open_fields.load(tx).values()):
         found.append(
             Waiting(
                 subject="fields",
@@ -305,7 +326,7 @@ def _complete(tx: Tx, side: Side, entity: str) -> bool:
 
 def _deals(tx: Tx) -> list[Waiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state in ("ignored", "waiting", "settling", "changed"):
             groups[case.state, case.why, case.fix] += 1
     return [
@@ -352,9 +373,9 @@ def approve(
         meant = choose(tx, chosen, waiting)
         mine = [w for w in meant if w.digest in shown]
         digests = [w.digest for w in mine] if chosen else list(row.digests)
-        new = shown - outbox.approved(tx, row.digests)
+        new = shown - approvals.approved(tx, row.digests)
         groups = [] if pair is None else _groups(tx, pair, mine)
-        released = outbox.approve(tx, digests, plan_id=row.id, by=by, now=now)
+        released = approvals.approve(tx, digests, plan_id=row.id, by=by, now=now)
         if not chosen:
             plans.mark_approved(tx, row.id, now)
         end_stops(tx)

@@ -28,8 +28,13 @@ __all__ = [
     "RequestLine",
     "check_quote",
     "override_verdict",
+    "parse_request",
     "read_request",
 ]
+
+
+_LEAST, _MOST = Decimal("1e-9"), Decimal("1e12")
+"""What a quantity or price can be; beyond it no sum would be right to the cent."""
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -69,15 +74,20 @@ def read_request(file: Path) -> QuoteRequest:
     """Read a question from a YAML or JSON file (JSON is YAML)."""
     document = read_yaml(file, file.name)
     document.finish()
+    return parse_request(document.data, file.name)
+
+
+def parse_request(data: Any, where: str = "the quote") -> QuoteRequest:
+    """Read a question from plain data."""
     try:
-        request = msgspec.convert(_plain(document.data), QuoteRequest, strict=False)
+        request = msgspec.convert(_plain(data), QuoteRequest, strict=False)
     except msgspec.ValidationError as error:
         raise ConfigurationError(
             f"this is no quote: {error}",
-            file=file.name,
+            file=where,
             fix="it needs currency, lines with sku and quantity, and best a customer",
         ) from None
-    _refuse_nonsense(request, file.name)
+    _refuse_nonsense(request, where)
     return request
 
 
@@ -99,11 +109,11 @@ def _refuse_nonsense(request: QuoteRequest, file: str) -> None:
     if len(request.currency) != 3 or not request.currency.isupper():
         problems.append("currency is an ISO 4217 code such as EUR")
     for number, line in enumerate(request.lines, 1):
-        if not line.quantity.is_finite() or line.quantity <= 0:
-            problems.append(f"line {number}: quantity must be above 0")
+        if not line.quantity.is_finite() or not _LEAST <= line.quantity <= _MOST:
+            problems.append(f"line {number}: quantity must be above 0, and no more than {_MOST:f}")
         price = line.unit_price
-        if price is not None and (not price.is_finite() or price < 0):
-            problems.append(f"line {number}: unit_price must be 0 or more")
+        if price is not None and not (price.is_finite() and 0 <= price <= _MOST):
+            problems.append(f"line {number}: unit_price must be 0 or more, up to {_MOST:f}")
     if problems:
         raise ConfigurationError("; ".join(problems), file=file, fix="correct the file")
 

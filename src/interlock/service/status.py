@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Value
+from interlock.processes.order_kinds import noted
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
 from interlock.service.holds import AlertView, read_alerts
 from interlock.service.labels import label_of_link
+from interlock.service.pausing import PauseView, read_pauses
+from interlock.service.running import CadenceView, read_cadences
 from interlock.service.stops import StopView, read_stops
+from interlock.service.webhooks import WebhookCounts, read_webhooks
 from interlock.store import (
-    cases,
     dead_letters,
     epochs,
     feeds,
     history,
     links,
     observations,
+    open_fields,
     outbox,
     plans,
     scores,
@@ -111,6 +115,10 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     stops: Sequence[StopView] = ()
     drift: LastDrift | None = None
     alerts: Sequence[AlertView] = ()
+    webhooks: Mapping[str, WebhookCounts] = {}
+    """System -> what it called us with."""
+    paused: Sequence[PauseView] = ()
+    cadences: Sequence[CadenceView] = ()
 
     @property
     def needs_person(self) -> bool:
@@ -127,7 +135,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_status(project: Project, store: Store) -> Status:
     """Read how things stand."""
-    return store.run(_status, project)
+    found = store.run(_status, project)
+    return msgspec.structs.replace(found, cadences=read_cadences(project, store))
 
 
 def shown_fields(bundle: Bundle, side: Side) -> Fields:
@@ -168,6 +177,8 @@ def _status(tx: Tx, project: Project) -> Status:
         stops=read_stops(tx, names),
         drift=last_drift(tx),
         alerts=read_alerts(tx),
+        webhooks=read_webhooks(tx, names),
+        paused=read_pauses(tx, project, datetime.now(UTC)),
     )
 
 
@@ -201,7 +212,7 @@ def _entities(tx: Tx, project: Project, names: Mapping[Side, str]) -> list[Entit
 
 
 def _open_fields(tx: Tx, names: Mapping[Side, str]) -> list[OpenField]:
-    opened = links.open_fields(tx)
+    opened = open_fields.load(tx)
     bundles = links.bundles(tx, sorted(opened))
     found = []
     for link_id, fields in sorted(opened.items()):
@@ -228,7 +239,7 @@ def _open_fields(tx: Tx, names: Mapping[Side, str]) -> list[OpenField]:
 
 def _deals(tx: Tx) -> list[DealsWaiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state != "ordered":
             groups[case.state, case.why, case.fix] += 1
     return [

@@ -10,9 +10,10 @@ import msgspec
 from interlock.governance.rules import Side
 from interlock.runtime.cycle import run_cycle
 from interlock.service.audit import keep_history
+from interlock.service.pausing import apply_pauses
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
-from interlock.store import dead_letters, epochs, links, outbox, plans
+from interlock.store import dead_letters, epochs, open_fields, outbox, plans
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.plans import RunRow
@@ -65,7 +66,9 @@ async def sync_once(
     await pair.store.call(
         plans.save_run, RunRow(id=run.id, started_at=started, ended_at=None, counts={})
     )
-    await watch_rights(session, run)
+    await apply_pauses(pair, run)
+    if not run.paused:
+        await watch_rights(session, run)
     await run_cycle(pair, session.processes, run, full=full, wait=wait)
     keep_history(session.project, pair.store, run, pair.clock())
 
@@ -92,8 +95,8 @@ async def sync_once(
                 for w in pending
             ),
             dead_letters=dead_letters.count_open(tx),
-            conflicts=links.count_open(tx, "conflict"),
-            open_fields=links.count_open(tx),
+            conflicts=open_fields.count(tx, "conflict"),
+            open_fields=open_fields.count(tx),
             counts=dict(run.counts),
             problems=tuple(run.problems),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv as csv_format
+import io
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -14,7 +16,7 @@ from interlock.errors import ConfigurationError
 from interlock.service.companies import write_rows
 from interlock.service.files import safe_cell
 
-__all__ = ["Cell", "Kind", "Sheet", "save"]
+__all__ = ["Cell", "Kind", "Sheet", "csv_text", "save"]
 
 Cell: TypeAlias = str | int | float | Decimal | date | None
 
@@ -39,6 +41,15 @@ def save(sheet: Sheet, *, csv: Path | None = None, parquet: Path | None = None) 
     if parquet is not None:
         _write_parquet(sheet, parquet)
     return [str(path) for path in (csv, parquet) if path is not None]
+
+
+def csv_text(sheet: Sheet) -> str:
+    """Write a table as CSV, as ``save`` does."""
+    text = io.StringIO(newline="")
+    writer = csv_format.writer(text)
+    writer.writerow([name for name, _ in sheet.columns])
+    writer.writerows([_plain(cell) for cell in row] for row in sheet.rows)
+    return text.getvalue()
 
 
 def _plain(cell: Cell) -> object:

@@ -34,6 +34,7 @@ from sqlalchemy.pool import StaticPool
 
 from interlock.errors import ConfigurationError, StoreError
 from interlock.model import Schema
+from interlock.store.clock import StoreClock
 from interlock.store.mark import Mark, Position
 from interlock.store.sqlite import SqliteConnection, fixed, wrapped
 from interlock.store.tables import meta, metadata
@@ -152,6 +153,7 @@ class Store:
         self.schema = schema
         self.vault = vault
         self.where = where
+        self.clock = StoreClock()
         self._own: sqlite3.Connection | None = None
         self._thread = (
             None
@@ -189,7 +191,8 @@ class Store:
                 fix="use sqlite:///FILE or postgresql://…",
             )
         try:
-            engine = _engine(parsed)
+            clock = StoreClock()
+            engine = _engine(parsed, clock)
         except ImportError as error:
             raise ConfigurationError(
                 "store: PostgreSQL needs the psycopg library",
@@ -215,7 +218,7 @@ class Store:
             engine.dispose()
             raise
         store = cls(engine, schema, where=where, vault=vault)
-        store.mark = mark
+        store.mark, store.clock = mark, clock
         try:
             if vault is not None:
                 store.run(_check_key)
@@ -227,7 +230,7 @@ class Store:
     @classmethod
     def in_memory(cls, schema: Schema) -> Self:
         """Make an empty store in this process's memory, with transactions run inline."""
-        engine = _engine(make_url("sqlite://"))
+        engine = _engine(make_url("sqlite://"), StoreClock())
         metadata.create_all(engine)
         store = cls(engine, schema, where="memory", vault=Vault.passing(), inline=True)
         # there is only this one, and nobody else to take it
@@ -329,7 +332,7 @@ def _check_key(tx: Tx) -> None:
         )
 
 
-def _engine(url: Any) -> Engine:
+def _engine(url: Any, clock: StoreClock) -> Engine:
     if not url.drivername.startswith("sqlite"):
         engine = create_engine(
             url,
@@ -344,7 +347,10 @@ def _engine(url: Any) -> Engine:
         def _take_turns(connection: Connection) -> None:
             # one transaction at a time, as on SQLite: workers that observe or reconcile the same
             # records decide from what the others have stored, never from an older look
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN}), {_DURABLE}")
+            turn = connection.exec_driver_sql(
+                f"SELECT pg_advisory_xact_lock({_TURN}), {_DURABLE}, clock_timestamp()"
+            ).one()
+            clock.hear(turn[2])
 
         return engine
     memory = {"poolclass": StaticPool} if url.database in (None, "", ":memory:") else {}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 
 from interlock.governance.rules import Side
 from interlock.store.database import Tx
 from interlock.store.sqlite import fixed
 from interlock.store.tables import feed, meta
 
-__all__ = ["Feed", "all_complete", "all_meta", "get", "get_meta", "of_side", "put", "set_meta"]
+__all__ = [
+    "Feed", "all_complete", "all_meta", "get", "get_meta", "looked_at", "note_looked", "of_side",
+    "put", "set_meta",
+]  # fmt: skip
 
 
 _OF_SIDE = fixed(select(feed).where(feed.c.side == bindparam("side")))
@@ -22,6 +26,11 @@ _OF_ENTITY = fixed(
 )
 _COMPLETE = fixed(
     select(feed.c.side).where(feed.c.entity == bindparam("entity"), feed.c.complete_at.is_not(None))
+)
+_LOOKED = fixed(
+    update(feed)
+    .where(feed.c.side == bindparam("b_side"), feed.c.entity == bindparam("b_entity"))
+    .values(looked_at=bindparam("b_at"))
 )
 _META = fixed(select(meta.c.value).where(meta.c.key == bindparam("key")))
 _ALL_META = fixed(select(meta))
@@ -33,7 +42,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     ``cursor``: where the modified-since feed goes on; ``midway``: in the middle of a round, which
     shows nothing that comes late before that point.  ``sweep_cursor``: the next page of a sweep
     under way.  ``complete_at``: when a full sweep last ended.  ``shortfall``: how many known
-    records the last sweep did not show, when that was too many to believe.
+    records the last sweep did not show, when that was too many to believe.  ``doubted``: the sweep
+    under way is the second one, because the first showed too little.
     """
 
     side: Side
@@ -46,6 +56,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     complete_at: datetime | None = None
     map_version: str = ""
     shortfall: int = 0
+    doubted: bool = False
 
 
 def get(tx: Tx, side: Side, entity: str) -> Feed:
@@ -74,12 +85,25 @@ def _feed(row: Any) -> Feed:
         complete_at=row.complete_at,
         map_version=row.map_version,
         shortfall=row.shortfall,
+        doubted=row.doubted,
     )
 
 
 def put(tx: Tx, state: Feed) -> None:
     """Save a feed."""
     tx.upsert(feed, [msgspec.structs.asdict(state)])
+
+
+def note_looked(tx: Tx, side: Side, entities: Iterable[str], began: datetime) -> None:
+    """Note that looks at entities, begun then, came to their end."""
+    for entity in entities:
+        tx.conn.execute(_LOOKED, {"b_side": side, "b_entity": entity, "b_at": began})
+
+
+def looked_at(tx: Tx) -> dict[tuple[Side, str], datetime]:
+    """When the last look that came to its end began, by side and entity."""
+    rows = tx.conn.execute(select(feed.c.side, feed.c.entity, feed.c.looked_at))
+    return {(Side(side), entity): at for side, entity, at in rows if at is not None}
 
 
 def all_complete(tx: Tx, entity: str) -> bool:

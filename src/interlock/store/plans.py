@@ -6,21 +6,29 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from interlock.store import counters
 from interlock.store.database import Tx
 from interlock.store.tables import plan, run
 
 __all__ = [
+    "WRITES",
     "PlanRow",
     "RunRow",
+    "drop_run",
     "get_plan",
     "last_run",
     "mark_approved",
+    "recent_plans",
     "recent_runs",
     "save_plan",
     "save_run",
 ]
+
+
+WRITES = "writes"
+"""The counter of what runs wrote."""
 
 
 class PlanRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +74,30 @@ def get_plan(tx: Tx, plan_id: str | None) -> PlanRow | None:
     )
 
 
+def recent_plans(tx: Tx, limit: int) -> list[PlanRow]:
+    """Plans that were shown, the latest first."""
+    query = select(plan).order_by(plan.c.at.desc()).limit(limit)
+    return [
+        PlanRow(
+            id=row.id,
+            at=row.at,
+            digests=tuple(msgspec.msgpack.decode(row.digests)),
+            approved_at=row.approved_at,
+        )
+        for row in tx.conn.execute(query)
+    ]
+
+
 def mark_approved(tx: Tx, plan_id: str, now: datetime) -> None:
     """Note that a plan was approved."""
     tx.conn.execute(update(plan).where(plan.c.id == plan_id).values(approved_at=now))
 
 
 def save_run(tx: Tx, row: RunRow) -> None:
-    """Store a run, or its end."""
+    """Store a run, or its end; what it wrote is counted then (``outcome:side:entity``)."""
+    if row.ended_at is not None:
+        labelled = {label: n for label, n in row.counts.items() if label.count(":") == 2}
+        counters.add(tx, WRITES, labelled, row.ended_at)
     tx.upsert(
         run,
         [
@@ -84,6 +109,11 @@ def save_run(tx: Tx, row: RunRow) -> None:
             }
         ],
     )
+
+
+def drop_run(tx: Tx, run_id: str) -> None:
+    """Forget a run that did nothing."""
+    tx.conn.execute(delete(run).where(run.c.id == run_id))
 
 
 def last_run(tx: Tx) -> RunRow | None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from interlock.store.instant import Instant
 
-__all__ = ["ERRANDS", "metadata"]
+__all__ = ["ERRANDS", "SUMMED", "metadata"]
 
 
 metadata = MetaData(
@@ -38,6 +38,9 @@ metadata = MetaData(
 
 ERRANDS = ("pause", "task", "verdict")
 """Entities of links that are no pair of records: the subjects of a process's writes."""
+
+SUMMED = ("customer", "order", "invoice")
+"""Entities of the ERP that figures are worked out from."""
 
 meta = Table(
     "meta",
@@ -72,6 +75,8 @@ record = Table(
     Column("unlinked", String(16)),
     # true: matching has not looked at it since it changed; else empty
     Column("to_match", Boolean),
+    # true: no figures have been worked out from it since it changed; else empty
+    Column("to_sum", Boolean),
     # signals of an ERP record as they were last made public, and when (rule 27)
     Column("signals", LargeBinary),
     Column("signals_at", Instant),
@@ -89,10 +94,41 @@ Index(
     postgresql_where=record.c.to_match.is_not(None),
 )
 Index(
+    "ix_record_to_sum",
+    record.c.entity,
+    record.c.id,
+    sqlite_where=record.c.to_sum.is_not(None),
+    postgresql_where=record.c.to_sum.is_not(None),
+)
+Index(
     "ix_record_merged",
     record.c.link_id,
     sqlite_where=record.c.merged_into.is_not(None),
     postgresql_where=record.c.merged_into.is_not(None),
+)
+
+billed = Table(
+    "billed",
+    metadata,
+    # whom an invoice of the ERP was counted for, and until when it counts otherwise each day
+    Column("invoice_id", String(255), primary_key=True),
+    Column("customer_id", String(255)),
+    Column("order_id", String(255)),
+    # ISO 4217 codes of its amounts, if it counts at all
+    Column("currencies", Text, nullable=False),
+    # ISO 8601 date
+    Column("ages_until", String(10)),
+    Index(None, "customer_id"),
+    Index(None, "order_id"),
+)
+
+figure_note = Table(
+    "figure_note",
+    metadata,
+    # what is not known of a customer's figures, differs from the ERP's own, or is to be told later
+    Column("customer_id", String(255), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("message", Text, primary_key=True),
 )
 
 link = Table(
@@ -455,6 +491,84 @@ feed = Table(
     Column("complete_at", Instant),
     Column("map_version", String(64), nullable=False, server_default=""),
     Column("shortfall", Integer, nullable=False, server_default="0"),
+    Column("doubted", Boolean, nullable=False),
+    # when the last look began that came to its end, whether or not it showed anything
+    Column("looked_at", Instant),
+)
+
+hint = Table(
+    "hint",
+    metadata,
+    # records somebody says have changed, linked or not, until they were fetched (rule 6)
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), primary_key=True),
+    Column("record_id", String(255), primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    # a first fetch showed nothing new: the next one is the last
+    Column("again", Boolean, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    # what has been counted since the store was begun, by all processes together
+    Column("name", String(32), primary_key=True),
+    Column("label", String(80), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    # who may call the HTTP API; of the token itself only a hash is kept
+    Column("id", String(16), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("scope", String(16), nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("revoked_at", Instant),
+    Column("revoked_by", Text, nullable=False, server_default=""),
+)
+
+outgoing = Table(
+    "outgoing",
+    metadata,
+    # what other tools and people are told: events by endpoint, alerts by channel
+    Column("destination", String(80), primary_key=True),
+    Column("id", String(400), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False),
+    # empty: delivered, or given up
+    Column("due_at", Instant),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("delivered_at", Instant),
+    Column("why", Text, nullable=False, server_default=""),
+    Index(None, "due_at"),
+)
+
+event_endpoint = Table(
+    "event_endpoint",
+    metadata,
+    # how far an endpoint has been told: since when, and up to which row of the history
+    Column("name", String(64), primary_key=True),
+    Column("since", Instant, nullable=False),
+    Column("history_id", Integer, nullable=False),
+    Column("leaks_at", Instant),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    # what people have been told is wrong, by cause, until it is over
+    Column("cause", String(160), primary_key=True),
+    Column("kind", String(32), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("told_at", Instant, nullable=False),
+    Column("closed_at", Instant),
 )
 
 map_version = Table(
@@ -529,6 +643,32 @@ forgotten = Table(
     Column("at", Instant, nullable=False),
 )
 
+lane = Table(
+    "lane",
+    metadata,
+    # when a lane of the service last ran, and when it is to run apart from its schedule
+    Column("name", String(64), primary_key=True),
+    Column("started_at", Instant),
+    Column("ended_at", Instant),
+    Column("due_at", Instant),
+    # why the last run did not end well; empty when it did
+    Column("problem", Text, nullable=False, server_default=""),
+)
+
+paused = Table(
+    "paused",
+    metadata,
+    # a system or an entity nothing is done with, by a person or, with tries, by itself
+    Column("subject", String(64), primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("until", Instant),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    # what kind of failure it was after
+    Column("code", String(32), nullable=False, server_default=""),
+)
+
 run = Table(
     "run",
     metadata,
@@ -536,4 +676,21 @@ run = Table(
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("counts", LargeBinary),
+)
+
+# calls spent of each system's budget, shared by all workers (rule 23); by the connection's
+# permanent id
+budget = Table(
+    "budget",
+    metadata,
+    Column("connection", String(32), primary_key=True),
+    Column("spent", LargeBinary, nullable=False),
+)
+budget_slot = Table(
+    "budget_slot",
+    metadata,
+    Column("holder", String(64), primary_key=True),
+    Column("connection", String(32), nullable=False),
+    Column("until", Instant, nullable=False),
+    Index(None, "connection"),
 )

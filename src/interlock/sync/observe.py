@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities
+from interlock.connectors.budget import calls_for
 from interlock.errors import (
+    BudgetSpentError,
     ConnectorError,
     NeedsAuthError,
     NotPermittedError,
     RejectedError,
     TransientError,
 )
+from interlock.governance.budget import Purpose, purpose_of
 from interlock.governance.rules import Side
 from interlock.model import Record
 from interlock.store import feeds, observations
 from interlock.store.database import Tx
 from interlock.store.feeds import Feed
+from interlock.sync.hints import asked_for, follow_hints
 from interlock.sync.limits import note_unknown
 from interlock.sync.pair import Connection, Pair
 from interlock.sync.progress import Run
@@ -31,9 +35,17 @@ SHORTFALL_FETCH = 500
 """Records of a doubted sweep asked for by id in one run."""
 
 
-async def observe_side(pair: Pair, side: Side, run: Run, *, full: bool = False) -> None:
-    """Observe every entity of one side; a failure stops only that side."""
+async def observe_side(
+    pair: Pair,
+    side: Side,
+    run: Run,
+    *,
+    full: bool = False,
+    entities: Collection[str] | None = None,
+) -> None:
+    """Observe every entity of one side, or those named; a failure stops only that side."""
     known = await pair.store.call(feeds.of_side, side)
+    began, looked = pair.clock(), list[str]()
 
     async def _attempt(entity: str, look: Callable[[str], Awaitable[None]]) -> None:
         try:
@@ -45,16 +57,28 @@ async def observe_side(pair: Pair, side: Side, run: Run, *, full: bool = False) 
     async def _observe(entity: str) -> None:
         feed = known.get(entity) or Feed(side=side, entity=entity)
         await observe(pair, feed, run, full=full)
+        looked.append(entity)
 
     async def _again(entity: str) -> None:
-        await _refetch(pair, side, entity, run)
+        with calls_for(purpose_of(entity)):
+            await _refetch(pair, side, entity, run)
 
-    for entity in pair.observed(side):
+    async def _follow_hints(entity: str) -> None:
+        await follow_hints(pair, side, entity, run, fetch_now)
+
+    wanted = [
+        e
+        for e in pair.observed(side)
+        if e not in run.paused_entities and (entities is None or e in entities)
+    ]
+    for entity in wanted:
         await _attempt(entity, _observe)
-    asked_for = await pair.store.call(observations.refetch_due, side, pair.clock())
-    for entity in pair.observed(side):
-        if entity in asked_for:
+    unsure, hinted = await pair.store.call(asked_for, side, looked, began, pair.clock())
+    for entity in wanted:
+        if entity in unsure:
             await _attempt(entity, _again)
+        if entity in hinted:
+            await _attempt(entity, _follow_hints)
 
 
 def note_failure(connection: Connection, run: Run, error: ConnectorError, entity: str) -> None:
@@ -62,6 +86,11 @@ def note_failure(connection: Connection, run: Run, error: ConnectorError, entity
     subject = connection.name
     if isinstance(error, NotPermittedError):
         run.problem(f"{subject} {entity}", error.message, error.fix or "", "not_permitted")
+        return
+    if isinstance(error, BudgetSpentError):
+        # only calls for what is no more urgent than this have to wait
+        run.spent.add((connection.side, error.purpose))
+        run.problem(subject, error.message, error.fix or "", "budget")
         return
     code = "failed"
     if isinstance(error, NeedsAuthError):
@@ -85,18 +114,23 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
     assert caps is not None
     if not full and _still_holds(pair, caps, feed):
         return
+    stale = feed.complete_at is None or feed.map_version != pair.map_version
     must_sweep = (
-        full
-        or not caps.changes
-        or feed.complete_at is None
-        or feed.sweep_cursor is not None
-        or feed.map_version != pair.map_version
-        or pair.clock() >= feed.complete_at + pair.patience.sweep_every
+        full or stale or not caps.changes or feed.sweep_cursor is not None or _is_old(pair, feed)
     )
+    if caps.changes and not stale and feed.cursor is not None:
+        # what changed is known before a long sweep is begun or goes on
+        with calls_for(purpose_of(feed.entity)):
+            feed = await _follow(pair, connection, caps, feed, run)
     if must_sweep:
-        await _sweep(pair, connection, caps, feed, run)
-    else:
-        await _follow(pair, connection, caps, feed, run)
+        with calls_for(Purpose.BACKFILL if caps.changes else purpose_of(feed.entity)):
+            await _sweep(pair, connection, caps, feed, run)
+
+
+def _is_old(pair: Pair, feed: Feed) -> bool:
+    """Say whether the last full read is so long ago that another one is due."""
+    done = feed.complete_at
+    return done is None or pair.clock() >= done + pair.patience.sweep_every
 
 
 def _still_holds(pair: Pair, caps: EntityCapabilities, feed: Feed) -> bool:
@@ -112,7 +146,7 @@ def _still_holds(pair: Pair, caps: EntityCapabilities, feed: Feed) -> bool:
 
 async def _follow(
     pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
-) -> None:
+) -> Feed:
     while True:
         read_from, midway = pair.clock(), feed.midway
         page = await connection.connector.changes(feed.entity, feed.cursor)
@@ -122,7 +156,7 @@ async def _follow(
             # the cursor saved is that of a round that is over now
             await pair.store.call(feeds.put, feed)
         if not page.more:
-            return
+            return feed
 
 
 async def _start_of_feed(
@@ -158,18 +192,20 @@ async def _sweep(
             sweep_no=feed.sweep_no + 1,
             sweep_started=pair.clock(),
             map_version=pair.map_version,
+            doubted=False,
         )
-    again = False
     while True:
         feed = await _sweep_once(pair, connection, caps, feed, run)
+        if feed.sweep_cursor is not None:
+            run.unfinished.add((feed.side, entity))
+            return
         assert feed.sweep_started is not None
         missing, known = await pair.store.call(_end_if_believed, pair, feed)
         if missing is None:
             return
-        if not again:
-            again = True
+        if not feed.doubted:
             feed = msgspec.structs.replace(
-                feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock()
+                feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock(), doubted=True
             )
             continue
         run.problem(
@@ -213,7 +249,7 @@ async def _sweep_once(
         page = await connection.connector.sweep(feed.entity, feed.sweep_cursor)
         feed = msgspec.structs.replace(feed, sweep_cursor=page.cursor if page.more else None)
         await _store_page(pair, caps, feed, page.records, read_from, feed.sweep_no, run)
-        if not page.more:
+        if not page.more or (run.until is not None and pair.clock() >= run.until):
             return feed
 
 
@@ -287,8 +323,12 @@ async def fetch_now(
     ids: Sequence[str],
     run: Run,
     refused: dict[str, RejectedError] | None = None,
+    *,
+    moved: set[str] | None = None,
 ) -> dict[str, Record]:
     """Fetch records by id, store what came and note what did not; returns what came.
+
+    Ids of which something is new are put into ``moved``.
 
     A record the system refuses to show is neither there nor absent: it stays as it was seen, is
     asked for again later, and is put into ``refused``.
@@ -300,6 +340,7 @@ async def fetch_now(
     caps = connection.entity(entity)
     assert caps is not None
     read_from = pair.clock()
+    news: set[str] = set() if moved is None else moved
     unshown: dict[str, RejectedError] = {} if refused is None else refused
     records = {r.id: r for r in await _fetch(connection, entity, ids, unshown)}
     missing = [i for i in ids if i not in records and i not in unshown]
@@ -325,6 +366,7 @@ async def fetch_now(
             read_lag=caps.read_lag,
         )
         note_unknown(tx, pair, run, side, entity, result.lost)
+        news.update(result.new, result.changed)
         again = pair.clock() + pair.patience.retry_cap
         observations.mark_refetch(tx, side, entity, sorted(unshown), again)
         return observations.note_absent(
@@ -338,6 +380,7 @@ async def fetch_now(
         )
 
     gone = await pair.store.call(_save)
+    run.counts["read"] += len(news)
     run.counts["gone"] += len(gone)
     return records
 

@@ -12,11 +12,13 @@ from interlock.mapping.codecs import CodecError, Text
 from interlock.model import FieldFacts, Line, Money, Ref, Value
 
 __all__ = [
-    "Amount", "Assignee", "Lines", "PersonName", "Phone", "TaskDone", "TaskText", "Website",
+    "Amount", "Assignee", "Lines", "PersonName", "Phone", "ProductPrice", "TaskDone", "TaskText",
+    "Website",
 ]  # fmt: skip
 
 _MAX_NUMBER = Decimal(10) ** 13
 """Above this a JSON float no longer keeps cents; custom numbers are floats."""
+_MAX_PRICE = Decimal(10) ** 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,27 @@ class Amount:
         if abs(value.amount) >= _MAX_NUMBER:
             raise CodecError("the amount is too large to be kept exactly in a custom field")
         return {self.amount: value.amount.quantize(Decimal("0.01")), self.currency: value.currency}
+
+
+@dataclass(frozen=True, slots=True)
+class ProductPrice:
+    """A product's price; BottleCRM has no product without one, so that nothing is a price of 0."""
+
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=2))
+
+    def decode(self, raw: Any) -> Money | None:
+        """Pair the number with its currency; 0 is what stands there when nobody stated one."""
+        if not Decimal(str(raw["price"] or 0)):
+            return None
+        return Amount("price", "currency").decode(raw)
+
+    def encode(self, value: Value | None) -> Any:
+        """Write both fields; the currency of no price is left as it is."""
+        if value is None:
+            return {"price": Decimal(0)}
+        if isinstance(value, Money) and abs(value.amount) >= _MAX_PRICE:
+            raise CodecError("the price has more digits than BottleCRM keeps of a product's")
+        return Amount("price", "currency").encode(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from interlock.connectors.bottlecrm.codecs import (
     Lines,
     PersonName,
     Phone,
+    ProductPrice,
     TaskDone,
     TaskText,
     Website,
@@ -131,6 +132,8 @@ MAPS: Mapping[str, ObjectMap] = {
         FieldMap("sku", "sku", Exact(FieldFacts(max_length=100, unique=True))),
         FieldMap("name", "name", _text(255), required=True),
         FieldMap("active", "is_active", Boolean()),
+        FieldMap("family", "category", _text(100)),
+        FieldMap("list_price", "list_price", ProductPrice()),
     )),
     "deal": ObjectMap("deal", "Opportunity", (
         FieldMap("name", "name", _text(255, unique=True), required=True),
@@ -172,6 +175,7 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
         Group("credit_limit", "custom_fields", ("credit_limit", "credit_limit_currency")),
         *FIGURE_GROUPS["customer"],
     ),
+    "product": (Group("list_price", "", ("price", "currency")),),
     "contact": (Group("name", "", ("first_name", "last_name")),),
     "deal": (Group("amount", "", ("amount", "currency")), *FIGURE_GROUPS["deal"]),
     # of our own tasks only (see rows): what people note is never read

@@ -32,6 +32,19 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_alert_link_id"), ["link_id"], unique=False)
 
     op.create_table(
+        "api_token",
+        sa.Column("id", sa.String(length=16), nullable=False),
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("scope", sa.String(length=16), nullable=False),
+        sa.Column("created_at", Instant(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("revoked_at", Instant(), nullable=True),
+        sa.Column("revoked_by", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_api_token")),
+        sa.UniqueConstraint("name", name=op.f("uq_api_token_name")),
+    )
+    op.create_table(
         "approval",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("plan_id", sa.String(length=32), nullable=False),
@@ -46,6 +59,43 @@ def upgrade() -> None:
         sa.Column("field", sa.String(length=255), nullable=False),
         sa.Column("written_at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("link_id", "side", "field", "written_at", name=op.f("pk_away")),
+    )
+    op.create_table(
+        "billed",
+        sa.Column("invoice_id", sa.String(length=255), nullable=False),
+        sa.Column("customer_id", sa.String(length=255), nullable=True),
+        sa.Column("order_id", sa.String(length=255), nullable=True),
+        sa.Column("currencies", sa.Text(), nullable=False),
+        sa.Column("ages_until", sa.String(length=10), nullable=True),
+        sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_billed")),
+    )
+    with op.batch_alter_table("billed", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_billed_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_billed_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
+        "budget",
+        sa.Column("connection", sa.String(length=32), nullable=False),
+        sa.Column("spent", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_budget")),
+    )
+    op.create_table(
+        "budget_slot",
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("connection", sa.String(length=32), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("holder", name=op.f("pk_budget_slot")),
+    )
+    with op.batch_alter_table("budget_slot", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_budget_slot_connection"), ["connection"], unique=False)
+
+    op.create_table(
+        "counter",
+        sa.Column("name", sa.String(length=32), nullable=False),
+        sa.Column("label", sa.String(length=80), nullable=False),
+        sa.Column("value", sa.BigInteger(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "label", name=op.f("pk_counter")),
     )
     op.create_table(
         "creation",
@@ -100,6 +150,14 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "event_endpoint",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("history_id", sa.Integer(), nullable=False),
+        sa.Column("leaks_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_event_endpoint")),
+    )
+    op.create_table(
         "feed",
         sa.Column("side", sa.String(length=3), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
@@ -111,13 +169,32 @@ def upgrade() -> None:
         sa.Column("complete_at", Instant(), nullable=True),
         sa.Column("map_version", sa.String(length=64), server_default="", nullable=False),
         sa.Column("shortfall", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("doubted", sa.Boolean(), nullable=False),
+        sa.Column("looked_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("side", "entity", name=op.f("pk_feed")),
+    )
+    op.create_table(
+        "figure_note",
+        sa.Column("customer_id", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", "kind", "message", name=op.f("pk_figure_note")),
     )
     op.create_table(
         "forgotten",
         sa.Column("identity", sa.String(length=64), nullable=False),
         sa.Column("at", Instant(), nullable=False),
         sa.PrimaryKeyConstraint("identity", name=op.f("pk_forgotten")),
+    )
+    op.create_table(
+        "hint",
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("record_id", sa.String(length=255), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("side", "entity", "record_id", name=op.f("pk_hint")),
     )
     op.create_table(
         "history",
@@ -175,6 +252,15 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "lane",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("started_at", Instant(), nullable=True),
+        sa.Column("ended_at", Instant(), nullable=True),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("problem", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_lane")),
+    )
+    op.create_table(
         "link",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("entity", sa.String(length=32), nullable=False),
@@ -210,6 +296,42 @@ def upgrade() -> None:
         sa.Column("key", sa.String(length=64), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "notice",
+        sa.Column("cause", sa.String(length=160), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("since", Instant(), nullable=False),
+        sa.Column("told_at", Instant(), nullable=False),
+        sa.Column("closed_at", Instant(), nullable=True),
+        sa.PrimaryKeyConstraint("cause", name=op.f("pk_notice")),
+    )
+    op.create_table(
+        "outgoing",
+        sa.Column("destination", sa.String(length=80), nullable=False),
+        sa.Column("id", sa.String(length=400), nullable=False),
+        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("due_at", Instant(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("delivered_at", Instant(), nullable=True),
+        sa.Column("why", sa.Text(), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("destination", "id", name=op.f("pk_outgoing")),
+    )
+    with op.batch_alter_table("outgoing", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outgoing_due_at"), ["due_at"], unique=False)
+
+    op.create_table(
+        "paused",
+        sa.Column("subject", sa.String(length=64), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("until", Instant(), nullable=True),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("code", sa.String(length=32), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("subject", name=op.f("pk_paused")),
     )
     op.create_table(
         "plan",
@@ -481,6 +603,7 @@ def upgrade() -> None:
         sa.Column("link_id", sa.Integer(), nullable=True),
         sa.Column("unlinked", sa.String(length=16), nullable=True),
         sa.Column("to_match", sa.Boolean(), nullable=True),
+        sa.Column("to_sum", sa.Boolean(), nullable=True),
         sa.Column("signals", sa.LargeBinary(), nullable=True),
         sa.Column("signals_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_record_link_id_link")),
@@ -509,4 +632,11 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("to_match IS NOT NULL"),
             postgresql_where=sa.text("to_match IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_record_to_sum",
+            ["entity", "id"],
+            unique=False,
+            sqlite_where=sa.text("to_sum IS NOT NULL"),
+            postgresql_where=sa.text("to_sum IS NOT NULL"),
         )
