@@ -127,7 +127,6 @@ class HubSpotHarness(Harness):
             "webhook_secret": self.twin.webhook_secret,
             "currency": "EUR",
             "page_size": 3,
-            "calls_in_10_seconds": 1_000_000,
             "searches_a_second": 1_000_000,
             **self.options,
         })  # fmt: skip

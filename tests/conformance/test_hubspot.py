@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ import pytest_asyncio
 from pydantic import SecretStr
 
 from interlock.connectors.base import ConnectorContext, Hint, Outcome, Severity
+from interlock.connectors.budget import FREE
 from interlock.connectors.hubspot import plugin
 from interlock.connectors.hubspot.config import HubSpotSettings
 from interlock.connectors.kit import Window
@@ -260,22 +262,25 @@ class TestCalls:
 
 
 class TestLimits:
-    async def test_calls_of_others_are_left_to_them(self, harness: HubSpotHarness) -> None:
-        quota = harness.twin.quota
-        limit = quota.limit
-        try:
-            async with harness.connect() as connector:
+    async def test_what_the_answers_say_of_the_day_is_passed_on(
+        self, harness: HubSpotHarness
+    ) -> None:
+        budget = Told()
+        context = replace(_context({"name"}), budget=budget)
+        async with plugin.connect(harness.settings(), context) as connector:
+            await connector.sweep("customer", None)
+            harness.twin.quota.others += 5_000
+            await connector.sweep("customer", None)
+            harness.twin.quota.others -= 5_000
+            assert budget.limit == harness.twin.quota.limit
+            assert budget.used[-1] - budget.used[0] >= 5_000
+            harness.twin.faults.arm(Fault(kind=FaultKind.QUOTA_REACHED, path="/crm/", times=1))
+            with pytest.raises(ThrottledError) as caught:
                 await connector.sweep("customer", None)
-                quota.limit, quota.others = 1000, 0
-                quota.others = 799 - quota.used
-                await connector.sweep("customer", None)
-                before = quota.used
-                with pytest.raises(ThrottledError, match="left to others") as caught:
-                    await connector.sweep("customer", None)
-                assert quota.used == before
-                assert caught.value.until is not None
-        finally:
-            quota.limit, quota.others = limit, 0
+        # no time is named: every worker waits as long as we do
+        assert budget.blocked == [caught.value.until]
+        limits = connector.capabilities.calls
+        assert (limits.per_window, limits.window) == (100, timedelta(seconds=10))
 
     @pytest.mark.parametrize(
         ("status", "least"), [(429, 0.5), (423, 2), (477, 600)], ids=["limit", "lock", "moving"]
@@ -305,17 +310,14 @@ class TestLimits:
                 turns.append(self.limit)
 
         monkeypatch.setattr("interlock.connectors.hubspot.client.Pace", Watched)
-        settings = harness.settings().model_copy(
-            update={"searches_a_second": 5, "calls_in_10_seconds": 190}
-        )
+        settings = harness.settings().model_copy(update={"searches_a_second": 5})
         async with plugin.connect(settings, _context({"name"})) as connector:
             await connector.sweep("customer", None)
-            turns.clear()
+            assert not turns
             await connector.changes("customer", None)
-            await connector.fetch("customer", ["1"])
-        # a search, then a read of the live and one of the archived records, and what merged
-        assert [calls for calls, _ in turns] == [5, 190, 5, 190]
-        assert all(seconds > (1 if calls == 5 else 10) for calls, seconds in turns)
+        ((calls, seconds),) = turns
+        assert calls == 5
+        assert seconds > 1
 
     async def test_a_missing_scope_takes_one_entity_away_not_the_rest(
         self, harness: HubSpotHarness
@@ -657,7 +659,6 @@ class TestProvisioning:
         with running(fresh) as served:
             settings = HubSpotSettings.model_validate({
                 "url": served.url, "access_token": fresh.token, "currency": "EUR",
-                "calls_in_10_seconds": 10_000,
             })  # fmt: skip
             async with plugin.connect(settings, _context(None)) as connector:
                 report = await connector.check()
@@ -697,6 +698,22 @@ class TestProvisioning:
         failed = {step.subject.partition(".")[0] for step in done if step.action == "failed"}
         assert failed == {"deals"}
         assert "crm.schemas.deals.write" in next(s.message for s in done if s.action == "failed")
+
+
+class Told(type(FREE)):  # type: ignore[misc]
+    """A budget that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.used: list[int] = []
+        self.limit: int | None = None
+        self.blocked: list[datetime] = []
+
+    def learn(self, used: int, limit: int | None) -> None:
+        self.used.append(used)
+        self.limit = limit
+
+    async def block(self, until: datetime) -> None:
+        self.blocked.append(until)
 
 
 def _context(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, Final
 
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.hubspot.config import HubSpotSettings
 from interlock.connectors.hubspot.paths import Paths
 from interlock.connectors.hubspot.problems import Problem, read_problem
@@ -35,7 +36,6 @@ _PAUSES: Final = {"DAILY": timedelta(minutes=15), "SECONDLY": timedelta(seconds=
 _PAUSE: Final = timedelta(seconds=10)
 _LOCKED: Final = timedelta(seconds=5)
 _MOVING: Final = timedelta(hours=1)
-_LONG_PAUSE: Final = timedelta(minutes=15)
 
 
 class RefusedError(RejectedError):
@@ -50,23 +50,25 @@ class Client:
     """The API of one portal; every failure is one of our errors."""
 
     def __init__(
-        self, connection: str, settings: HubSpotSettings, now: Callable[[], datetime]
+        self,
+        connection: str,
+        settings: HubSpotSettings,
+        now: Callable[[], datetime],
+        budget: CallBudget = FREE,
     ) -> None:
         self.name = connection
         self.paths = Paths(settings.api_version)
         self.usage: tuple[int, int] | None = None
         """Calls of the day that are used, and all there are."""
-        self._settings = settings
         self._now = now
+        self._budget = budget
         token = settings.access_token.get_secret_value().strip()
         self._http = HttpClient(
             connection, settings.url, secrets=(token,), timeout=settings.timeout, now=now,
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {token}"}, budget=budget,
         )  # fmt: skip
-        # a tenth longer than the limits count: calls do not arrive as evenly as they are sent
-        self._calls = Pace(settings.calls_in_10_seconds, 11)
+        # a tenth longer than the limit counts: calls do not arrive as evenly as they are sent
         self._searches = Pace(settings.searches_a_second, 1.1)
-        self._blocked_until: datetime | None = None
         self._ahead: timedelta | None = None
 
     async def close(self) -> None:
@@ -82,16 +84,19 @@ class Client:
         params: Mapping[str, str] | None = None,
         writes: bool = False,
     ) -> Answer:
-        """Send a call; waits its turn where the portal's limits want it."""
+        """Send a call; a search waits its turn, for it has a limit of its own."""
         operation = f"{method} {path}"
-        self._check_reserve(operation)
-        await (self._searches if path.endswith("/search") else self._calls).turn()
+        if path.endswith("/search"):
+            await self._searches.turn()
         answer = await self._http.request(method, path, json=json, params=params, writes=writes)
         if answer.server_time is not None:
             # the answer was stamped before it came: so the system's clock is never put too late
             self._ahead = answer.server_time - self._now()
         self._note_usage(answer)
         error = self._classify(answer, operation, writes=writes)
+        if isinstance(error, ThrottledError) and error.until is not None:
+            # a refusal that names no time of its own is to hold every worker back, too
+            await self._budget.block(error.until)
         if error is not None:
             raise error
         return answer
@@ -111,18 +116,7 @@ class Client:
         except (KeyError, ValueError):
             return
         self.usage = limit - left, limit
-        over = left <= limit * self._settings.reserve
-        self._blocked_until = self._now() + _LONG_PAUSE if over else None
-
-    def _check_reserve(self, operation: str) -> None:
-        if self._blocked_until is None or self._now() >= self._blocked_until:
-            return
-        used, limit = self.usage or (0, 0)
-        raise ThrottledError(
-            f"{self.name}: {used} of the day's {limit} calls are used; the rest is left to others",
-            until=self._blocked_until, system=self.name, operation=operation, code="reserve",
-            fix="raise the portal's limit, or lower `reserve` in the connection",
-        )  # fmt: skip
+        self._budget.learn(limit - left, limit)
 
     # ── what an answer means ─────────────────────────────────────────────────────────────────
 

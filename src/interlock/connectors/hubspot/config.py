@@ -10,11 +10,10 @@ __all__ = ["HubSpotSettings"]
 
 
 class HubSpotSettings(BaseModel):
-    """Where the API is, the key, and the limits of the portal's subscription.
+    """Where the API is, and the key.
 
     ``index_lag``: how late a search may show a change; HubSpot says "a few moments".
     ``settle_time``: longest time an unanswered write may still take effect; HubSpot does not say.
-    ``reserve``: share of the day's calls left to other programs.
     ``webhook_secret``: client secret of the app that sends webhooks; without one there are none.
     """
 
@@ -29,18 +28,12 @@ class HubSpotSettings(BaseModel):
         "2026-03", description="version of the API"
     )
     page_size: Annotated[int, Field(ge=1, le=200)] = Field(200, description="rows per search")
-    calls_in_10_seconds: Annotated[int, Field(ge=1)] = Field(
-        100, description="calls in ten seconds: 100, or 190 from Professional on"
-    )
     searches_a_second: Annotated[int, Field(ge=1)] = Field(5, description="searches in a second")
     index_lag: Annotated[int, Field(ge=0)] = Field(
         900, description="seconds a search may show a change late"
     )
     settle_time: Annotated[int, Field(ge=0)] = Field(
         300, description="seconds an unanswered write may still take effect"
-    )
-    reserve: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.2, description="share of the day's calls left to other programs"
     )
     webhook_secret: SecretStr = Field(SecretStr(""), description="client secret of the app")
     timeout: Annotated[float, Field(gt=0)] = Field(

@@ -56,7 +56,7 @@ class HubSpotConnector(Connector):
         self._settings = settings
         self._delay = timedelta(seconds=settings.index_lag)
         self.capabilities = capabilities(self._maps, settings)
-        self._client = Client(context.connection, settings, context.clock)
+        self._client = Client(context.connection, settings, context.clock, context.budget)
         self._reader = Reader(self._client, self._maps)
         self._feed = Feed(self._reader, settings.page_size)
         self._writer = Writer(self._client, self._maps, self._reader)

@@ -35,6 +35,7 @@ from interlock.connectors.hubspot.codecs import (
 from interlock.connectors.hubspot.config import HubSpotSettings
 from interlock.connectors.hubspot.custom import FIGURES, REFERENCE
 from interlock.connectors.kit.codecs import AddressParts, Exact, FixedCurrency, Reference
+from interlock.governance.budget import BudgetLimits
 from interlock.mapping.codecs import Choice, Codec, Date, Instant, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import ContactRole, FieldFacts, OrderStatus, PaymentStatus, StockLevel
@@ -240,5 +241,7 @@ def capabilities(maps: Mapping[str, ObjectMap], settings: HubSpotSettings) -> Ca
         if settings.webhook_secret.get_secret_value()
         else Capability(Level.UNSUPPORTED, "the settings name no webhook_secret"),
         provision=FULL,
+        # of the smallest subscription; the day's quota is told by every answer
+        calls=BudgetLimits(per_window=100, window=timedelta(seconds=10)),
         never=NEVER,
     )

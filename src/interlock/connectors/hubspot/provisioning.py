@@ -41,6 +41,7 @@ class Provisioner:
         """Create what is missing."""
         self._reader.forget_layouts()
         done = []
+        grouped: set[str] = set()
         for entity, item in needed_properties(self._maps):
             kind = self._maps[entity].object
             place = f"{kind}.{item.name}"
@@ -49,7 +50,7 @@ class Provisioner:
             elif dry_run:
                 done.append(Provisioned(subject=place, action="would create"))
             else:
-                done.append(await self._attempt(kind, item, place))
+                done.append(await self._attempt(kind, item, place, grouped))
         self._reader.forget_layouts()
         return done
 
@@ -76,9 +77,13 @@ class Provisioner:
         self._reader.forget_layouts()
         return done
 
-    async def _attempt(self, kind: str, item: CustomProperty, place: str) -> Provisioned:
+    async def _attempt(
+        self, kind: str, item: CustomProperty, place: str, grouped: set[str]
+    ) -> Provisioned:
         try:
-            await self._group(kind)
+            if kind not in grouped:
+                await self._group(kind)
+                grouped.add(kind)
             path = self._client.paths.properties(kind)
             await self._client.call("POST", path, json=item.definition(self._other), writes=True)
         except ConnectorError as error:
