@@ -23,8 +23,15 @@ def _netsuite(seed: str, random_seed: int) -> Twin:
     return make(seed=seed, random_seed=random_seed)
 
 
+def _hubspot(seed: str, random_seed: int) -> Twin:
+    from interlock.twins.hubspot import make
+
+    return make(seed=seed, random_seed=random_seed)
+
+
 TWINS: Final[dict[str, Callable[[str, int], Twin]]] = {
     "netsuite": _netsuite,
+    "hubspot": _hubspot,
     "salesforce": _salesforce,
 }
 

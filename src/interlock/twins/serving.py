@@ -143,11 +143,19 @@ async def _read(scope: Scope, receive: Receive) -> Call:
     return Call(
         method=scope["method"],
         path=path,
-        query=dict(parse_qsl(query, keep_blank_values=True)),
+        query=_joined(parse_qsl(query, keep_blank_values=True)),
         headers=headers,
         body=body,
         base_url=f"{scope['scheme']}://{host}",
     )
+
+
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """A name given several times has its values in a list, separated by commas."""
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
 async def _send(answer: Answer, send: Send) -> None:
