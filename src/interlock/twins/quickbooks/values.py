@@ -17,7 +17,7 @@ from interlock.twins.quickbooks.schema import STRUCTURES, Property
 __all__ = ["cents", "number", "read_value", "reference"]
 
 
-def read_value(item: Property, value: Any) -> Any:
+def read_value(item: Property, value: Any) -> Any:  # noqa: PLR0911  one line a kind
     """Read a value sent for a property; ``None`` for a blank one; raises ``Refused``."""
     if value is None or value == "":
         return None
