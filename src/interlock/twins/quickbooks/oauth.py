@@ -115,7 +115,7 @@ class App:
             case _:
                 return Answer(400, {"error": "unsupported_grant_type"})
         self._used = self.clock()
-        left = int((self._used + _UNUSED - self.clock()).total_seconds())
+        left = int(_UNUSED.total_seconds())
         self.access_token = self._open_session()
         return Answer(200, {
             "token_type": "bearer", "expires_in": int(_LIFE.total_seconds()),

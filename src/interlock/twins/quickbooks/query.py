@@ -53,6 +53,10 @@ def _check(one: Object, query: Query) -> None:
             raise _unknown(one, name)
         if not one.properties[name].filterable:
             raise Refused("4001", f"QueryValidationError: property '{name}' is not queryable")
+    for condition in query.conditions:
+        if condition.sign != "LIKE":
+            for value in condition.values:
+                _given(one, condition.name, value)
 
 
 def _known(one: Object, name: str) -> bool:

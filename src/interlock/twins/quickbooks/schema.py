@@ -131,7 +131,7 @@ OBJECTS: Final[dict[str, Object]] = {
             _many("ParentRef SalesTermRef PaymentMethodRef DefaultTaxCodeRef ARAccountRef", "ref"),
         ),
         _object("Vendor", True, "names", _NAMES, _many("AcctNum", length=100)),
-        _object("Employee", True, "names", _NAMES[:7]),
+        _object("Employee", True, "names", [p for p in _NAMES if p.kind in ("text", "boolean")]),
         _object(
             "Item", True, "items",
             _many("Name", length=100, filterable=True),
