@@ -180,7 +180,7 @@ class QuickBooksHarness(Harness):
             return {**fields, "customer": Ref("customer", "987654321")}
         return {**fields, "name": None}
 
-    def values(self, entity: str, field: str) -> Any:  # noqa: ARG002
+    def values(self, entity: str, field: str) -> Any:
         words = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=30)
         match field:
             case "email" | "phone" | "website":

@@ -161,9 +161,7 @@ NEVER: Final = (
 _NO_ORDERS: Final = "QuickBooks Online has no sales orders: an order is an estimate or an invoice"
 
 
-def capabilities(
-    maps: Mapping[str, ObjectMap], settings: QuickBooksSettings
-) -> Capabilities:
+def capabilities(maps: Mapping[str, ObjectMap], settings: QuickBooksSettings) -> Capabilities:
     """What a connection with these maps can do."""
 
     def entity(name: str, **facts: Any) -> EntityCapabilities:

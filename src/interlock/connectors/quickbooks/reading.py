@@ -239,9 +239,7 @@ class Reader:
         paid = await self._paid_on(rows) if "paid_on" in wanted else {}
         return [self._record(entity, source, row, paid) for row in rows]
 
-    def _record(
-        self, entity: str, source: Source, row: Raw, paid: Mapping[str, str]
-    ) -> Record:
+    def _record(self, entity: str, source: Source, row: Raw, paid: Mapping[str, str]) -> Record:
         raw = dict(row)
         note = read_note(row.get(NOTES.get(source.object, "PrivateNote")))
         raw["PrivateNote"] = {**note.raw(), "rest": note.rest}

@@ -275,9 +275,7 @@ class Writer:
             return self._refused(entity, request, fault, told=error.message)
         return _done(source, request, answer.data.get(source.object))
 
-    def _refused(
-        self, entity: str, request: WriteRequest, fault: Fault, told: str = ""
-    ) -> Receipt:
+    def _refused(self, entity: str, request: WriteRequest, fault: Fault, told: str = "") -> Receipt:
         if fault.code == _STALE:
             return Receipt(
                 write_id=request.id, outcome=Outcome.CONFLICT, record_id=request.record_id
