@@ -387,6 +387,18 @@ class TestFinding:
 
 
 class TestOrders:
+    async def test_it_says_what_its_orders_are_made_as(self, harness: QuickBooksHarness) -> None:
+        fields = {**await harness.sample("order"), "document": "estimate"}
+        async with connect(harness) as connector:
+            facts = connector.capabilities.entities["order"].fields["document"]
+            assert (facts.choices, facts.writable) == (("estimate",), True)
+            made = await write_one(connector, creating("order", fields, reference_for(harness)))
+            seen = await fetch_one(connector, "order", made.record_id or "")
+            assert seen.fields["document"] == "estimate"
+            other = {**fields, "document": "invoice"}
+            refused = await write_one(connector, creating("order", other, reference_for(harness)))
+        assert refused.outcome is Outcome.REJECTED
+
     async def test_the_same_create_twice_makes_one_document(
         self, harness: QuickBooksHarness
     ) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from interlock.connectors.base import Secrets
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit import Answer, HttpClient, clean
 from interlock.connectors.quickbooks.config import QuickBooksSettings
 from interlock.connectors.quickbooks.tokens import Tokens
@@ -54,15 +55,16 @@ class Client:
 
     def __init__(
         self, connection: str, settings: QuickBooksSettings, secrets: Secrets | None,
-        now: Callable[[], datetime],
+        now: Callable[[], datetime], budget: CallBudget = FREE,
     ) -> None:  # fmt: skip
         self.name = connection
         self._now = now
+        self._budget = budget
         self._base = f"/v3/company/{settings.realm_id}"
         self.tokens = Tokens(connection, settings, secrets, now)
         self._http = HttpClient(
             connection, settings.api_url, timeout=settings.timeout, now=now,
-            secrets=(settings.client_secret.get_secret_value(),),
+            secrets=(settings.client_secret.get_secret_value(),), budget=budget,
         )  # fmt: skip
         self._ahead: timedelta | None = None
 
@@ -88,6 +90,9 @@ class Client:
             token = await self.tokens.access(instead_of=token)
             answer = await self._send(method, path, json, params, writes, token)
         error = self._classify(answer, f"{method} {path}", writes=writes)
+        if isinstance(error, ThrottledError) and error.until is not None:
+            # nobody asks before: not this process, and not another worker
+            await self._budget.block(error.until)
         if error is not None:
             raise error
         return answer

@@ -47,7 +47,9 @@ class QuickBooksConnector(Connector):
         self._sources = sources(settings.order_as)
         self._delay = timedelta(seconds=settings.commit_delay)
         self.capabilities = capabilities(self._maps, settings)
-        self._client = Client(context.connection, settings, context.secrets, context.clock)
+        self._client = Client(
+            context.connection, settings, context.secrets, context.clock, context.budget
+        )
         self._reader = Reader(
             self._client, self._maps, self._sources, home=settings.currency,
             page_size=settings.page_size, delay=self._delay, named=settings.named_fields,

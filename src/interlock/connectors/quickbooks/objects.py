@@ -35,6 +35,7 @@ from interlock.connectors.quickbooks.codecs import (
     Postal,
 )
 from interlock.connectors.quickbooks.config import QuickBooksSettings
+from interlock.governance.budget import BudgetLimits
 from interlock.mapping.codecs import Boolean, Choice, Codec, Date, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import FieldFacts, OrderStatus
@@ -123,6 +124,10 @@ def object_maps(settings: QuickBooksSettings) -> Mapping[str, ObjectMap]:
         )),
         "order": ObjectMap("order", settings.order_as.capitalize(), (
             FieldMap("customer", "CustomerRef.value", Reference("customer"), required=True),
+            FieldMap("document", "@document", Choice(
+                {settings.order_as: settings.order_as},
+                facts=FieldFacts(choices=(settings.order_as,)),
+            )),
             _read("number", "DocNumber"),
             status,
             FieldMap("currency", "CurrencyRef.value", Text()),
@@ -204,5 +209,6 @@ def capabilities(maps: Mapping[str, ObjectMap], settings: QuickBooksSettings) ->
         webhooks=FULL if settings.webhook_token is not None
         else Capability(Level.NOT_IMPLEMENTED, "the connection has no webhook_token"),
         provision=UNSUPPORTED,
+        calls=BudgetLimits(per_window=500, window=timedelta(minutes=1), slots=5),
         never=NEVER,
     )  # fmt: skip

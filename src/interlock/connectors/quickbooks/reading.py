@@ -248,6 +248,7 @@ class Reader:
             raw[ours] = row.get(theirs)
         credit = source.object == "CreditMemo"
         raw["@credit"], raw["@itself"] = credit, None if credit else row["Id"]
+        raw["@document"] = source.object.lower()
         raw["@paid_on"] = None if row.get("Balance") else paid.get(str(row["Id"]))
         presence = Presence.PRESENT
         if source.object == "Customer" and row.get("Active") is False:

@@ -16,15 +16,21 @@ from interlock.connectors.base import (
     WriteKind,
     WriteRequest,
 )
+from interlock.connectors.kit.comparison import compare
 from interlock.connectors.kit.receipts import failed, rejected
 from interlock.connectors.quickbooks.client import Client, Fault, read_fault
 from interlock.connectors.quickbooks.note import LONGEST, Note, read_note
 from interlock.connectors.quickbooks.objects import NOTES, Source
 from interlock.connectors.quickbooks.reading import Reader
-from interlock.errors import ConnectorError, RejectedError, TransientError, UnknownOutcomeError
+from interlock.errors import (
+    ConnectorError,
+    NotPermittedError,
+    RejectedError,
+    UnknownOutcomeError,
+)
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import ObjectMap
-from interlock.model import ANYTHING, OrderStatus, Presence, Record, Value, agree
+from interlock.model import OrderStatus, Record
 
 __all__ = ["Writer"]
 
@@ -101,7 +107,8 @@ class Writer:
         except UnknownOutcomeError as error:
             receipts.update({w.id: failed(w, error) for w in part})
         except ConnectorError as error:
-            if not started and isinstance(error, TransientError) and len(receipts) == 0:
+            if not started and not isinstance(error, RejectedError | NotPermittedError):
+                # nothing was written; what was settled without a call will be again
                 raise
             receipts.update({w.id: failed(w, error) for w in part})
 
@@ -123,45 +130,29 @@ class Writer:
     ) -> tuple[str, Body] | None:  # fmt: skip
         """Make operation and body of a write; what needs no call gets its receipt here."""
         body = self._maps[entity].encode(request.fields)
+        body.pop("@document", None)
         if request.kind is WriteKind.CREATE:
             self._begin(entity, body)
             await self._resolve(source, body, "", Note(reference=request.reference))
             if entity == "customer" and "DisplayName" in body:
                 body["CompanyName"] = body["DisplayName"]
             return "create", _without_blanks(body)
-        row, now = current.get(request.record_id or "", (None, None))
-        if row is None or now is None or now.presence is not Presence.PRESENT:
-            receipts[request.id] = rejected(request, "not_found", "the record is not there")
-            return None
-        stop = self._compare(entity, request, now)
-        if stop is not None:
+        row, now = current.get(request.record_id or "", ({}, None))
+        stop = compare(request, now, self._maps[entity])
+        if stop is not None or now is None:
+            assert stop is not None, "what is not there is refused"
             receipts[request.id] = stop
+            return None
+        if request.version is not None and request.version != now.version:
+            receipts[request.id] = Receipt(
+                write_id=request.id, outcome=Outcome.CONFLICT, record=now, record_id=now.id
+            )
             return None
         operation = self._advance(entity, request, now, body)
         before = str(row.get(NOTES[source.object]) or "")
         await self._resolve(source, body, before, read_note(before))
         body |= {"Id": now.id, "SyncToken": str(row["SyncToken"]), "sparse": True}
         return operation, body
-
-    def _compare(self, entity: str, request: WriteRequest, now: Record) -> Receipt | None:
-        facts = {f.field: f.codec.facts for f in self._maps[entity].fields}
-
-        def same(name: str, value: Value | None) -> bool:
-            return agree(now.fields.get(name), value, facts.get(name, ANYTHING))
-
-        if all(f in now.fields and same(f, v) for f, v in request.fields.items()):
-            return Receipt(write_id=request.id, outcome=Outcome.UNCHANGED, record=now,
-                           record_id=now.id)  # fmt: skip
-        moved = request.version is not None and request.version != now.version
-        for name, value in request.expected.items():
-            if name in (now.problems or {}):
-                return rejected(request, "invalid_value", "the value there now cannot be read",
-                                name, "mend the value in QuickBooks")  # fmt: skip
-            moved = moved or (name in now.fields and not same(name, value))
-        if moved:
-            return Receipt(write_id=request.id, outcome=Outcome.CONFLICT, record=now,
-                           record_id=now.id)  # fmt: skip
-        return None
 
     def _begin(self, entity: str, body: Body) -> None:
         """Refuse an order that is to begin otherwise than as what it begins as."""
