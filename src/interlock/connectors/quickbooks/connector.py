@@ -21,6 +21,7 @@ from interlock.connectors.base import (
 from interlock.connectors.quickbooks.check import Inspection
 from interlock.connectors.quickbooks.client import Client
 from interlock.connectors.quickbooks.config import QuickBooksSettings
+from interlock.connectors.quickbooks.feeds import Feeds
 from interlock.connectors.quickbooks.objects import capabilities, object_maps, sources
 from interlock.connectors.quickbooks.reading import Reader, literal, quoted
 from interlock.connectors.quickbooks.webhooks import SCHEME, read_hints
@@ -52,7 +53,11 @@ class QuickBooksConnector(Connector):
         )
         self._reader = Reader(
             self._client, self._maps, self._sources, home=settings.currency,
-            page_size=settings.page_size, delay=self._delay, named=settings.named_fields,
+            named=settings.named_fields,
+        )  # fmt: skip
+        self._feeds = Feeds(
+            self._client, self._reader, self._sources, page_size=settings.page_size,
+            delay=self._delay,
         )  # fmt: skip
         self._writer = Writer(self._client, self._maps, self._reader, self.capabilities.entities)
         self._carried: dict[str, tuple[datetime, dict[str, set[str]]]] = {}
@@ -69,11 +74,11 @@ class QuickBooksConnector(Connector):
 
     async def sweep(self, entity: str, cursor: str | None) -> Page:
         """Read all records in the order of their ids."""
-        return await self._reader.sweep(entity, cursor)
+        return await self._feeds.sweep(entity, cursor)
 
     async def changes(self, entity: str, cursor: str | None) -> Page:
         """Read what changed, and which documents were deleted."""
-        return await self._reader.changes(entity, cursor)
+        return await self._feeds.changes(entity, cursor)
 
     async def fetch(self, entity: str, ids: Sequence[str]) -> Sequence[Record]:
         """Read records by id; deleted ones are not there any more."""

@@ -1,19 +1,11 @@
-"""Reading: queries that lose nothing, and rows that become records.
-
-Pages go on behind the last row instead of by position, so that rows that come, go and change
-meanwhile move no other out of sight.  Stamps are whole seconds and may be shared by many rows: a
-second is read to its end by id.
-"""
+"""Reading rows, with what has to be looked up for them, and making records of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
-from interlock.connectors.base import Page
 from interlock.connectors.quickbooks.client import Client
 from interlock.connectors.quickbooks.note import read_note
 from interlock.connectors.quickbooks.objects import NOTES, Source
@@ -21,27 +13,15 @@ from interlock.mapping.codecs import Instant
 from interlock.mapping.objectmap import ObjectMap, write_path
 from interlock.model import Presence, Record
 
-__all__ = ["Reader", "literal", "quoted"]
+__all__ = ["Raw", "Reader", "every", "literal", "quoted", "stamp"]
 
 _IDS: Final = 100
 """Ids a query: its address is limited."""
-_LOOK_BACK: Final = timedelta(days=30) - timedelta(hours=1)
-_SECOND: Final = timedelta(seconds=1)
 _ALWAYS: Final = ("Id", "SyncToken", "MetaData")
 _INACTIVE: Final = " (deleted)"
 _NOT_SOLD: Final = frozenset({"Category", "Group"})
 
 Raw = dict[str, Any]
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a feed stands: ``at`` is the second being read, ``last`` the last id read of it."""
-
-    since: datetime
-    started: datetime | None = None
-    source: int = 0
-    at: datetime | None = None
-    last: str = ""
 
 
 class Reader:
@@ -50,109 +30,15 @@ class Reader:
     def __init__(
         self, client: Client, maps: Mapping[str, ObjectMap],
         known: Mapping[str, tuple[Source, ...]], *,
-        home: str, page_size: int, delay: timedelta, named: bool,
+        home: str, named: bool,
     ) -> None:  # fmt: skip
         self._client = client
         self._maps = maps
         self._sources = known
         self._home = home
-        self._size = page_size
-        self._delay = delay
         self._named = named
         self._terms: dict[str, str] = {}
         self._skus: dict[str, str | None] = {}
-
-    # ── pages ────────────────────────────────────────────────────────────────────────────────
-
-    async def sweep(self, entity: str, cursor: str | None) -> Page:
-        """Read all rows in the order of their ids; ids never change, so no row is missed."""
-        number, _, last = (cursor or "0:").partition(":")
-        source = self._sources[entity][int(number)]
-        where = [*_every(source), f"Id > {quoted(last or '0')}"]
-        rows = await self.select(entity, source, where, f"ORDERBY Id MAXRESULTS {self._size}")
-        if len(rows) == self._size:
-            cursor = f"{number}:{rows[-1]['Id']}"
-        elif int(number) + 1 < len(self._sources[entity]):
-            cursor = f"{int(number) + 1}:"
-        else:
-            cursor = ""
-        records = await self.records(entity, source, rows)
-        return Page(records=records, cursor=cursor, more=bool(cursor))
-
-    async def changes(self, entity: str, cursor: str | None) -> Page:
-        """Read what changed since the cursor, deleted documents first."""
-        now = await self._client.server_time()
-        place = (
-            Place(since=now.astimezone(UTC) - self._delay)
-            if cursor is None
-            else msgspec.json.decode(cursor.encode(), type=Place)
-        )
-        gone: list[Record] = []
-        if place.started is None:
-            place = msgspec.structs.replace(place, started=now)
-            gone = await self._deleted(entity, place.since, now)
-        source = self._sources[entity][place.source]
-        rows, following = await self._next(entity, source, place)
-        records = gone + await self.records(entity, source, rows)
-        if following is None and place.source + 1 < len(self._sources[entity]):
-            following = Place(since=place.since, started=place.started, source=place.source + 1)
-        more = following is not None
-        if following is None:
-            assert place.started is not None
-            following = Place(since=max(place.since, place.started - self._delay))
-        return Page(records=records, cursor=msgspec.json.encode(following).decode(), more=more)
-
-    async def _next(
-        self, entity: str, source: Source, place: Place
-    ) -> tuple[list[Raw], Place | None]:
-        """Read the rest of a second, and what follows; ``None``: that was all."""
-        rows: list[Raw] = []
-        size = f"MAXRESULTS {self._size}"
-        lower = place.since
-        if place.at is not None:
-            lower = place.at + _SECOND
-            rows = await self.select(
-                entity, source,
-                [*_every(source), *_between(place.at, lower), f"Id > {quoted(place.last or '0')}"],
-                f"ORDERBY Id {size}",
-            )  # fmt: skip
-            if len(rows) == self._size:
-                return rows, msgspec.structs.replace(place, last=rows[-1]["Id"])
-        later = await self.select(
-            entity, source, [*_every(source), *_between(lower, None)],
-            f"ORDERBY MetaData.LastUpdatedTime {size}",
-        )  # fmt: skip
-        if len(later) < self._size:
-            return rows + later, None
-        # how rows of one second are ordered is not said: the last second is read again by id
-        edge = _second(later[-1])
-        rows += [row for row in later if _second(row) < edge]
-        return rows, msgspec.structs.replace(place, at=edge, last="")
-
-    async def _deleted(self, entity: str, since: datetime, now: datetime) -> list[Record]:
-        """Ask change data capture for documents that were deleted; lists know no deletion.
-
-        It looks back 30 days and gives 1,000 objects in all: beyond that a full sweep shows
-        what is missing.  Of changed objects, which come whole, nothing is kept.
-        """
-        asked = [source for source in self._sources[entity] if not source.listed]
-        if not asked or since < now - _LOOK_BACK:
-            return []
-        answer = await self._client.call("GET", "/cdc", params={
-            "entities": ",".join(source.object for source in asked),
-            "changedSince": literal(since),
-        })  # fmt: skip
-        return [
-            Record(
-                entity=entity, id=source.prefix + str(row["Id"]), fields={}, version=None,
-                modified=None, presence=Presence.GONE,
-            )
-            for part in answer.data["CDCResponse"]
-            for response in part.get("QueryResponse") or ()
-            for source in asked
-            for row in response.get(source.object) or ()
-            if row.get("status") == "Deleted"
-        ]  # fmt: skip
 
     # ── records ──────────────────────────────────────────────────────────────────────────────
 
@@ -180,7 +66,7 @@ class Reader:
         rows: list[Raw] = []
         for start in range(0, len(keys), _IDS):
             part = ", ".join(quoted(key) for key in keys[start : start + _IDS])
-            where = [*_every(source), f"Id IN ({part})"]
+            where = [*every(source), f"Id IN ({part})"]
             rows += await self.select(entity, source, where, f"MAXRESULTS {_IDS}")
         return rows
 
@@ -213,7 +99,7 @@ class Reader:
         """Give reference and id of all rows that have our words in their note."""
         column, found, last = NOTES[source.object], [], "0"
         while True:
-            conditions = " AND ".join([*_every(source), *where, f"Id > {quoted(last)}"])
+            conditions = " AND ".join([*every(source), *where, f"Id > {quoted(last)}"])
             rows = await self._client.query(
                 f"SELECT Id, {column} FROM {source.object} WHERE {conditions} "
                 "ORDERBY Id MAXRESULTS 1000",
@@ -355,20 +241,9 @@ def stamp(row: Mapping[str, Any]) -> datetime:
     return moment
 
 
-def _second(row: Mapping[str, Any]) -> datetime:
-    return stamp(row).replace(microsecond=0)
-
-
-def _every(source: Source) -> list[str]:
-    """Without this condition a list shows its active rows only."""
+def every(source: Source) -> list[str]:
+    """Give the condition without which a list shows its active rows only."""
     return ["Active IN (true, false)"] if source.listed else []
-
-
-def _between(lower: datetime, upper: datetime | None) -> list[str]:
-    where = [f"MetaData.LastUpdatedTime >= {quoted(literal(lower))}"]
-    if upper is not None:
-        where.append(f"MetaData.LastUpdatedTime < {quoted(literal(upper))}")
-    return where
 
 
 def _fill(raw: Raw, path: str) -> None:
