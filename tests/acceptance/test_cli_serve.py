@@ -53,7 +53,7 @@ def test_it_writes_and_stops_when_told(shop: Shop) -> None:
     with serving(shop) as process:
         wait_for_line(process, "settle: 2 written")
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert "Stopped." in err
     assert shop.erp_customer("Heard of")
