@@ -39,6 +39,7 @@ from interlock.testing.conformance.suite import (
     updating,
     write_one,
 )
+from interlock.twins.calls import Answer
 from interlock.twins.faults import Fault, FaultKind
 from interlock.twins.quickbooks import QuickBooksTwin, make
 from interlock.twins.serving import running
@@ -420,7 +421,10 @@ class TestOrders:
         async with connect(harness) as connector:
             harness.twin.update("Customer", customer.id, {"Active": False})
             assert (await write_one(connector, write)).outcome is Outcome.REJECTED
-            harness.twin.age_replies(timedelta(minutes=2))
+            replies = harness.twin._api._replies
+            for key, reply in list(replies.items()):
+                given = datetime.fromisoformat(reply.body["time"]) - timedelta(minutes=2)
+                replies[key] = Answer(reply.status, {**reply.body, "time": given.isoformat()})
             harness.twin.update("Customer", customer.id, {"Active": True})
             receipts = [await write_one(connector, write) for _ in range(2)]
         assert {r.outcome for r in receipts} == {Outcome.CREATED}

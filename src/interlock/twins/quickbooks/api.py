@@ -60,12 +60,6 @@ class Api:
             self._replies[request_id] = answer
         return answer
 
-    def age_replies(self, by: timedelta) -> None:
-        """Let the answers that are given again have been given longer ago."""
-        for key, reply in self._replies.items():
-            given = datetime.fromisoformat(reply.body["time"]) - by
-            self._replies[key] = Answer(reply.status, {**reply.body, "time": stamp(given)})
-
     # ── single objects ───────────────────────────────────────────────────────────────────────
 
     def _read(self, _call: Call, name: str, key: str) -> Mapping[str, Any]:

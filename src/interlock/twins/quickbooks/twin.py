@@ -133,10 +133,6 @@ class QuickBooksTwin(Twin):
         made = hmac.new(self.verifier_token.encode(), body, "sha256").digest()
         return base64.b64encode(made).decode()
 
-    def age_replies(self, by: timedelta) -> None:
-        """Let answers that are given again to the same request id seem older."""
-        self._api.age_replies(by)
-
     # ── a person at the screens ──────────────────────────────────────────────────────────────
 
     def insert(self, table: str, values: Row) -> str:
