@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
+from interlock.connectors.base import UNSUPPORTED
 from interlock.connectors.budget import calls_for
 from interlock.errors import BudgetSpentError
 from interlock.governance.budget import BudgetLimits, Purpose
@@ -166,6 +168,28 @@ class TestSync:
         company.advance(minutes=31)
         await company.sync()
         assert asked
+
+    async def test_what_has_no_feed_is_read_no_more_often_than_its_connector_says(
+        self, company: Company
+    ) -> None:
+        await company.go()
+        async with company.session() as session:
+            connector = session.pair.erp.connector
+            known = connector.capabilities.entities
+            daily = msgspec.structs.replace(
+                known["product"], changes=UNSUPPORTED, read_every=timedelta(days=1)
+            )
+            connector.capabilities = msgspec.structs.replace(
+                connector.capabilities, entities={**known, "product": daily}
+            )
+            company.erp.add("product", {"sku": "NEW", "title": "New"})
+            read = []
+            for hours in (20, 5):
+                company.advance(hours=hours)
+                run = Run(id=str(hours))
+                await observe_side(session.pair, Side.ERP, run, entities={"product"})
+                read.append(run.counts["new"])
+            assert read == [0, 1]
 
     async def test_a_long_read_stops_in_between_and_what_changed_is_seen_first(
         self, company: Company

@@ -290,6 +290,7 @@ _GITIGNORE = """\
 *.db-shm
 *.db-wal
 *.db-journal
+secrets/
 """
 
 
