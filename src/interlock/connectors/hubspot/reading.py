@@ -16,10 +16,11 @@ from interlock.mapping.codecs import Instant
 from interlock.mapping.objectmap import ObjectMap
 from interlock.model import Presence, Record
 
-__all__ = ["Layout", "Reader", "Row", "stamp"]
+__all__ = ["MERGED", "Layout", "Reader", "Row", "stamp"]
 
 Row = dict[str, Any]
-_MERGED: Final = "hs_merged_object_ids"
+MERGED: Final = "hs_merged_object_ids"
+"""Property with the ids of the records that were merged into this one."""
 _LINE: Final = ("hs_product_id", "hs_sku", "quantity", "price", "amount")
 _BEHIND: Final = {"@outcome": ("dealstage",)}
 """Paths the reader works out -> the properties it needs for it."""
@@ -81,7 +82,7 @@ class Reader:
         """List the properties to ask for: those of the map, and those every record is known by."""
         layout = await self.layout(entity)
         behind = [n for p in self._maps[entity].paths for n in _BEHIND.get(p, (p,))]
-        wanted = [*behind, REFERENCE, _MERGED, self.modified(entity)]
+        wanted = [*behind, REFERENCE, MERGED, self.modified(entity)]
         seen = [n for n in wanted if not n.startswith("@") and n in layout.readable]
         return list(dict.fromkeys(seen))
 
@@ -159,7 +160,7 @@ class Reader:
             Record(entity=entity, id=key, fields={}, presence=Presence.MERGED,
                    merged_into=row["id"])
             for row in rows
-            for key in (row.get(_MERGED) or "").split(";")
+            for key in (row.get(MERGED) or "").split(";")
             if key and key != row["id"]
         ]  # fmt: skip
 
