@@ -39,6 +39,7 @@ from interlock.testing.conformance.suite import (
     updating,
     write_one,
 )
+from interlock.twins.calls import Answer
 from interlock.twins.faults import Fault, FaultKind
 from interlock.twins.quickbooks import QuickBooksTwin, make
 from interlock.twins.serving import running
@@ -408,6 +409,27 @@ class TestOrders:
             receipts = [await write_one(connector, write) for _ in range(2)]
         assert {r.outcome for r in receipts} == {Outcome.CREATED}
         assert {r.record_id for r in receipts} == await harness.ids("order")
+
+    async def test_a_refusal_of_before_is_not_taken_for_one_of_now(
+        self, harness: QuickBooksHarness
+    ) -> None:
+        """The request id brings it back for ever, although what it was about has been mended."""
+        fields = await harness.sample("order")
+        customer = fields["customer"]
+        assert isinstance(customer, Ref)
+        write = creating("order", fields, reference_for(harness))
+        async with connect(harness) as connector:
+            harness.twin.update("Customer", customer.id, {"Active": False})
+            assert (await write_one(connector, write)).outcome is Outcome.REJECTED
+            replies = harness.twin._api._replies
+            for key, reply in list(replies.items()):
+                given = datetime.fromisoformat(reply.body["time"]) - timedelta(minutes=2)
+                replies[key] = Answer(reply.status, {**reply.body, "time": given.isoformat()})
+            harness.twin.update("Customer", customer.id, {"Active": True})
+            receipts = [await write_one(connector, write) for _ in range(2)]
+        assert {r.outcome for r in receipts} == {Outcome.CREATED}
+        assert {r.record_id for r in receipts} == await harness.ids("order")
+        assert harness.twin.log.kinds["POST /estimate"] == 5
 
     async def test_what_people_wrote_in_the_note_stays(self, harness: QuickBooksHarness) -> None:
         key = await harness.seed_sample("order")

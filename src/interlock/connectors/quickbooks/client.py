@@ -6,6 +6,7 @@ Fault may come with status 200; 429 carries no Retry-After and asks for a minute
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -26,11 +27,15 @@ from interlock.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from interlock.mapping.codecs import CodecError, Instant
 
-__all__ = ["Client", "Fault", "read_fault"]
+__all__ = ["Client", "Fault", "read_fault", "request_id_of"]
 
 _MINOR: Final = "75"
 _REST: Final = timedelta(minutes=1)
+_REPEATED: Final = timedelta(seconds=10)
+"""An answer given longer ago than this is a former one."""
+_RENEWALS: Final = 5
 _THROTTLED: Final = frozenset({"3001", "003001"})
 _NOT_SIGNED_IN: Final = frozenset({"3200", "003200"})
 
@@ -83,19 +88,25 @@ class Client:
         writes: bool = False,
     ) -> Answer:
         """Send a call; signs in again once when the access token has ended."""
-        token = await self.tokens.access()
-        answer = await self._send(method, path, json, params, writes, token)
-        fault = read_fault(answer.data)
-        if answer.status == 401 or (fault is not None and fault.code in _NOT_SIGNED_IN):
-            token = await self.tokens.access(instead_of=token)
-            answer = await self._send(method, path, json, params, writes, token)
-        error = self._classify(answer, f"{method} {path}", writes=writes)
-        if isinstance(error, ThrottledError) and error.until is not None:
-            # nobody asks before: not this process, and not another worker
-            await self._budget.block(error.until)
-        if error is not None:
-            raise error
-        return answer
+        answer = await self._asked(method, path, json, params, writes)
+        return await self._checked(answer, f"{method} {path}", writes=writes)
+
+    async def write_once(
+        self, path: str, json: Any, request_id: str, params: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send a write that QuickBooks answers as before when it has had this request id.
+
+        A refusal of some time ago says nothing of now, when its cause may have been mended.  It
+        made nothing, so the same is asked anew, with an id that follows from the former one.
+        """
+        for _ in range(_RENEWALS):
+            told = {**(params or {}), "requestid": request_id}
+            answer = await self._asked("POST", path, json, told, True)
+            before = _refused_before(answer)
+            if before is None:
+                break
+            request_id = request_id_of(request_id, before)
+        return await self._checked(answer, f"POST {path}", writes=True)
 
     async def query(self, text: str, entity: str) -> list[Mapping[str, Any]]:
         """Run a query; a page without rows lacks the entity's name altogether."""
@@ -108,6 +119,26 @@ class Client:
         if self._ahead is None:
             await self.call("GET", "/preferences")
         return self._now() + (self._ahead or timedelta(0))
+
+    async def _asked(
+        self, method: str, path: str, json: Any, params: Mapping[str, str] | None, writes: bool
+    ) -> Answer:
+        token = await self.tokens.access()
+        answer = await self._send(method, path, json, params, writes, token)
+        fault = read_fault(answer.data)
+        if answer.status == 401 or (fault is not None and fault.code in _NOT_SIGNED_IN):
+            token = await self.tokens.access(instead_of=token)
+            answer = await self._send(method, path, json, params, writes, token)
+        return answer
+
+    async def _checked(self, answer: Answer, operation: str, *, writes: bool) -> Answer:
+        error = self._classify(answer, operation, writes=writes)
+        if isinstance(error, ThrottledError) and error.until is not None:
+            # nobody asks before: not this process, and not another worker
+            await self._budget.block(error.until)
+        if error is not None:
+            raise error
+        return answer
 
     async def _send(
         self, method: str, path: str, json: Any, params: Mapping[str, str] | None, writes: bool,
@@ -168,6 +199,24 @@ class Client:
             system=self.name, operation=operation, code="not_the_api",
             fix="check the connection's url and environment",
         )  # fmt: skip
+
+
+def request_id_of(*content: Any) -> str:
+    """Make the id a repeated call is recognised by: the same for the same content, 50 at most."""
+    return "il" + hashlib.sha256(msgspec.json.encode(content)).hexdigest()[:40]
+
+
+def _refused_before(answer: Answer) -> str | None:
+    """Tell when a refusal was given that is only repeated; ``None`` for any other answer."""
+    if read_fault(answer.data) is None or answer.server_time is None:
+        return None
+    try:
+        given = Instant().decode(answer.data.get("time"))
+    except CodecError:
+        return None
+    if given is None or given > answer.server_time - _REPEATED:
+        return None
+    return given.isoformat()
 
 
 def read_fault(data: Any) -> Fault | None:

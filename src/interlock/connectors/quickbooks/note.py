@@ -63,7 +63,9 @@ def read_note(text: Any) -> Note:
             known.setdefault("reference", word)
     lines = known.pop("lines", "")
     return Note(
-        rest=(given[: found.start()] + given[found.end() :]).strip(),
+        rest="\n".join(
+            filter(None, (given[: found.start()].strip(), given[found.end() :].strip()))
+        ),
         lines=tuple(unquote(key) for key in lines.split("|")) if lines else (),
         **{name: unquote(value) for name, value in known.items()},
     )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, Final
-
-import msgspec
 
 from interlock.connectors.base import (
     EntityCapabilities,
@@ -18,7 +15,7 @@ from interlock.connectors.base import (
 )
 from interlock.connectors.kit.comparison import compare
 from interlock.connectors.kit.receipts import failed, rejected
-from interlock.connectors.quickbooks.client import Client, Fault, read_fault
+from interlock.connectors.quickbooks.client import Client, Fault, read_fault, request_id_of
 from interlock.connectors.quickbooks.note import LONGEST, Note, read_note
 from interlock.connectors.quickbooks.objects import NOTES, Source
 from interlock.connectors.quickbooks.reading import Reader
@@ -237,9 +234,8 @@ class Writer:
             for request, operation, body in part
         ]
         answer = await self._client.call(
-            "POST", "/batch", json={"BatchItemRequest": items}, writes=True,
-            params={"requestid": _request_id("batch", items)},
-        )  # fmt: skip
+            "POST", "/batch", json={"BatchItemRequest": items}, writes=True
+        )
         answers = {str(one.get("bId")): one for one in answer.data["BatchItemResponse"]}
         receipts = []
         for request, _, _ in part:
@@ -254,13 +250,15 @@ class Writer:
     async def _send_one(
         self, entity: str, source: Source, request: WriteRequest, operation: str, body: Body
     ) -> Receipt:
-        params = {"requestid": _request_id(request.reference or request.record_id or "", body)}
-        if operation == "void":
-            params["operation"] = "void"
+        path = f"/{source.object.lower()}"
+        params = {"operation": "void"} if operation == "void" else {}
         try:
-            answer = await self._client.call(
-                "POST", f"/{source.object.lower()}", json=body, params=params, writes=True
-            )
+            if source.listed:
+                # names are unique: a second call makes no second record
+                answer = await self._client.call("POST", path, json=body, writes=True)
+            else:
+                key = request_id_of(request.reference or request.record_id, body)
+                answer = await self._client.write_once(path, body, key, params)
         except RejectedError as error:
             fault = Fault("", error.code or "", error.message.partition(": ")[2], error.field or "")
             return self._refused(entity, request, fault, told=error.message)
@@ -317,12 +315,6 @@ def _without_blanks(body: Body) -> Body:
         if kept not in (None, "", {}):
             out[name] = kept
     return out
-
-
-def _request_id(key: str, body: Any) -> str:
-    """Make the id a repeated call is recognised by: the same for the same content, 50 at most."""
-    content = msgspec.json.encode([key, body])
-    return "il" + hashlib.sha256(content).hexdigest()[:40]
 
 
 def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
