@@ -384,6 +384,24 @@ class TestRecords:
             now = (await fetch_one(connector, "customer", receipt.record.id)).fields
         assert {k: v for k, v in now.items() if v is not None} == {"name": "Acme"}
 
+    @pytest.mark.parametrize("most", [None, 20], ids=["of HubSpot", "of a mapping file"])
+    async def test_a_text_longer_than_its_property_is_cut_with_a_mark_and_no_difference(
+        self, harness: HubSpotHarness, most: int | None
+    ) -> None:
+        length, name = most or 65_536, f"{harness.token} " + "and Sons " * 8_000
+        overrides = MappingOverrides({"customer": {"name": FieldOverride(max_length=most)}})
+        async with harness.connect(overrides=overrides) as connector:
+            receipt = await write_one(
+                connector, creating("customer", {"name": name}, "il-4k2m9x-1")
+            )
+            assert receipt.record is not None
+            held = str(receipt.record.fields["name"])
+            assert len(held) in (length, length - 1)
+            assert held.endswith("…")
+            assert name.startswith(held[:-1])
+            again = updating("customer", receipt.record.id, {"name": name}, seen=receipt.record)
+            assert (await write_one(connector, again)).outcome is Outcome.UNCHANGED
+
     async def test_an_unknown_choice_is_refused_with_those_there_are(
         self, harness: HubSpotHarness
     ) -> None:
@@ -613,6 +631,21 @@ class TestRecords:
         assert {r.outcome for r in receipts[:100]} == {Outcome.CREATED}
         assert receipts[100].outcome is Outcome.THROTTLED
         assert len(await harness.ids("customer")) == 100
+
+    @pytest.mark.parametrize("fails", ["batch/read", "properties/"])
+    async def test_what_was_written_is_told_even_when_the_look_afterwards_fails(
+        self, harness: HubSpotHarness, fails: str
+    ) -> None:
+        async with harness.connect() as connector:
+            harness.twin.faults.arm(Fault(kind=FaultKind.UNAVAILABLE, path=fails))
+            writes = [
+                creating("customer", {"name": "A"}, "il-4k2m9x-1"),
+                creating("customer", {"name": None}, "il-4k2m9x-2"),
+            ]
+            good, bad = await connector.write("customer", writes)
+        assert (good.outcome, good.record) == (Outcome.CREATED, None)
+        # nobody can say whether an earlier try of it has arrived
+        assert bad.outcome is Outcome.UNKNOWN
 
 
 class TestWebhooks:

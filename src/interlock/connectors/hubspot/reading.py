@@ -125,6 +125,8 @@ class Reader:
         self, entity: str, ids: Sequence[str], *, by: str | None = None, archived: bool = False
     ) -> list[Row]:
         """Read rows by id, or by a unique property, from the records themselves."""
+        if not ids:
+            return []
         body: dict[str, Any] = {
             "properties": await self.names(entity), "propertiesWithHistory": [],
         }  # fmt: skip
@@ -207,7 +209,7 @@ class Reader:
 
     def _decoded(self, entity: str, row: Row) -> Record:
         problems: dict[str, str] = {}
-        moment = stamp(row[self.modified(entity)])
+        moment = stamp(row.get(self.modified(entity)) or row["updated"])
         return Record(
             entity=entity,
             id=row["id"],
@@ -221,11 +223,14 @@ class Reader:
 
 
 def _rows(results: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Flatten records: their properties, their id, and whether they are archived."""
+    """Flatten records: their properties, their id, their time, and whether they are archived."""
     return [
-        {**item["properties"], "id": str(item["id"]), "archived": bool(item.get("archived"))}
+        {
+            **item["properties"], "id": str(item["id"]), "updated": item.get("updatedAt"),
+            "archived": bool(item.get("archived")),
+        }
         for item in results
-    ]
+    ]  # fmt: skip
 
 
 def _outcome(metadata: Mapping[str, Any]) -> str:
