@@ -116,6 +116,11 @@ class HubSpotConnector(Connector):
         now = await self._client.server_time()
         window = Window.load(cursor, now=now, delay=self._delay).begin(now)
         rows, following = await self._feed.page(entity, window)
+        mapping = self._maps[entity]
+        if window.at_modified is None and "@lines" in mapping.paths:
+            known = {row["id"] for row in rows}
+            more = await self._feed.with_changed_lines(entity, mapping.object, window.since)
+            rows += [row for row in more if row["id"] not in known]
         records = [*await self._reader.records(entity, rows), *self._reader.merged(entity, rows)]
         if following is None:
             return Page(records=records, cursor=window.finish(self._delay).save(), more=False)

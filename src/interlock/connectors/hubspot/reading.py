@@ -16,12 +16,14 @@ from interlock.mapping.codecs import Instant
 from interlock.mapping.objectmap import ObjectMap
 from interlock.model import Presence, Record
 
-__all__ = ["MERGED", "Layout", "Reader", "Row", "stamp"]
+__all__ = ["LINE", "MERGED", "Layout", "Reader", "Row", "stamp"]
 
 Row = dict[str, Any]
+LINE: Final = "@line"
+"""Stands for line items where an entity is asked for: only which ones changed is read of them."""
 MERGED: Final = "hs_merged_object_ids"
 """Property with the ids of the records that were merged into this one."""
-_LINE: Final = ("hs_product_id", "hs_sku", "quantity", "price", "amount")
+_LINE_PROPERTIES: Final = ("hs_product_id", "hs_sku", "quantity", "price", "amount")
 _BEHIND: Final = {"@outcome": ("dealstage",)}
 """Paths the reader works out -> the properties it needs for it."""
 _SEARCH_BODY: Final = 3_000
@@ -57,7 +59,7 @@ class Reader:
 
     def __init__(self, client: Client, maps: Mapping[str, ObjectMap]) -> None:
         self._client = client
-        self._maps = maps
+        self._maps = {**maps, LINE: ObjectMap(LINE, "line_items", ())}
         self._layouts: dict[str, Layout] = {}
         self._outcomes: dict[str, str] = {}
         self.ties = Ties(client)
@@ -80,6 +82,8 @@ class Reader:
 
     async def names(self, entity: str) -> list[str]:
         """List the properties to ask for: those of the map, and those every record is known by."""
+        if entity == LINE:
+            return [self.modified(entity)]
         layout = await self.layout(entity)
         behind = [n for p in self._maps[entity].paths for n in _BEHIND.get(p, (p,))]
         wanted = [*behind, REFERENCE, MERGED, self.modified(entity)]
@@ -199,7 +203,7 @@ class Reader:
         path = self._client.paths.objects("line_items", "/batch/read")
         lines: dict[str, Row] = {}
         for part in parts(ids):
-            body = {"properties": _LINE, "propertiesWithHistory": [],
+            body = {"properties": _LINE_PROPERTIES, "propertiesWithHistory": [],
                     "inputs": [{"id": key} for key in part]}  # fmt: skip
             answer = await self._client.call("POST", path, json=body)
             lines |= {row["id"]: row for row in _rows(answer.data.get("results") or ())}
