@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from interlock.connectors.memory import MemorySystem
-from interlock.connectors.netsuite import plugin
-from interlock.connectors.registry import connector_names
+from interlock.twins.faults import Fault, FaultKind
 from interlock.twins.netsuite import NetSuiteTwin, make
 from interlock.twins.serving import Running, running
 
@@ -93,26 +92,12 @@ class Company:
 
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
-    if "netsuite" not in connector_names():
-        monkeypatch.setattr("interlock.connectors.registry._found", _found_with(plugin))
     twin = make(seed="small")
     twin.configure({"fields": {name: {"kind": "text"} for name in _FIELDS}})
     with running(twin) as served:
         for name in _SECRETS:
             monkeypatch.setenv(f"ERP_{name.upper()}", twin.credentials()[name])
         yield Company(tmp_path / "project", served)
-
-
-def _found_with(extra: Any) -> Any:
-    """Name the plugin where the package was installed before it had this entry point."""
-    from interlock.connectors import registry
-
-    class Entry:
-        def load(self) -> Any:
-            return extra
-
-    before = registry._found
-    return lambda: {**before(), "netsuite": Entry()}
 
 
 def test_from_an_empty_folder_to_a_paid_order(company: Company) -> None:
@@ -177,8 +162,6 @@ def test_a_currency_switched_off_waits_and_follows_when_it_is_back(company: Comp
 def test_an_answer_lost_in_the_middle_makes_one_order(company: Company) -> None:
     company.go()
     company.win()
-    from interlock.twins.faults import Fault, FaultKind
-
     company.twin.faults.arm(
         Fault(kind=FaultKind.LOST_ANSWER, method="POST", path="/record/v1/salesOrder", times=1)
     )
