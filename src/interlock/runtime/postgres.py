@@ -187,8 +187,9 @@ class PostgresLanes:
             try:
                 await manager.retry_job(job)
             except exceptions.ConnectorException:
-                # it waits already
-                await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+                # it waits already, or another worker was quicker
+                with suppress(exceptions.ConnectorException):
+                    await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
         return len(stalled)
 
 
