@@ -135,7 +135,7 @@ def _fork(project: Project, number: int) -> int:
         return pid
     try:
         asyncio.run(_serve(project, number))
-    except BaseException:
+    except BaseException:  # noqa: BLE001  why a worker ended is what one wants to know
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
