@@ -25,6 +25,8 @@ from interlock.runtime.lanes import Timetable, Work
 __all__ = ["SCHEMA", "PostgresLanes"]
 
 _log = logging.getLogger("interlock.runtime")
+# it tells of every job that begins and ends
+logging.getLogger("procrastinate").setLevel(logging.WARNING)
 
 SCHEMA = "interlock_lanes"
 """Where the queue's tables lie; nothing in them is needed for longer than a job runs."""
