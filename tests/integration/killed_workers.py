@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import func, select
 
 from interlock.connectors.memory import MemorySystem
 from interlock.errors import InterlockError
@@ -30,6 +31,7 @@ from interlock.service.serving import open_service
 from interlock.service.session import open_store
 from interlock.store import clock, dead_letters, lanes, outbox
 from interlock.store.database import Tx
+from interlock.store.tables import history
 from interlock.sync import deliver
 
 from .killed import _sync, make_project
@@ -90,6 +92,7 @@ def main(plan: Plan) -> None:
             "caught": caught,
             "codes": codes,
             "seconds": round(seconds, 1),
+            "writes": store.run(_written),
             "letters": store.run(dead_letters.count_open),
             "pending": store.run(_undone),
         }
@@ -99,7 +102,9 @@ def main(plan: Plan) -> None:
 def _project(plan: Plan) -> Project:
     project = make_project(Path(plan.root), plan.store)
     file = Path(plan.root) / "interlock.yaml"
-    text = file.read_text().replace("batch_size: 7", f"batch_size: {plan.batch}")
+    # people work while others read: a row is there a moment after the time it carries
+    settings = f"batch_size: {plan.batch}\n    commit_delay: 2"
+    text = file.read_text().replace("batch_size: 7", settings)
     text = text.replace("10000", "1000000")
     file.write_text(text + "\nschedules: {deals: 10s, holds: 10s, customers: 10s}\n")
     from interlock.project.load import open_project
@@ -190,11 +195,28 @@ def _count(root: Path) -> int:
 
 def _at_rest(project: Project, root: Path, plan: Plan) -> bool:
     time.sleep(0.5)
-    if _count(root) < plan.kills * plan.each:
+    if _count(root) < plan.kills * plan.each or not _agree(root):
         return False
     with suppress(InterlockError), closing(open_store(project)) as store:
         return not store.run(_undone)
     return False
+
+
+def _agree(root: Path) -> bool:
+    """Say whether the last edits and the orders' numbers have reached the other side."""
+    with (
+        closing(MemorySystem("crm", path=root / "crm.db")) as crm,
+        closing(MemorySystem("erp", path=root / "erp.db")) as erp,
+    ):
+        phones = {row["Name"]: row["Phone"] for row in crm.all("customer").values()}
+        told = {row["name"]: row["tel"] for row in erp.all("customer").values()}
+        return phones == told and all(row["OrderNumber__c"] for row in crm.all("deal").values())
+
+
+def _written(tx: Tx) -> int:
+    """Count the writes that reached a system."""
+    count = select(func.count(history.c.write_id.distinct()))
+    return int(tx.conn.execute(count).scalar_one())
 
 
 def _undone(tx: Tx) -> int:
