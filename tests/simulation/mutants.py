@@ -470,7 +470,7 @@ def projects_keyed_by_link(patch: Patch) -> None:
         found = intent(self, tx, bundle, case)
         if found is None or found.kind is not WriteKind.CREATE:
             return found
-        return msgspec.structs.replace(found, source=("link", str(bundle.link.id)))
+        return msgspec.structs.replace(found, source=("deal", f"of {bundle.link.id}"))
 
     patch(quote_to_project.QuoteToProject, "_intent", _intent)
 
@@ -619,9 +619,13 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "changes_not_matched": (0, "created_at_all"),
     "default_taken_for_agreed": (1, "converged"),
     "go_live_ignored": (15, "ordered_once"),
-    "torn_deals_ordered": (40, "ordered_once"),
+    "torn_deals_ordered": (93, "ordered_once"),
     "cancelled_ordered_again": (97, "created_once"),
-    "drafts_never_confirmed": (1, "orders_finished"),
+    "projects_made_again": (38, "created_once"),
+    "projects_left_out": (38, "projects_at_all"),
+    "projects_keyed_by_link": (1, "keys_rebuildable"),
+    "project_numbers_kept_back": (1, "deal_shows_project"),
+    "drafts_never_confirmed": (1, "projects_finished"),
     "ignore_breaker": (144, "comes_to_rest"),
     "map_change_keeps_base": (123, "map_change_waits"),
     "map_change_asks_nobody": (144, "map_change_waits"),
