@@ -231,8 +231,7 @@ class CrmHarness(MemoryHarness):
 class ErpHarness(MemoryHarness):
     plugin = erp_plugin
     kind = "erp"
-    entities = ("customer", "contact", "product", "order", "price", "invoice")
-    entities = ("customer", "contact", "product", "order", "project")
+    entities = ("customer", "contact", "product", "order", "price", "invoice", "project")
     names = ERP_NAMES
     never = ("cost_price", "margin", "supplier_price")
 
