@@ -34,6 +34,7 @@ from interlock.processes import (
     order_to_cash,
     quote_to_order,
     quote_to_project,
+    touched,
 )
 from interlock.processes.quote_verdicts import Verdicts
 from interlock.store import attached, dead_letters, links, observations, outbox
@@ -480,6 +481,28 @@ def project_numbers_kept_back(patch: Patch) -> None:
     patch(quote_to_project.QuoteToProject, "_back", lambda self, deal, made: None)
 
 
+def arrears_hold_nobody(patch: Patch) -> None:
+    """Hold nobody whose arrears say so, in an ERP without holds."""
+    patch(order_to_cash, "by_rule", lambda *_args, **_kw: False)
+
+
+def figures_touched_once(patch: Patch) -> None:
+    """Work out no figures anew, whatever changed."""
+    patch(order_to_cash, "take_touched", _touched_once())
+
+
+def _touched_once() -> Any:
+    take, known = touched.take_touched, set[str]()
+
+    def _take(tx: Any, aged_since: Any) -> Any:
+        found = take(tx, aged_since)
+        fresh = found.customers - known
+        known.update(fresh)
+        return touched.Touched(customers=fresh, orders=found.orders)
+
+    return _take
+
+
 def drafts_never_confirmed(patch: Patch) -> None:
     """Leave every order a draft."""
     intent = quote_to_order.QuoteToOrder._intent
@@ -573,6 +596,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         go_live_ignored,
         torn_deals_ordered,
         cancelled_ordered_again,
+        arrears_hold_nobody,
+        figures_touched_once,
         projects_left_out,
         projects_made_again,
         projects_keyed_by_link,
