@@ -647,6 +647,8 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "torn_deals_ordered": (93, "ordered_once"),
     "cancelled_ordered_again": (97, "created_once"),
     "projects_made_again": (38, "created_once"),
+    "arrears_hold_nobody": (6, "holds_kept"),
+    "figures_touched_once": (1, "signals_shown"),
     "projects_left_out": (38, "projects_at_all"),
     "projects_keyed_by_link": (1, "keys_rebuildable"),
     "project_numbers_kept_back": (1, "deal_shows_project"),
