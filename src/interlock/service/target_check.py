@@ -18,7 +18,10 @@ _RULES = "order_targets"
 
 def target_findings(session: Session) -> Iterator[Finding]:
     """Say which rules name what the ERP does not make, or ask what the CRM does not show."""
-    targets, erp, crm = session.project.targets, session.pair.erp, session.pair.crm
+    targets = session.project.targets
+    if not targets.rules:
+        return
+    erp, crm = session.pair.erp, session.pair.crm
     deal = crm.entity("deal")
     for field in sorted(targets.fields - (deal.fields.keys() if deal is not None else set())):
         yield _error(
