@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from interlock.testing.simulator.world import World
 
 __all__ = [
-    "DAYS", "WORKED_OUT", "act", "held_by_rule", "holds_kept", "is_held", "paused_stage", "with_holds",
+    "DAYS", "WORKED_OUT", "act", "held_by_rule", "holds_kept", "is_held", "paused_stage",
+    "with_holds",
 ]  # fmt: skip
 
 _SHARE = 0.25
