@@ -37,7 +37,7 @@ from interlock.processes import (
     touched,
 )
 from interlock.processes.quote_verdicts import Verdicts
-from interlock.store import attached, dead_letters, links, observations, outbox
+from interlock.store import attached, dead_letters, links, observations, open_fields, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
@@ -353,7 +353,7 @@ def nothing_needs_approval(patch: Patch) -> None:
 
 def open_fields_forgotten(patch: Patch) -> None:
     """Tell nobody what stays different."""
-    patch(links, "save_open", lambda *args: None)
+    patch(open_fields, "save", lambda *args: None)
 
 
 def revision_lost(patch: Patch) -> None:
