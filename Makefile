@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 SEEDS ?= 0:1000
 
-.PHONY: help demo demo-real test test-fast coverage lint format bench simulate storm reconcile build clean
+.PHONY: help demo demo-real test test-fast coverage lint format bench simulate kill-workers storm reconcile build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -58,6 +58,9 @@ bench: $(VENV)/.dev  ## Measure throughput beside a raw copy in the same run
 
 simulate: $(VENV)/.dev  ## Simulated histories under faults: SEEDS=START:END
 	@$(BIN)/python -m interlock.testing.simulator --seeds $(SEEDS) --jobs $(WORKERS)
+
+kill-workers: $(VENV)/.dev  ## Workers on PostgreSQL killed ten times during 20,000 writes, and the server restarted
+	@INTERLOCK_KILL_WORKERS=full $(BIN)/python -m pytest -s -n 0 tests/integration/test_kill_workers.py
 
 storm: $(VENV)/.dev  ## BottleCRM and Tryton behind misbehaving proxies, with kills, in full
 	@INTERLOCK_STORM=full $(BIN)/python -m pytest -s tests/real/test_storm.py

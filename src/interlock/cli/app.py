@@ -26,6 +26,7 @@ from interlock.cli.init import init
 from interlock.cli.letters import app as letters
 from interlock.cli.linking import app as links
 from interlock.cli.match import match_app
+from interlock.cli.moving import app as store
 from interlock.cli.pausing import pause, resume
 from interlock.cli.planning import plan
 from interlock.cli.provisioning import deprovision, provision
@@ -93,6 +94,7 @@ app.add_typer(links, name="links", rich_help_panel=_CLOSER)
 app.add_typer(drift, name="drift", rich_help_panel=_CLOSER)
 app.add_typer(tokens, name="token", rich_help_panel=_SETUP)
 app.add_typer(report, name="report", rich_help_panel=_CLOSER)
+app.add_typer(store, name="store", rich_help_panel=_CLOSER)
 app.add_typer(match_app, name="match", rich_help_panel=_CLOSER)
 
 

@@ -85,8 +85,8 @@ async def _run(
     teller = _Teller(as_json=as_json)
     async with open_service(project, on_run=teller.tell, grace=timedelta(seconds=grace)) as service:
         async with _web(service, where) as address:
-            teller.begin(service, address)
             with _signals(service):
+                teller.begin(service, address)
                 await service.run()
         teller.end()
 

@@ -152,6 +152,16 @@ history:
   thin_after: 90d
   # The file its newest seal is published in; best on another disk than the store.
   head: history.head
+
+# How often `interlock serve` reads what: a time such as 5m, or cron fields in the time zone.
+# schedules:
+#   time_zone: UTC
+#   deals: 60s            # deals, quotes, orders
+#   holds: 60s            # the ERP's customers, with their credit holds
+#   customers: 5m         # the CRM's customers, contacts
+#   catalogue: 0 3 * * *  # products, stock indicator, prices
+#   finance: 0 2 * * *    # invoices, payments
+#   sweep: 0 4 * * *      # everything in full
 """
 
 

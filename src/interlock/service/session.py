@@ -33,6 +33,7 @@ from interlock.service.audit import reapply_forgotten
 from interlock.service.matching import load_weights
 from interlock.store.database import Store
 from interlock.store.mark import MarkFile
+from interlock.store.moving import moved_to
 from interlock.store.vault import KEY_VARIABLE, Vault
 from interlock.sync.pair import Connection, Gate, Pair
 
@@ -94,11 +95,22 @@ def open_store(project: Project) -> Store:
         vault=Vault.of_text(project.key),
     )
     try:
+        _refuse_moved(store)
         reapply_forgotten(project, store, _now())
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _refuse_moved(store: Store) -> None:
+    where = store.run(moved_to)
+    if where is not None:
+        raise ConfigurationError(
+            f"this store was moved to {where}: it is not used any more",
+            fix="name the new one under `store:`; to go on with this one after all: "
+            "interlock store migrate-to --cancel",
+        )
 
 
 def mark_path(project: Project) -> Path:

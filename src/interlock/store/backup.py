@@ -26,7 +26,14 @@ from interlock.store.database import Store, Tx
 from interlock.store.mark import Position, flush_folder
 from interlock.store.tables import metadata
 
-__all__ = ["Manifest", "read_manifest", "replace_file", "replace_tables", "write_backup"]
+__all__ = [
+    "Manifest",
+    "read_manifest",
+    "replace_file",
+    "replace_tables",
+    "set_sequences",
+    "write_backup",
+]
 
 _MANIFEST, _FILE, _TABLES = "manifest.json", "store.db", "tables.msgpack"
 _FORMAT = 1
@@ -35,7 +42,6 @@ _DAMAGE = (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.err
 """What reading an archive raises where one of its bytes is wrong: method, lengths, names, data."""
 _CHUNK = 1 << 20
 _ROWS = 500
-_SEQUENCES = ("link", "dead_letter", "history")
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -352,17 +358,26 @@ def _load(
     for name, rows in _frames(content):
         if name and rows:
             tx.conn.execute(insert(metadata.tables[name]), rows)
-    for name in _SEQUENCES:
-        tx.conn.execute(
-            text(
-                f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), "  # noqa: S608  our names
-                f"GREATEST((SELECT COALESCE(MAX(id), 0) FROM {name}), 1))"
-            )
-        )
+    set_sequences(tx)
     feeds.set_meta(tx, "database", database)
     reached = _begin(tx, now, why, after)
     tx.reached = reached
     return reached
+
+
+def set_sequences(tx: Tx) -> None:
+    """Let a database count on from the rows that were put in; a file does so by itself."""
+    if tx.conn.dialect.name != "postgresql":
+        return
+    for table in metadata.sorted_tables:
+        if table.autoincrement_column is not None:
+            name = table.name
+            tx.conn.execute(
+                text(
+                    f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), "  # noqa: S608  our names
+                    f"(SELECT COALESCE(MAX(id), 0) + 1 FROM {name}), false)"
+                )
+            )
 
 
 def _right_content(manifest: Manifest, wanted: str) -> None:

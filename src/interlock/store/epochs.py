@@ -39,7 +39,7 @@ from interlock.store.tables import history as history_table
 
 __all__ = [
     "Hold", "Stage", "advance", "began", "begin", "check", "held", "hold_of", "is_silent",
-    "position", "release", "set_stage", "strangers",
+    "position", "release", "set_stage", "settle_in", "strangers",
 ]  # fmt: skip
 
 REBUILT = "rebuilt"
@@ -127,6 +127,11 @@ def _database(tx: Tx) -> str:
         # the right to ask for it can be taken away
         server = ""
     return f"{server}/{tx.conn.execute(text(number)).scalar_one()}"
+
+
+def settle_in(tx: Tx) -> None:
+    """Take the database a store lies in as its own: it was moved there on purpose."""
+    feeds.set_meta(tx, "database", _database(tx))
 
 
 def advance(tx: Tx) -> None:
