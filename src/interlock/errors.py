@@ -7,6 +7,7 @@ InterlockError
 └── ConnectorError          a system did not do what was asked; what the engine does next:
     ├── TransientError      try again later, uses up no patience of the record
     │   └── ThrottledError  try again at ``until``
+    │       └── BudgetSpentError  our own budget says so, for what these calls serve
     ├── NeedsAuthError      pause the connection until a person renews the credentials
     ├── NotPermittedError   the right for one object is missing: name it, go on with the rest
     ├── UnknownOutcomeError the write may have happened: look it up before anything else
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 __all__ = [
+    "BudgetSpentError",
     "ConfigurationError",
     "ConnectorError",
     "InterlockError",
@@ -118,6 +120,14 @@ class ThrottledError(TransientError):
             fix=kw.get("fix"),
         )
         self.until = until
+
+
+class BudgetSpentError(ThrottledError):
+    """Calls for one purpose have to wait; nothing was sent.  More urgent ones may still be made."""
+
+    def __init__(self, message: str, *, purpose: str, until: datetime, system: str) -> None:
+        super().__init__(message, until=until, system=system, code="budget")
+        self.purpose = purpose
 
 
 class NeedsAuthError(ConnectorError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from decimal import Decimal
 from types import MappingProxyType, TracebackType
 from typing import Any, ClassVar, Self
 
@@ -13,7 +14,7 @@ from interlock.connectors.bottlecrm import plugin
 from interlock.connectors.bottlecrm.config import BottleCrmSettings
 from interlock.connectors.bottlecrm.objects import MAPS
 from interlock.mapping.objectmap import ObjectMap
-from interlock.model import Fields, Ref
+from interlock.model import Fields, Money, Ref
 from interlock.testing.conformance import CannotInject, Harness, Wrong
 from interlock.testing.proxy import Fault, FaultKind, FaultProxy
 from tests.real.systems.bottlecrm import BottleCrmServer
@@ -70,6 +71,9 @@ DEFINITIONS: Sequence[tuple[str, str, str]] = (
     ("Opportunity", "invoice_total_currency", "text"),
     ("Opportunity", "invoice_due_on", "date"),
     ("Opportunity", "payment_status", "open|partly paid|paid|overdue|disputed"),
+    ("Opportunity", "quote_check", "ok|warn|stop"),
+    ("Opportunity", "quote_check_reason", "textarea"),
+    ("Opportunity", "quote_checked_at", "text"),
     ("Task", "interlock_ref", "text"),
 )
 
@@ -210,6 +214,10 @@ class BottleCrmHarness(Harness):
                 )
             case "email" | "sku":
                 return words
+            case "list_price":
+                # 0 is what stands there when nobody stated a price
+                cents = st.integers(1, 10**12 - 1).map(lambda n: Decimal(n).scaleb(-2))
+                return st.builds(Money, cents, st.sampled_from(self.currencies))
             case "name" if entity == "contact":
                 # "-" stands for the missing half of a name
                 usual = words.filter(lambda word: word != "-")

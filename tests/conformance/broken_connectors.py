@@ -6,7 +6,7 @@ Every variant names the behaviours that must fail on it; all others must pass.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar
 
 import msgspec
@@ -35,7 +35,7 @@ from interlock.connectors.memory.storage import Row
 from interlock.errors import NeedsAuthError, ThrottledError, TransientError
 from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
-from interlock.model import Fields, Money, Presence, Record, Value
+from interlock.model import Asked, Fields, Money, Offer, Presence, Record, Value
 from interlock.testing.conformance import BEHAVIOURS, Conformance, Wrong
 from tests.conformance.memory_harness import CrmHarness, ErpHarness, MemoryHarness
 
@@ -381,6 +381,32 @@ class CallsTornOrdersComplete(MemoryConnector):
         return {key: [replace(f, complete=True) for f in hits] for key, hits in found.items()}
 
 
+class PricesInItsOwnOrder(MemoryConnector):
+    """Answers as the system lists the products, each once."""
+
+    fails: ClassVar = {"Prices"}
+    on = "price"
+
+    async def prices(
+        self, customer: str | None, asked: Sequence[Asked], *, currency: str, on: date
+    ) -> Sequence[Offer | None]:
+        each = sorted({a.product: a for a in asked}.values(), key=lambda a: a.product)
+        return await super().prices(customer, each, currency=currency, on=on)
+
+
+class TakesOneCurrencyForAnother(MemoryConnector):
+    """Gives the only price there is, in whatever currency was asked for."""
+
+    fails: ClassVar = {"Prices"}
+    on = "price"
+
+    async def prices(
+        self, customer: str | None, asked: Sequence[Asked], *, currency: str, on: date
+    ) -> Sequence[Offer | None]:
+        offers = await super().prices(customer, asked, currency="EUR", on=on)
+        return [o and replace(o, price=Money(o.price.amount, currency)) for o in offers]
+
+
 class LosesCase(MemoryConnector):
     """Its object map writes tax ids in small letters, without saying so in its facts."""
 
@@ -452,15 +478,16 @@ BROKEN: tuple[type[MemoryConnector], ...] = (
     SwallowsConflict, ReportsRefusedAsDone, SpoilsTheBatch, ForgetsRetryAfter, CutsTexts,
     RoundsAmounts, IgnoresWanted, LeaksNeverField, AsksForNeverField, BlanksHiddenFields,
     TellsItsToken, QuotesValues, FindsEverythingGood, RetriesWrongCredentials, ClaimsTooMuch,
-    ClaimsTooLittle, ForgetsToConfirm, CallsTornOrdersComplete, LosesCase,
     BelievesAnyWebhook, BelievesOldWebhooks, ReadsOneEventOfAWebhook, StumblesOverOddWebhooks,
+    ClaimsTooLittle, ForgetsToConfirm, CallsTornOrdersComplete,
+    PricesInItsOwnOrder, TakesOneCurrencyForAnother, LosesCase,
 )  # fmt: skip
 
 
 def _harness(variant: type[MemoryConnector]) -> type[MemoryHarness]:
     """Make a harness whose connector is the broken one."""
     entity = getattr(variant, "on", "customer")
-    base: type[MemoryHarness] = ErpHarness if entity == "order" else CrmHarness
+    base: type[MemoryHarness] = ErpHarness if entity in ("order", "price") else CrmHarness
 
     class BrokenHarness(base):  # type: ignore[misc, valid-type]
         entities = (entity,)

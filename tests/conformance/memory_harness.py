@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ from interlock.connectors.memory import MemorySystem, crm_plugin, erp_plugin, re
 from interlock.connectors.memory.config import MemorySettings
 from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS
 from interlock.mapping.objectmap import ObjectMap
-from interlock.model import Fields, Line, Ref, Value
+from interlock.model import Fields, Line, Money, Ref, Value
 from interlock.testing.clock import VirtualClock
 from interlock.testing.conformance import CannotInject, Harness, Wrong
 from interlock.testing.faults import Faults, answer_status, drop_column, lose_answer
@@ -25,6 +26,7 @@ CRM_NAMES: Mapping[str, Mapping[str, str]] = {
     "product": {"sku": "ProductCode", "name": "Name", "active": "IsActive"},
     "deal": {"name": "Name", "customer": "AccountId", "po_number": "PoNumber", "lines": "Lines"},
     "quote": {"number": "QuoteNumber", "deal": "OpportunityId"},
+    "task": {"subject": "Subject", "customer": "AccountId"},
 }
 ERP_NAMES: Mapping[str, Mapping[str, str]] = {
     "customer": {"name": "name", "email": "mail", "phone": "tel"},
@@ -32,6 +34,8 @@ ERP_NAMES: Mapping[str, Mapping[str, str]] = {
     "product": {"sku": "sku", "name": "title"},
     "order": {"customer": "partner_id", "currency": "currency", "po_number": "customer_po",
               "lines": "rows"},
+    "price": {"product": "item_id", "price_list": "list"},
+    "invoice": {"customer": "partner_id", "number": "number"},
 }  # fmt: skip
 
 
@@ -99,7 +103,7 @@ class MemoryHarness(Harness):
         cells = self.system.get(entity, record_id)
         if cells is None:
             return None
-        plain = ("name", "email", "phone", "sku", "number", "po_number")
+        plain = ("name", "email", "phone", "sku", "number", "po_number", "price_list", "subject")
         return {f: cells[c] for f, c in self.names[entity].items() if f in plain}
 
     async def ids(self, entity: str) -> set[str]:
@@ -197,7 +201,7 @@ class MemoryHarness(Harness):
 class CrmHarness(MemoryHarness):
     plugin = crm_plugin
     kind = "crm"
-    entities = ("customer", "contact", "product", "deal", "quote")
+    entities = ("customer", "contact", "product", "deal", "quote", "task")
     names = CRM_NAMES
     never = ("email_log", "call_notes", "qualification")
     example_ids = ("001-0000001", "001-0000042")
@@ -223,15 +227,27 @@ class CrmHarness(MemoryHarness):
 class ErpHarness(MemoryHarness):
     plugin = erp_plugin
     kind = "erp"
-    entities = ("customer", "contact", "product", "order")
+    entities = ("customer", "contact", "product", "order", "price", "invoice")
     names = ERP_NAMES
     never = ("cost_price", "margin", "supplier_price")
 
     def object_maps(self) -> Mapping[str, ObjectMap]:
         return ERP_MAPS
 
+    async def price(self) -> tuple[str, Money]:
+        price = Money(Decimal(next(self._numbers)) + Decimal("10.1234"), self.currencies[0])
+        product = await self.seed_sample("product")
+        self.system.edit("product", product, {"list_price": str(price.amount)})
+        return product, price
+
     def _cells(self, entity: str, fields: Fields) -> dict[str, Any]:
         fields = dict(fields)
+        if isinstance(price := fields.pop("unit_price", None), Money):
+            cells = {"price": str(price.amount), "currency": price.currency}
+            return {**super()._cells(entity, fields), **cells}
+        if entity == "invoice" and "customer" in fields:
+            cells = {"currency": "EUR", "net_amount": "100.00"}
+            return {**super()._cells(entity, fields), **cells}
         inactive = fields.pop("active", True) is False
         cells = super()._cells(entity, fields)
         return {**cells, "discontinued": True} if inactive else cells

@@ -151,6 +151,34 @@ async def test_a_deal_is_paused_and_let_go_on(
     assert {name: shown[name] for name in resume} == resume
 
 
+async def test_a_deal_shows_what_the_check_of_it_says(
+    harness: BottleCrmHarness, connector: Connector
+) -> None:
+    deal = await harness.seed_sample("deal")
+    told: Fields = {
+        "quote_check": "stop", "quote_check_reason": "A-1 at 80 EUR is below … 90\nönly",
+        "quote_checked_at": datetime(2026, 3, 2, 9, 30, 0, 5000, tzinfo=UTC),
+    }  # fmt: skip
+    assert (await write_one(connector, updating("deal", deal, told))).outcome is Outcome.UPDATED
+    seen = await fetch_one(connector, "deal", deal)
+    assert {name: seen.fields[name] for name in told} == told
+
+
+async def test_a_product_keeps_its_family_and_its_price_or_none(
+    harness: BottleCrmHarness, connector: Connector
+) -> None:
+    """Nothing stated is 0 in BottleCRM, which is not taken for a price."""
+    product = await harness.seed_sample("product")
+    seen = await fetch_one(connector, "product", product)
+    assert (seen.fields["family"], seen.fields["list_price"]) == (None, None)
+    for family, price in (("Forge", Money(Decimal("12.50"), "EUR")), (None, None)):
+        fields: Fields = {"family": family, "list_price": price}
+        write = updating("product", product, fields, seen=seen)
+        assert (await write_one(connector, write)).outcome is Outcome.UPDATED
+        seen = await fetch_one(connector, "product", product)
+        assert {name: seen.fields[name] for name in fields} == fields
+
+
 async def test_a_task_is_made_once_and_ticked_off(
     harness: BottleCrmHarness, connector: Connector
 ) -> None:

@@ -18,7 +18,7 @@ from interlock.connectors.tryton import plugin
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.objects import object_maps
 from interlock.mapping.objectmap import ObjectMap
-from interlock.model import Fields, Line, Ref
+from interlock.model import Fields, Line, Money, Ref
 from interlock.testing.conformance import CannotInject, Harness, Wrong
 from interlock.testing.proxy import Fault, FaultKind, FaultProxy
 from tests.real.systems.tryton import TrytonServer
@@ -153,6 +153,12 @@ class TrytonHarness(Harness):
         if entity == "contact":
             return {**fields, "email": f"person@{number}.example"}
         return fields
+
+    async def price(self) -> tuple[str, Money]:
+        price = Money(Decimal(next(self._numbers)) + Decimal("10.1234"), "USD")
+        product = await self.seed_sample("product")
+        await self.edit("product", product, {"list_price": decimal(price.amount)})
+        return product, price
 
     async def invalid(self, entity: str) -> Fields:
         fields = await self.sample(entity)

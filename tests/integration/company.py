@@ -17,7 +17,7 @@ from interlock.project.scaffold import Answers, scaffold
 from interlock.service.plan import Plan, approve, make_plan
 from interlock.service.session import Session, make_session, open_store
 from interlock.service.syncing import SyncReport, sync_once
-from interlock.store import cases, dead_letters, history, links, outbox
+from interlock.store import cases, dead_letters, history, links, open_fields, outbox
 from interlock.store.cases import Case
 from interlock.store.database import Store, Tx
 from interlock.store.dead_letters import DeadLetter
@@ -121,7 +121,7 @@ class Company:
     def project(self) -> Project:
         files = [self.root / "interlock.yaml", self.root / "ownership.yaml"]
         files += sorted((self.root / "mappings").iterdir())
-        files += sorted(self.root.glob("rules.yaml"))
+        files += sorted(self.root.glob("[rp]*.yaml"))
         text = "\0".join(file.read_text() for file in files)
         if self._loaded is None or self._loaded[0] != text:
             self._loaded = (text, open_project(self.root, environment={}))
@@ -133,6 +133,9 @@ class Company:
         # the start of an id is what a person types of it
         return f"{next(self.ids):012x}".ljust(32, "0")
 
+    async def sleep(self, seconds: float) -> None:
+        self.offset += timedelta(seconds=seconds)
+
     def advance(self, **time: float) -> None:
         """Let time pass: ``hours=1``."""
         self.offset += timedelta(**time)
@@ -141,9 +144,13 @@ class Company:
     async def session(self) -> AsyncIterator[Session]:
         """New connections to both systems; the store stays open between sessions."""
         with self.store() as store:
-            session = make_session(self.project(), store, clock=self.clock, new_id=self.new_id)
+            session = make_session(
+                self.project(), store, clock=self.clock, new_id=self.new_id, sleep=self.sleep
+            )
             async with session.pair.crm.connector, session.pair.erp.connector:
                 yield session
+                for side in Side:
+                    await session.pair.side(side).budget.close()
 
     async def plan(self) -> Plan:
         async with self.session() as session:
@@ -197,7 +204,7 @@ class Company:
 
     def open_fields(self) -> dict[str, str]:
         """Field -> kind, of all links together."""
-        found: dict[int, dict[str, tuple[str, str]]] = self.ask(links.open_fields)
+        found: dict[int, dict[str, tuple[str, str]]] = self.ask(open_fields.load)
         return {f: kind for fields in found.values() for f, (kind, _) in fields.items()}
 
     def letters(self) -> list[DeadLetter]:

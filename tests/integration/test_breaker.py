@@ -8,7 +8,7 @@ import pytest
 
 from interlock.errors import ConfigurationError
 from interlock.service.stops import release_parked
-from interlock.store import links, stops
+from interlock.store import open_fields, stops
 
 from .company import Company
 from .conftest import Founding
@@ -133,7 +133,7 @@ async def test_it_stays_parked_until_a_person_releases_it(pair: Linked) -> None:
     assert parked(company) == ["website"], "even if both agree for a while"
     pair.edit_erp(web="rival.example")
     await company.sync()
-    [link_id] = company.ask(links.open_fields)
+    [link_id] = company.ask(open_fields.load)
     with company.store() as store:
         release_parked(store, link_id, "website", by="tester", now=company.clock())
         with pytest.raises(ConfigurationError):

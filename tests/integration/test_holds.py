@@ -360,6 +360,22 @@ class TestOrders:
         await firm.release()
         assert len(firm.orders) == 1
 
+    async def test_one_customers_hold_keeps_back_no_others_order(self, firm: Firm) -> None:
+        company = firm.company
+        [held] = company.erp.all("customer")
+        other = company.crm.add("customer", {"Name": "Solid", "VatNumber": "BE0403170701"})
+        await company.go()
+        company.erp_faults.arm(
+            lambda call, carry_out: (
+                company.erp.edit("customer", held, {"on_hold": True}), carry_out(),
+            )[1],
+            operation="searched", entity="order", times=1,
+        )  # fmt: skip
+        waits, goes = firm.deal(), firm.deal(AccountId=other)
+        await company.rest()
+        assert [o["crm_id"] for o in firm.orders] == [goes]
+        assert company.cases()[waits].state == "held"
+
     async def test_off_for_a_moment_lets_no_order_through(self, firm: Firm) -> None:
         firm.hold()
         await firm.company.rest()

@@ -13,6 +13,7 @@ import pytest
 from interlock.matching.score import default_weights
 from interlock.reports.leakage import Cause, Leakage, OrphanCause, Tolerances
 from interlock.service.leakage import LeakageReport, report_leakage_of_systems
+from interlock.store import refusals
 
 from .company import Company
 from .test_orders import Shop, item
@@ -175,9 +176,8 @@ async def test_an_unlinked_customer_is_found_by_the_matcher_unless_refused(
     await shop.company.sync()
     [match] = report(shop, tmp_path).leakage.probable
     assert match.deal == deal
-    from interlock.store import links
 
-    shop.company.ask(lambda tx: links.refuse(
+    shop.company.ask(lambda tx: refusals.add(
         tx, "customer", account, partner, reason="another firm", now=shop.company.clock()))  # fmt: skip
     found = report(shop, tmp_path).leakage
     assert found.probable == []

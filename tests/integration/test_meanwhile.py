@@ -13,7 +13,7 @@ from interlock.connectors.memory.calls import ConnectionLost
 from interlock.connectors.memory.connector import MemoryConnector
 from interlock.errors import RejectedError, UnknownOutcomeError
 from interlock.governance.rules import Side
-from interlock.store import epochs, links, outbox
+from interlock.store import creations, epochs, links, outbox
 from interlock.store.outbox import WriteState
 from interlock.testing.faults import answer_status, fail_before
 
@@ -77,8 +77,8 @@ class TestTheLookBeforeACreate:
         [create] = company.pending()
 
         def _made(tx: Any) -> None:
-            outbox.issue_references(tx, [create], company.clock())
-            outbox.creations_done(tx, [(create.reference, "77")], company.clock())
+            creations.issue(tx, [create], company.clock())
+            creations.finish(tx, [(create.reference, "77")], company.clock())
 
         company.ask(_made)
         await company.rest()

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from interlock.governance.rules import Side
 from interlock.model import Schema, WriteKind
-from interlock.store import links, outbox
+from interlock.store import approvals, creations, links, outbox
 from interlock.store.database import Store
 from interlock.store.outbox import OutboxWrite, WriteState
 
@@ -224,14 +224,12 @@ class TestCreations:
 
     def test_a_reference_is_known_from_before_it_is_sent_and_done_once(self, store: Store) -> None:
         w = write(make_link(store))
-        store.run(outbox.issue_references, [w, w], T0)
-        store.run(outbox.issue_references, [w], T0 + LEASE)
-        assert store.run(outbox.made_as, [w.reference]) == {}
-        store.run(outbox.creations_done, [(w.reference, "77")], T0)
-        store.run(outbox.creations_done, [(w.reference, "78")], T0 + LEASE)
-        assert store.run(outbox.made_as, [w.reference, "il-none"]) == {w.reference: "77"}
-        made = store.run(outbox.created, Side.ERP, "customer", "customer", ["1", "2"])
-        assert made == {"1": (w.reference, "77")}
+        store.run(creations.issue, [w, w], T0)
+        store.run(creations.issue, [w], T0 + LEASE)
+        assert store.run(creations.made_as, [w.reference]) == {}
+        store.run(creations.finish, [(w.reference, "77")], T0)
+        store.run(creations.finish, [(w.reference, "78")], T0 + LEASE)
+        assert store.run(creations.made_as, [w.reference, "il-none"]) == {w.reference: "77"}
         assert store.run(links.creation_of, Side.ERP, "customer", "77").source_id == "1"
 
 
@@ -245,14 +243,14 @@ class TestApproval:
             ],
         )
         released = store.run(
-            outbox.approve, ["dshown", "dshown", "dgone"], plan_id="p", by="me", now=T0
+            approvals.approve, ["dshown", "dshown", "dgone"], plan_id="p", by="me", now=T0
         )
         assert released == 1
         assert {w.id: w.needs_approval for w in pending(store)} == {
             "shown": False, "changed": True,
         }  # fmt: skip
-        assert store.run(outbox.approved, ["dshown", "dchanged"]) == {"dshown"}
-        again = store.run(outbox.approve, ["dshown"], plan_id="q", by="you", now=T0)
+        assert store.run(approvals.approved, ["dshown", "dchanged"]) == {"dshown"}
+        again = store.run(approvals.approve, ["dshown"], plan_id="q", by="you", now=T0)
         assert again == 0
 
 

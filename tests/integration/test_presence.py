@@ -10,7 +10,7 @@ import pytest
 from interlock.connectors.memory.storage import State
 from interlock.governance.rules import Side
 from interlock.model import Presence
-from interlock.store import links, observations
+from interlock.store import observations, refusals
 from interlock.store.outbox import WriteState
 from interlock.testing.faults import answer_status, lose_answer
 
@@ -223,7 +223,7 @@ class TestSurvivors:
         pair = await link(company)
         winner = company.erp.add("customer", {"name": "Winner"})
         company.ask(
-            lambda tx: links.refuse(
+            lambda tx: refusals.add(
                 tx, "customer", pair.crm_id, winner, reason="another", now=company.clock()
             )
         )

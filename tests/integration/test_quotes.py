@@ -251,9 +251,10 @@ async def test_a_long_reason_is_cut_to_what_the_crm_holds(company: Company) -> N
     assert reason is not None
     assert len(reason) == 255
     assert reason.endswith("…")
-    written = company.crm.written["deal"]
+    calls = company.crm.calls["write"]
     await company.rest()
-    assert company.crm.written["deal"] == written
+    await company.sync(full=True)
+    assert company.crm.calls["write"] == calls
 
 
 async def test_deals_saved_before_go_live_and_won_ones_get_none(company: Company) -> None:

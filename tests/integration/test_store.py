@@ -22,7 +22,10 @@ from interlock.store import (
     letter_batches,
     links,
     observations,
+    open_fields,
     plans,
+    refusals,
+    suggestions,
 )
 from interlock.store.cases import Case
 from interlock.store.database import Store, Tx
@@ -133,11 +136,11 @@ class TestLinks:
         see(store, CRM, "c1")
         see(store, ERP, "e1")
         link_id = link(store)
-        store.run(links.save_open, link_id, {"name": ("conflict", "why")}, frozenset(), T0)
+        store.run(open_fields.save, link_id, {"name": ("conflict", "why")}, frozenset(), T0)
         store.run(links.forget_link, link_id, reason="wrong", now=T0)
         assert store.run(links.bundles, [link_id]) == {}
-        assert store.run(links.refused, "customer") == {("c1", "e1")}
-        assert store.run(links.open_fields) == {}
+        assert store.run(refusals.load, "customer") == {("c1", "e1")}
+        assert store.run(open_fields.load) == {}
         for side, i in ((CRM, "c1"), (ERP, "e1")):
             assert store.run(observations.load, side, "customer", [i])[i].unlinked == "parked"
 
@@ -145,25 +148,25 @@ class TestLinks:
         see(store, CRM, "c1")
         link_id = link(store, erp=None)
         later = T0 + timedelta(hours=1)
-        store.run(links.save_open, link_id, {"a": ("conflict", "x"), "b": ("flagged", "y")},
+        store.run(open_fields.save, link_id, {"a": ("conflict", "x"), "b": ("flagged", "y")},
                   frozenset(), T0)  # fmt: skip
-        store.run(links.save_open, link_id, {"a": ("conflict", "z")}, frozenset({"b"}), later)
-        assert store.run(links.open_fields, [link_id]) == {
+        store.run(open_fields.save, link_id, {"a": ("conflict", "z")}, frozenset({"b"}), later)
+        assert store.run(open_fields.load, [link_id]) == {
             link_id: {"a": ("conflict", "z"), "b": ("flagged", "y")}
         }
-        store.run(links.save_open, link_id, {}, frozenset(), later)
-        assert store.run(links.open_fields) == {}
+        store.run(open_fields.save, link_id, {}, frozenset(), later)
+        assert store.run(open_fields.load) == {}
 
     def test_suggestions_end_when_one_of_the_two_is_linked(self, store: Store) -> None:
         see(store, CRM, "c1", "c2")
         see(store, ERP, "e1", "e2")
         pairs = [("c1", "e1", "name"), ("c1", "e2", "name"), ("c2", "e2", "name")]
-        store.run(links.suggest, "customer", pairs, T0)
-        assert store.run(links.suggestions, "customer") == pairs
+        store.run(suggestions.replace, "customer", pairs, T0)
+        assert store.run(suggestions.load, "customer") == pairs
         link(store, "c1", "e1")
-        assert store.run(links.suggestions, "customer") == [("c2", "e2", "name")]
-        store.run(links.refuse, "customer", "c2", "e2", reason="no", now=T0)
-        assert store.run(links.suggestions, "customer") == []
+        assert store.run(suggestions.load, "customer") == [("c2", "e2", "name")]
+        store.run(refusals.add, "customer", "c2", "e2", reason="no", now=T0)
+        assert store.run(suggestions.load, "customer") == []
 
     def test_counts(self, store: Store) -> None:
         see(store, CRM, "c1", "c2", "c3")

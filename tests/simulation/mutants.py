@@ -28,8 +28,10 @@ from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
-from interlock.processes import quote_to_order
+from interlock.processes import order_drafts, order_kinds, quote_to_order, quote_to_project
+from interlock.processes.quote_verdicts import Verdicts
 from interlock.store import dead_letters, links, observations, outbox
+from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import outbox as outbox_table
@@ -231,8 +233,8 @@ def secret_mapped(patch: Patch) -> None:
     """Ask for a column nobody may read."""
     maps = memory_connector.maps
 
-    def _maps(kind: str, overrides: Any) -> Any:
-        found = dict(maps(kind, overrides))
+    def _maps(kind: str, settings: Any, overrides: Any) -> Any:
+        found = dict(maps(kind, settings, overrides))
         if kind == "crm":
             item = CRM_MAPS["customer"]
             found["customer"] = ObjectMap(
@@ -400,9 +402,9 @@ def go_live_ignored(patch: Patch) -> None:
 
 def torn_deals_ordered(patch: Patch) -> None:
     """Order lines that do not add up to the amount."""
-    draft = quote_to_order.draft_order
+    draft = order_drafts.draft_order
     patch(
-        quote_to_order,
+        order_drafts,
         "draft_order",
         lambda *args, **kw: draft(*args, **{**kw, "tolerance": Decimal(10**9)}),
     )
@@ -415,18 +417,61 @@ def cancelled_ordered_again(patch: Patch) -> None:
     def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
         order = bundle.seen.get(Side.ERP)
         if order is not None and order.fields.get("status") == OrderStatus.CANCELLED:
-            fields = tx.schema["order"].decode(quote_to_order.unpack(case.snapshot).fields)
+            fields = tx.schema[self.kind.entity].decode(quote_to_order.unpack(case.snapshot).fields)
             return Intent(
                 target=Side.ERP,
-                entity="order",
+                entity=self.kind.entity,
                 kind=WriteKind.CREATE,
                 fields={**fields, "other_id": case.source_id},
+                source=("deal", case.source_id),
                 why="again",
                 revision=2,
             )
         return intent(self, tx, bundle, case)
 
     patch(quote_to_order.QuoteToOrder, "_intent", _intent)
+
+
+def projects_left_out(patch: Patch) -> None:
+    """Make the order alone of a deal that is to become both."""
+    wanted = order_kinds.OrderKind.is_wanted
+
+    def _is_wanted(self: Any, targets: Any) -> bool:
+        return wanted(self, targets) and (self is order_kinds.ORDER or targets.order is None)
+
+    patch(order_kinds.OrderKind, "is_wanted", _is_wanted)
+
+
+def projects_made_again(patch: Patch) -> None:
+    """A project that is not there any more is made anew."""
+    intent = quote_to_project.QuoteToProject._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        made = bundle.seen.get(Side.ERP)
+        if made is not None and (not made.there or made.fields.get("status") == "cancelled"):
+            bundle = msgspec.structs.replace(bundle, members={})
+            case = msgspec.structs.replace(case, revision=2)
+        return intent(self, tx, bundle, case)
+
+    patch(quote_to_project.QuoteToProject, "_intent", _intent)
+
+
+def projects_keyed_by_link(patch: Patch) -> None:
+    """Compute a project's reference from its link, which a rebuilt store numbers anew."""
+    intent = quote_to_project.QuoteToProject._intent
+
+    def _intent(self: Any, tx: Any, bundle: Any, case: Any) -> Any:
+        found = intent(self, tx, bundle, case)
+        if found is None or found.kind is not WriteKind.CREATE:
+            return found
+        return msgspec.structs.replace(found, source=("link", str(bundle.link.id)))
+
+    patch(quote_to_project.QuoteToProject, "_intent", _intent)
+
+
+def project_numbers_kept_back(patch: Patch) -> None:
+    """Tell no deal what its project is called."""
+    patch(quote_to_project.QuoteToProject, "_back", lambda self, deal, made: None)
 
 
 def drafts_never_confirmed(patch: Patch) -> None:
@@ -459,6 +504,17 @@ def map_change_keeps_base(patch: Patch) -> None:
 def map_change_asks_nobody(patch: Patch) -> None:
     """Write what a changed map asks for without an approved plan."""
     patch(decision, "_held", lambda _bundle, _outcomes: set())
+
+
+def verdicts_never_remade(patch: Patch) -> None:
+    """Check a quote when it is saved and never again, whatever becomes of prices and holds."""
+
+    def look(self: Verdicts, tx: Tx, entities: Sequence[str]) -> tuple[Any, str]:
+        due, lost = self._due(tx, entities, weigh=False)
+        links.raise_revision(tx, lost)
+        return due, ""
+
+    patch(Verdicts, "_look", look)
 
 
 MUTANTS: dict[str, Callable[[Patch], None]] = {
@@ -496,11 +552,16 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         go_live_ignored,
         torn_deals_ordered,
         cancelled_ordered_again,
+        projects_left_out,
+        projects_made_again,
+        projects_keyed_by_link,
+        project_numbers_kept_back,
         drafts_never_confirmed,
         ignore_breaker,
         ignore_blast_limit,
         map_change_keeps_base,
         map_change_asks_nobody,
+        verdicts_never_remade,
     )
 }
 
@@ -540,6 +601,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "ignore_breaker": (144, "comes_to_rest"),
     "map_change_keeps_base": (123, "map_change_waits"),
     "map_change_asks_nobody": (144, "map_change_waits"),
+    "verdicts_never_remade": (1, "verdicts_shown"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.
 ``older_replaces_newer`` has a history of its own in ``test_stale_reads``: what replaced a newer look

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sync"]
 
-_MILD: Final = ("undecodable", "limit", "held", "unshown", "paused")
+_MILD: Final = ("undecodable", "limit", "held", "unshown", "paused", "budget")
 """Codes of problems that a person mends while everything else goes on."""
 
 

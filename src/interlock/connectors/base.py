@@ -17,6 +17,8 @@ from typing import Any, Self
 import msgspec
 from pydantic import BaseModel
 
+from interlock.connectors.budget import FREE, CallBudget
+from interlock.governance.budget import BudgetLimits
 from interlock.mapping.overrides import MappingOverrides
 from interlock.model import Asked, FieldFacts, Fields, Offer, Record, WriteKind
 
@@ -132,6 +134,8 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     provision: Capability = UNSUPPORTED
     prices: Capability = UNSUPPORTED
     """Says what a customer pays for a quantity now (``Connector.prices``)."""
+    calls: BudgetLimits = BudgetLimits()
+    """How many calls the system allows, as far as it is known for every customer of the vendor."""
     never: tuple[str, ...] = ()
     """Fields of this system (its own names) that are never requested, stored or logged."""
 
@@ -325,6 +329,7 @@ class ConnectorContext:
     ``wanted``: entity -> model fields the ownership map lets through; nothing else is requested.
     ``installation``: this installation's id, part of every reference.
     ``other``: the other connection's name, for labels of the cross-reference field.
+    ``budget``: asked before every call to the system.
     """
 
     connection: str
@@ -333,6 +338,7 @@ class ConnectorContext:
     wanted: Mapping[str, frozenset[str]]
     overrides: MappingOverrides = field(default_factory=MappingOverrides)
     other: str = ""
+    budget: CallBudget = FREE
 
 
 class Connector(ABC):

@@ -12,15 +12,15 @@ from interlock.governance.document import Document, Place, suggest
 from interlock.governance.pricing import DEFAULT_VERDICTS, PriceRule, PricingRules, Verdict
 from interlock.model import EntitySchema, Money
 
-__all__ = ["PRICING_VERSION", "compile_pricing"]
+__all__ = ["MONEY", "PARTS", "PRICING_VERSION", "RULE_PARTS", "compile_pricing"]
 
 PRICING_VERSION = 1
 
-_PARTS = ("schema_version", "customer_group", "roles", "default_role", "approvers", "verdicts",
-          "rules")  # fmt: skip
+PARTS = ("schema_version", "customer_group", "roles", "default_role", "approvers", "verdicts",
+         "rules")  # fmt: skip
 _CONDITIONS = ("sku", "family", "group", "role", "from_quantity", "valid_from", "valid_until")
-_RULE = ("name", *_CONDITIONS, "max_discount", "floor")
-_MONEY = re.compile(r"(\d+(?:\.\d+)?) ([A-Z]{3})")
+RULE_PARTS = ("name", *_CONDITIONS, "max_discount", "floor")
+MONEY = re.compile(r"^(\d+(?:\.\d+)?) ([A-Z]{3})$")
 
 
 def compile_pricing(document: Document, customer: EntitySchema) -> PricingRules:
@@ -29,7 +29,7 @@ def compile_pricing(document: Document, customer: EntitySchema) -> PricingRules:
     ``customer``: the fields a customer's group may be read from.
     """
     data = document.mapping((), document.data, "the pricing file")
-    document.only((), data, _PARTS, "part of pricing")
+    document.only((), data, PARTS, "part of pricing")
     default = PricingRules()
     group = data.get("customer_group", default.customer_group)
     if group not in customer or customer.types[group] is not str:
@@ -75,7 +75,7 @@ def _rules(document: Document, stated: Any) -> list[PriceRule]:
     for number, each in enumerate(stated):
         place: Place = ("rules", number)
         body = document.mapping(place, each, "a rule")
-        document.only(place, body, _RULE, "part of a rule")
+        document.only(place, body, RULE_PARTS, "part of a rule")
         rule = _rule(document, place, body)
         if rule is not None and any(rule.name == other.name for other in found):
             document.refuse((*place, "name"), f"two rules are called {rule.name!r}",
@@ -149,7 +149,7 @@ def _day(document: Document, place: Place, value: Any) -> date | None:
 def _money(document: Document, place: Place, value: Any) -> Money | None:
     if value is None:
         return None
-    match = _MONEY.fullmatch(value) if isinstance(value, str) else None
+    match = MONEY.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         document.refuse(place, "floor must be an amount with its currency", "such as 80.00 EUR")
         return None

@@ -22,7 +22,8 @@ __all__ = ["RULES_VERSION", "compile_signal_rules"]
 
 RULES_VERSION = 1
 
-_PARTS = ("schema_version", "company", "rates", "signals", "health", "tiers", "stock")
+_PARTS = ("schema_version", "company", "rates", "signals", "health", "tiers", "stock",
+          "order_targets")  # fmt: skip
 _DEFAULTS = SignalRules()
 
 

@@ -139,6 +139,11 @@ class EntityRules(msgspec.Struct, frozen=True, kw_only=True):
             return False
         return self.create.value == side.value or self.born_elsewhere is BornElsewhere.ADOPT
 
+    def ignores_from(self, side: Side) -> bool:
+        """Say whether a record that only this side has stays there, and nobody is told."""
+        expected = self.create is CreatePolicy.NONE or self.create.value == side.value
+        return not expected and self.born_elsewhere is BornElsewhere.IGNORE
+
     @property
     def created(self) -> str:
         """From which side records are created: crm, erp, both or none."""

@@ -24,10 +24,12 @@ __all__ = [
     "Invoice",
     "InvoiceStatus",
     "Order",
+    "OrderDocument",
     "OrderStatus",
     "PaymentStatus",
     "Price",
     "Product",
+    "Project",
     "Quote",
     "StageKind",
     "StockLevel",
@@ -58,6 +60,15 @@ class OrderStatus(StrEnum):
     OPEN = "open"
     FULFILLED = "fulfilled"
     CANCELLED = "cancelled"
+
+
+class OrderDocument(StrEnum):
+    """What a system makes where others make sales orders."""
+
+    ORDER = "order"
+    ESTIMATE = "estimate"
+    INVOICE = "invoice"
+    """One that stays a draft until the accountants post it."""
 
 
 class InvoiceStatus(StrEnum):
@@ -211,6 +222,8 @@ class Deal(Entity, frozen=True):
     lines: tuple[Line, ...] | UnsetType | None = UNSET
     order_number: str | UnsetType | None = UNSET
     order_status: str | UnsetType | None = UNSET
+    project_number: str | UnsetType | None = UNSET
+    project_status: str | UnsetType | None = UNSET
     invoice_numbers: str | UnsetType | None = UNSET
     invoice_total: Money | UnsetType | None = UNSET
     invoice_due_on: date | UnsetType | None = UNSET
@@ -236,7 +249,10 @@ class Quote(Entity, frozen=True):
 
 
 class Order(Entity, frozen=True):
-    """A sales order in the ERP, made from a won deal."""
+    """A sales order in the ERP, or what it has in its place, made from a won deal."""
+
+    document: str | UnsetType | None = UNSET
+    """What it is there, where the system does not make sales orders alone."""
 
     customer: Ref | UnsetType | None = UNSET
     number: str | UnsetType | None = UNSET
@@ -257,6 +273,23 @@ class Order(Entity, frozen=True):
     invoice_due_on: date | UnsetType | None = UNSET
     """When the next unpaid invoice of the order is due."""
     payment_status: str | UnsetType | None = UNSET
+
+
+class Project(Entity, frozen=True):
+    """A project or job in the ERP, made from a won deal; its states are an order's."""
+
+    customer: Ref | UnsetType | None = UNSET
+    name: str | UnsetType | None = UNSET
+    number: str | UnsetType | None = UNSET
+    status: str | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+    po_number: str | UnsetType | None = UNSET
+    quote_number: str | UnsetType | None = UNSET
+    lines: tuple[Line, ...] | UnsetType | None = UNSET
+    """Where the system sells a project by lines."""
+    net_total: Decimal | UnsetType | None = UNSET
+    """What it was sold for, without tax: written where the system does not work it out."""
+    other_id: str | UnsetType | None = UNSET
 
 
 class Invoice(Entity, frozen=True):

@@ -20,6 +20,7 @@ from interlock.model.entities import (
     Order,
     Price,
     Product,
+    Project,
     Quote,
     Task,
 )
@@ -36,6 +37,7 @@ ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
         "deal": Deal,
         "quote": Quote,
         "order": Order,
+        "project": Project,
         "invoice": Invoice,
     }
 )
@@ -73,6 +75,8 @@ PERSONAL: Mapping[str, frozenset[str]] = types.MappingProxyType(
         "deal": frozenset({"name", "quote_check_reason"}),
         "quote": frozenset({"quote_check_reason"}),
         "order": frozenset({"billing_address", "shipping_address"}),
+        # called after its deal
+        "project": frozenset({"name"}),
     }
 )
 """Fields that tell of a person; a customer may be one (a sole trader), a deal be named after one.

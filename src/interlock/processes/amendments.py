@@ -85,13 +85,15 @@ def of_order(
     shown: Fields,
     facts: Mapping[str, FieldFacts],
     tolerance: Decimal,
+    *,
+    called: str = "order",
 ) -> Amendment | None:
     """Compare the order as it was made with what the ERP shows.
 
-    ``net_total`` and ``tolerance`` are in the order's currency.
+    ``net_total`` and ``tolerance`` are in the order's currency.  ``called``: what it is there.
     """
     if shown.get("status") == OrderStatus.CANCELLED:
-        return Amendment(kind=Kind.ORDER_CANCELLED, what="the order was cancelled in the ERP")
+        return Amendment(kind=Kind.ORDER_CANCELLED, what=f"the {called} was cancelled in the ERP")
     parts = []
     if "currency" in made and "currency" in shown and made["currency"] != shown["currency"]:
         parts.append(f"currency {made['currency']} → {shown['currency']}")
@@ -103,7 +105,7 @@ def of_order(
         parts.append(f"net total {net_total} → {total}")
     if not parts:
         return None
-    what = "the order was changed in the ERP: " + "; ".join(parts)
+    what = f"the {called} was changed in the ERP: " + "; ".join(parts)
     return Amendment(kind=Kind.ORDER_CHANGED, what=what)
 
 

@@ -1,4 +1,4 @@
-"""What should be written for a decided order: create, confirmation of its draft, amendment.
+"""What should be written for a decided order or project: create, confirmation, amendment.
 
 Decides from case and observations alone, as often as it is asked (rules 20, 24, 25).
 """
@@ -13,11 +13,13 @@ from decimal import Decimal
 
 from interlock.connectors.base import EntityCapabilities
 from interlock.governance.rules import Side
+from interlock.governance.targets import OrderTargets
 from interlock.model import (
     ANYTHING,
     FieldFacts,
     Fields,
     Money,
+    OrderDocument,
     OrderStatus,
     Value,
     WriteKind,
@@ -27,6 +29,7 @@ from interlock.model.currencies import in_coins
 from interlock.processes import amendments
 from interlock.processes.amendments import AfterWon, Amendment, Kind, Policy
 from interlock.processes.lost_orders import may_have_been_ordered
+from interlock.processes.order_kinds import OrderKind
 from interlock.processes.sold import Sold, difference, unpack
 from interlock.store import dead_letters
 from interlock.store.cases import Case
@@ -47,6 +50,7 @@ class OrderSettings:
     ``quiet_time``: how long a deal must not change before its order is made.  ``tolerance``: how
     far net totals may differ, in the deal's currency.  ``confirm``: whether a draft whose total is
     right is confirmed.  ``after_won``: what is done when deal and order come apart afterwards.
+    ``targets``: what becomes of which deal.
     """
 
     go_live: datetime | None
@@ -54,59 +58,65 @@ class OrderSettings:
     tolerance: Decimal = Decimal("0.01")
     confirm: bool = True
     after_won: AfterWon = field(default_factory=AfterWon)
+    targets: OrderTargets = field(default_factory=OrderTargets)
 
 
-def subject_of(deal_id: str) -> str:
-    """Name the order of a deal in dead letters."""
-    return dead_letters.subject_of(None, Side.ERP, "order", deal_id)
+def subject_of(kind: OrderKind, deal_id: str) -> str:
+    """Name the order or project of a deal in dead letters."""
+    return dead_letters.subject_of(None, Side.ERP, kind.entity, deal_id)
 
 
 def intent_of(
-    tx: Tx, pair: Pair, settings: OrderSettings, bundle: Bundle, case: Case
+    tx: Tx, pair: Pair, settings: OrderSettings, kind: OrderKind, bundle: Bundle, case: Case
 ) -> Intent | None:
-    """Create the order where there is none; confirm or amend one as the deal says."""
+    """Create the order where there is none; confirm or amend one as the deal says.
+
+    ``bundle``: with the deal as it was seen, whether or not it is a member.
+    """
     assert case.snapshot is not None
     sold = unpack(case.snapshot)
-    caps = pair.erp.entity("order")
-    assert caps is not None
+    caps = pair.erp.entity(kind.entity)
+    if caps is None:
+        return None
     deal = bundle.seen.get(Side.CRM)
     if Side.ERP not in bundle.members:
         if deal is None or difference(tx, sold, deal.fields) is not None:
             # nothing of it was made yet: it is taken back, and the deal is looked at anew
             return None
-        fields = tx.schema["order"].decode(sold.fields)
+        fields = tx.schema[kind.entity].decode(sold.fields)
         if "other_id" in caps.fields and caps.fields["other_id"].writable:
             fields["other_id"] = case.source_id
         return Intent(
             target=Side.ERP,
-            entity="order",
+            entity=kind.entity,
             kind=WriteKind.CREATE,
             fields=fields,
             why="won deal",
+            source=("deal", case.source_id),
             revision=case.revision,
             needs_approval=may_have_been_ordered(tx, deal),
         )
     order = bundle.seen.get(Side.ERP)
     if order is None or not order.there:
         return None
-    look = _Look(tx, settings, caps, sold, deal, order)
+    look = _Look(tx, settings, kind, caps, sold, deal, order)
     act = look.amend() or look.cancel()
     if act is None and look.is_being_amended():
         return None
     if act is None:
         obstacles = look.obstacles()
-        subject, now = subject_of(case.source_id), pair.clock()
+        subject, now = subject_of(kind, case.source_id), pair.clock()
         if obstacles:
-            _ask(tx, bundle, case, obstacles, now)
+            _ask(tx, kind, bundle, case, obstacles, now)
             return None
-        dead_letters.close(tx, [subject], why="order and deal are at one", now=now)
+        dead_letters.close(tx, [subject], why=f"{kind.entity} and deal are at one", now=now)
         act = look.confirm()
     if act is None:
         return None
     fields, why, completes = act
     return Intent(
         target=Side.ERP,
-        entity="order",
+        entity=kind.entity,
         kind=WriteKind.UPDATE,
         record_id=order.id,
         fields=fields,
@@ -152,20 +162,22 @@ class _Look:
         self,
         tx: Tx,
         settings: OrderSettings,
+        kind: OrderKind,
         caps: EntityCapabilities,
         sold: Sold,
         deal: Observation | None,
         order: Observation,
     ) -> None:
         self.settings, self.caps, self.sold, self.deal = settings, caps, sold, deal
+        self.called = kind.entity
         self.shown = order.fields
         self.status = order.fields.get("status")
-        self.made = tx.schema["order"].decode(sold.fields)
+        self.made = tx.schema[kind.entity].decode(sold.fields)
         currency = self.made.get("currency")
         self.tolerance = in_coins(
             settings.tolerance, currency if isinstance(currency, str) else None
         )
-        self.former = None if sold.former is None else tx.schema["order"].decode(sold.former)
+        self.former = None if sold.former is None else tx.schema[kind.entity].decode(sold.former)
         self.shows_deal = deal is not None and deal.there
         self.sold_deal = tx.schema["deal"].decode(sold.deal)
         self.deal_amended = (
@@ -189,7 +201,11 @@ class _Look:
             and not agree(v, self.former.get(f), self._facts(f))
             and not self._shows(f, v)
         }
-        return (wanted, "the deal changed; its order is still open", False) if wanted else None
+        return (
+            (wanted, f"the deal changed; its {self.called} is still open", False)
+            if wanted
+            else None
+        )
 
     def _shows(self, name: str, value: Value | None) -> bool:
         """Say whether the order shows a value already, as far as people would tell."""
@@ -228,9 +244,10 @@ class _Look:
     def obstacles(self) -> list[_Obstacle]:
         """Say what a person is to decide on."""
         if self.is_draft and not self.shows_deal:
-            return [_Obstacle("deal_changed", "the deal is not shown any more", _DRAFT_FIX)]
+            fix = _DRAFT_FIX.format(order=self.called)
+            return [_Obstacle("deal_changed", "the deal is not shown any more", fix)]
         found = [
-            _Obstacle(a.kind.value, a.what, _DRAFT_FIX if self.is_draft else _FIX[a.kind])
+            _Obstacle(a.kind.value, a.what, self._fix(a.kind))
             for a in self._amendments()
             if self.settings.after_won.of(a.kind) is not Policy.IGNORE
         ]
@@ -248,6 +265,8 @@ class _Look:
         total = self.shown.get("net_total")
         if not self.settings.confirm or not self.is_draft or not isinstance(total, Decimal):
             return None
+        if self.made.get("document") == OrderDocument.INVOICE:
+            return None  # posting an invoice is the accountants' business
         why = f"the ERP's net total {total} is the deal's"
         return {"status": OrderStatus.OPEN.value}, why, True
 
@@ -264,29 +283,43 @@ class _Look:
         return found
 
     def _order_amended(self, made: Fields, total: Decimal) -> Amendment | None:
-        return amendments.of_order(made, total, self.shown, self.caps.fields, self.tolerance)
+        return amendments.of_order(
+            made, total, self.shown, self.caps.fields, self.tolerance, called=self.called
+        )
+
+    def _fix(self, kind: Kind) -> str:
+        return (_DRAFT_FIX if self.is_draft else _FIX[kind]).format(order=self.called)
 
     def _facts(self, name: str) -> FieldFacts:
         return self.caps.fields.get(name, ANYTHING)
 
 
-AMENDED = ("lines", "po_number")
-"""What of an order follows its deal."""
+AMENDED = ("lines", "net_total", "po_number")
+"""What of an order follows its deal; a total only where it was written."""
 
-_DRAFT_FIX = "confirm or cancel the draft in the ERP, or bring the deal back to what was ordered"
+_DRAFT_FIX = "confirm or cancel the draft in the ERP, or bring the deal back to what was sold"
 _FIX = {
-    Kind.DEAL_CHANGED: "amend the order in the ERP, bring the deal back, or discard this to leave "
-    "both as they are",
-    Kind.DEAL_LOST: "cancel the order in the ERP, or discard this to let it stand",
-    Kind.DEAL_REOPENED: "cancel the order in the ERP, or discard this to let it stand",
-    Kind.ORDER_CHANGED: "correct the deal or the order, or discard this to leave both as they are",
-    Kind.ORDER_CANCELLED: "reopen or lose the deal, or discard this; no other order is made of it",
+    Kind.DEAL_CHANGED: "amend the {order} in the ERP, bring the deal back, or discard this to "
+    "leave both as they are",
+    Kind.DEAL_LOST: "cancel the {order} in the ERP, or discard this to let it stand",
+    Kind.DEAL_REOPENED: "cancel the {order} in the ERP, or discard this to let it stand",
+    Kind.ORDER_CHANGED: "correct the deal or the {order}, or discard this to leave both as they "
+    "are",
+    Kind.ORDER_CANCELLED: "reopen or lose the deal, or discard this; no other {order} is made "
+    "of it",
 }
 
 
-def _ask(tx: Tx, bundle: Bundle, case: Case, obstacles: Sequence[_Obstacle], now: datetime) -> None:
+def _ask(
+    tx: Tx,
+    kind: OrderKind,
+    bundle: Bundle,
+    case: Case,
+    obstacles: Sequence[_Obstacle],
+    now: datetime,
+) -> None:
     """Open a dead letter about an order, unless a person gave this very one up."""
-    subject = subject_of(case.source_id)
+    subject = subject_of(kind, case.source_id)
     message = "; ".join(o.message for o in obstacles)
     digest = hashlib.blake2b(message.encode(), digest_size=16).hexdigest()
     if dead_letters.discarded(tx, subject, digest) is not None:
@@ -299,14 +332,14 @@ def _ask(tx: Tx, bundle: Bundle, case: Case, obstacles: Sequence[_Obstacle], now
             subject=subject,
             link_id=bundle.link.id,
             target=Side.ERP,
-            entity="order",
+            entity=kind.entity,
             kind=WriteKind.UPDATE,
             record_id=order.id,
             source_entity="deal",
             source_id=case.source_id,
             cause=obstacles[0].cause,
             field=obstacles[0].field,
-            message=f"order {order.fields.get('number') or order.id}: {message}",
+            message=f"{kind.entity} {order.fields.get('number') or order.id}: {message}",
             fix=obstacles[0].fix,
             fields={},
             digest=digest,

@@ -15,14 +15,23 @@ import msgspec
 from interlock.governance.rules import Side
 from interlock.governance.signals import SignalRules
 from interlock.model import SIGNALS, Fields, Money, Ref
+from interlock.processes.cash_alerts import (
+    DIFFERS,
+    LATER,
+    OVERDUE,
+    UNHEARD,
+    UNKNOWN,
+    raise_and_end,
+    tell_problems,
+)
 from interlock.processes.health import health_of, tier_of
 from interlock.processes.hold_rules import HoldRules, by_rule
 from interlock.processes.invoiced import invoiced
-from interlock.processes.publishing import is_due, today_of
-from interlock.processes.receivables import COUNTED, Figures, arrears, figures_of
-from interlock.processes.roles import Role, Roles
-from interlock.store import alerts, feeds, links, observations, signals
-from interlock.store.alerts import Alert
+from interlock.processes.publishing import is_due, is_new, today_of
+from interlock.processes.receivables import Figures, arrears, figures_of
+from interlock.processes.roles import Roles
+from interlock.processes.touched import Touched, invoices_of, take_touched
+from interlock.store import billed, feeds, signals
 from interlock.store.database import Tx, chunks
 from interlock.store.links import Bundle
 from interlock.store.signals import Shown
@@ -33,21 +42,23 @@ from interlock.sync.progress import Run
 
 __all__ = ["OVERDUE", "OrderToCash", "made_public"]
 
-OVERDUE = "overdue"
-"""Kind of the alert that a customer has come into arrears."""
-_BALANCE = "balance"
-"""Kind of the alert that the ERP's balance is not what its invoices come to."""
 _LOOKED = "order_to_cash"
 _HOLD = ("credit_hold", "hold_reason")
 """What a customer shows of a hold: the ERP's own, where it has holds, else worked out by rule."""
-_NAMED = 3
-"""Records a problem names one by one."""
 
 
 def made_public(entity: str, holds: HoldRules) -> frozenset[str]:
     """Fields that records of the ERP show though the ERP need not have them."""
     names = SIGNALS.get(entity, frozenset())
     return names | set(_HOLD) if entity == "customer" and holds.computes else names
+
+
+class _Look(msgspec.Struct, frozen=True):
+    """What the last look went by; ``day``: the company's, ISO 8601."""
+
+    rules: str = ""
+    day: str = ""
+    currencies: Sequence[str] = ()
 
 
 class OrderToCash:
@@ -91,7 +102,7 @@ class OrderToCash:
         """Read the known invoices of customers again, and make public what follows from them."""
         caps = self.pair.erp.entity("invoice")
         if caps is not None and "invoice" in self.pair.observed(Side.ERP):
-            ids = await self.pair.store.call(_invoices_of, frozenset(customers))
+            ids = sorted(await self.pair.store.call(billed.of_customers, customers))
             for part in chunks(ids, caps.page_size):
                 await fetch_now(self.pair, Side.ERP, "invoice", part, run)
         await self.prepare(run)
@@ -112,26 +123,44 @@ class OrderToCash:
         if any(feeds.get(tx, Side.ERP, e).complete_at is None for e in needed):
             return  # half a list would make half a balance
         now = self.pair.clock()
-        today = today_of(now, self.rules)
-        state = self._state(tx, needed, wanted, today)
-        if feeds.get_meta(tx, _LOOKED) == state:
+        last, touched = self._touched(tx, wanted, today_of(now, self.rules))
+        if not touched and last.day == str(today_of(now, self.rules)):
             return
-        invoices = [i.fields for i in signals.shown(tx, "invoice")] if "invoice" in needed else None
         if wanted["customer"]:
-            self._customers(tx, run, invoices, wanted["customer"], now)
-        if wanted["deal"] and invoices is not None:
-            self._orders(tx, run, invoices, wanted["deal"], now)
-        feeds.set_meta(tx, _LOOKED, state)
+            self._customers(tx, run, touched, wanted["customer"], now)
+        if wanted["deal"] and "invoice" in needed:
+            self._orders(tx, run, touched, wanted["deal"], now)
 
-    def _state(
-        self, tx: Tx, entities: Sequence[str], wanted: Mapping[str, frozenset[str]], today: date
-    ) -> str:
-        """Describe all that the figures follow from."""
+    def _touched(
+        self, tx: Tx, wanted: Mapping[str, frozenset[str]], today: date
+    ) -> tuple[_Look, Touched]:
+        """The last look, and what is to be worked out anew since then."""
+        noted = feeds.get_meta(tx, _LOOKED)
+        last = msgspec.json.decode(noted, type=_Look) if noted else _Look()
+        rules = self._rules(wanted)
+        if last.rules != rules:
+            # under other rules all figures may be others
+            billed.mark_all(tx)
+        new_day = last.day != str(today)
+        touched = take_touched(tx, date.fromisoformat(last.day) if last.day and new_day else None)
+        currencies = last.currencies
+        if touched and not self.rules.currency:
+            currencies = sorted(billed.currencies(tx))
+            if currencies != last.currencies and last.rules == rules:
+                # with it goes what is held to be the company's own currency
+                billed.mark_all(tx)
+                touched = take_touched(tx, None)
+        look = _Look(rules=rules, day=str(today), currencies=currencies)
+        if look != last:
+            feeds.set_meta(tx, _LOOKED, msgspec.json.encode(look).decode())
+        return last, touched
+
+    def _rules(self, wanted: Mapping[str, frozenset[str]]) -> str:
+        """Describe what all figures follow from."""
         limits = (self.holds.days_overdue, self.holds.overdue)
-        parts = (self.rules, limits, {e: sorted(w) for e, w in wanted.items()}, str(today))
+        names = {e: sorted(w) for e, w in wanted.items()}
+        parts = (self.rules, limits, names, self.pair.map_version, self.erp_has_holds)
         digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8)
-        for entity in entities:
-            digest.update(observations.state_of(tx, Side.ERP, entity).encode())
         return digest.hexdigest()
 
     # ── customers ────────────────────────────────────────────────────────────────────────────
@@ -140,24 +169,26 @@ class OrderToCash:
         self,
         tx: Tx,
         run: Run,
-        invoices: Sequence[Fields] | None,
+        touched: Touched,
         wanted: frozenset[str],
         now: datetime,
     ) -> None:
-        currency = self._currency(run, invoices or ())
-        today = today_of(now, self.rules)
-        billed = _by_ref(invoices or (), "customer")
+        today, currency = today_of(now, self.rules), self._currency(tx, run)
+        counted = "invoice" in self.pair.observed(Side.ERP) and bool(currency)
+        invoices = invoices_of(tx, billed.of_customers(tx, touched.customers)) if counted else ()
+        mine = _by_ref(invoices, "customer")
         found: dict[str, tuple[int | None, Fields]] = {}
         late: dict[str, Fields] = {}
         settled: set[str] = set()
         unlike: dict[str, str] = {}
         unknown: dict[str, list[str]] = {}
-        for row in signals.shown(tx, "customer"):
+        later: set[str] = set()
+        for row in signals.shown_of(tx, "customer", touched.customers):
             figures = Figures()
-            if invoices is not None and currency:
-                figures = figures_of(billed.get(row.id, ()), today, currency, self.rules)
-            for why in figures.unknown:
-                unknown.setdefault(why, []).append(row.id)
+            if counted:
+                figures = figures_of(mine.get(row.id, ()), today, currency, self.rules)
+            if figures.unknown:
+                unknown[row.id] = figures.unknown
             difference = _difference(row, figures.fields)
             if difference is not None:
                 unlike[row.id] = difference
@@ -171,10 +202,22 @@ class OrderToCash:
             public = {f: v for f, v in fields.items() if f in wanted}
             if is_due(row.signals, row.signals_at, public, now, self.rules):
                 found[row.id] = (row.link_id, public)
+            elif is_new(row.signals, public):
+                later.add(row.id)
         signals.publish(tx, "customer", found, now)
         run.counts["signals"] += len(found)
-        self._tell_problems(run, unlike, unknown)
-        self._alert(tx, late, settled, unlike, now)
+        unheard = raise_and_end(
+            tx, self.roles, looked=touched.customers, late=late, settled=settled, unlike=unlike,
+            now=now,
+        )  # fmt: skip
+        for kind, noted in (
+            (UNKNOWN, unknown),
+            (DIFFERS, {i: [difference] for i, difference in unlike.items()}),
+            (LATER, {i: [""] for i in later}),
+            (UNHEARD, {i: [""] for i in unheard}),
+        ):
+            billed.note(tx, kind, touched.customers, noted)
+        tell_problems(tx, run, self.pair.erp.name)
 
     def _complete(self, row: Shown, figures: Figures, now: datetime) -> Fields:
         """Add the ERP's own figures, which come first, score and tier."""
@@ -222,11 +265,10 @@ class OrderToCash:
             said += f"; {rates} ({self.rules.source})"
         return said
 
-    def _currency(self, run: Run, invoices: Iterable[Fields]) -> str:
+    def _currency(self, tx: Tx, run: Run) -> str:
         if self.rules.currency:
             return self.rules.currency
-        counted = [i for i in invoices if i.get("status") in COUNTED]
-        seen = {m.currency for i in counted for m in i.values() if isinstance(m, Money)}
+        seen = billed.currencies(tx)
         if len(seen) == 1:
             return seen.pop()
         if seen:
@@ -239,84 +281,17 @@ class OrderToCash:
             )
         return ""
 
-    def _tell_problems(
-        self, run: Run, unlike: Mapping[str, str], unknown: Mapping[str, Sequence[str]]
-    ) -> None:
-        name = self.pair.erp.name
-        for record_id, difference in sorted(unlike.items())[:_NAMED]:
-            run.problem(
-                f"{name} customer {record_id}", difference,
-                "find the booking in the ERP that stands on one side only", "balance_differs",
-            )  # fmt: skip
-        if len(unlike) > _NAMED:
-            more = len(unlike) - _NAMED
-            run.problem(f"{name} customer", f"so it is with {more} others", "", "balance_differs")
-        for why, ids in sorted(unknown.items()):
-            run.problem(
-                f"{name} customer",
-                f"{why}: figures of {len(ids)} are not known ({', '.join(ids[:_NAMED])})",
-                "state rates in rules.yaml, or complete the invoices in the ERP",
-                "figures_unknown",
-            )
-
-    def _alert(
-        self,
-        tx: Tx,
-        late: Mapping[str, Fields],
-        settled: set[str],
-        unlike: Mapping[str, str],
-        now: datetime,
-    ) -> None:
-        """Alert once per episode: from the first day in arrears until nothing is overdue."""
-        told = _by_customer(tx, OVERDUE)
-        owed = {i: arrears(fields) for i, fields in late.items() if i not in told}
-        self._raise(tx, OVERDUE, Role.CUSTOMER_SUCCESS, owed, now)
-        for i in sorted(told.keys() & settled):
-            alerts.end(tx, told[i].subject, why="nothing is overdue any more", now=now)
-        told = _by_customer(tx, _BALANCE)
-        new = {i: why for i, why in unlike.items() if i not in told}
-        self._raise(tx, _BALANCE, Role.FINANCE, new, now)
-        for i in sorted(told.keys() - unlike.keys()):
-            alerts.end(tx, told[i].subject, why="both are the same now", now=now)
-
-    def _raise(
-        self, tx: Tx, kind: str, role: Role, messages: Mapping[str, str], now: datetime
-    ) -> None:
-        """Tell a role of customers of the ERP, as far as the CRM has them."""
-        crm_ids = links.partners(tx, Side.ERP, "customer", sorted(messages))
-        seen = observations.load(tx, Side.CRM, "customer", sorted(crm_ids.values()))
-        alerts.raise_alerts(
-            tx,
-            [
-                Alert(
-                    kind=kind,
-                    subject=_subject(kind, i, now),
-                    role=role,
-                    user=self.roles.user(role, seen[crm_id].known if crm_id in seen else {}),
-                    customer_id=crm_id,
-                    message=messages[i],
-                    at=now,
-                )
-                for i, crm_id in sorted(crm_ids.items())
-            ],
-        )
-
     # ── orders ───────────────────────────────────────────────────────────────────────────────
 
     def _orders(
-        self,
-        tx: Tx,
-        run: Run,
-        invoices: Sequence[Fields],
-        wanted: frozenset[str],
-        now: datetime,
+        self, tx: Tx, run: Run, touched: Touched, wanted: frozenset[str], now: datetime
     ) -> None:
         """What an order's deal shows of its invoices changes seldom, and is told at once."""
         today = today_of(now, self.rules)
-        billed = _by_ref(invoices, "order")
+        invoices = _by_ref(invoices_of(tx, billed.of_orders(tx, touched.orders)), "order")
         found: dict[str, tuple[int | None, Fields]] = {}
-        for row in signals.shown(tx, "order"):
-            mine = billed.get(row.id, ())
+        for row in signals.shown_of(tx, "order", touched.orders):
+            mine = invoices.get(row.id, ())
             if not mine and row.signals is None:
                 continue
             public = {f: v for f, v in invoiced(mine, today).items() if f in wanted}
@@ -324,28 +299,6 @@ class OrderToCash:
                 found[row.id] = (row.link_id, public)
         signals.publish(tx, "order", found, now)
         run.counts["signals"] += len(found)
-
-
-def _invoices_of(tx: Tx, customers: frozenset[str]) -> list[str]:
-    return [
-        row.id
-        for row in signals.shown(tx, "invoice")
-        if isinstance(ref := row.fields.get("customer"), Ref) and ref.id in customers
-    ]
-
-
-def _subject(kind: str, record_id: str, now: datetime) -> str:
-    """Name an episode: a later one of the same customer is another one."""
-    return f"{kind}:{record_id}:{now:%Y%m%dT%H%M%S}"
-
-
-def _by_customer(tx: Tx, kind: str) -> dict[str, Alert]:
-    """Open alerts of a kind by the ERP's customer."""
-    return {
-        a.subject.removeprefix(f"{kind}:").rpartition(":")[0]: a
-        for a in alerts.opened(tx)
-        if a.kind == kind
-    }
 
 
 def _by_ref(invoices: Iterable[Fields], field: str) -> dict[str, list[Fields]]:

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from interlock.governance.signals import SignalRules
 from interlock.model import Fields, Money, Value
 
-__all__ = ["band_of", "is_due", "today_of"]
+__all__ = ["band_of", "is_due", "is_new", "today_of"]
 
 _STAMP = "figures_at"
 _SIGNED = ("balance", "overdue", "credit_balance")
@@ -34,11 +34,16 @@ def is_due(
     """Say whether figures made public at ``at`` give way to newer ones now."""
     if before is None or at is None:
         return bool(after)
-    if _without_stamp(before) == _without_stamp(after):
+    if not is_new(before, after):
         return False
     if band_of(before, rules) != band_of(after, rules):
         return True
     return today_of(at, rules) < today_of(now, rules)
+
+
+def is_new(before: Fields | None, after: Fields) -> bool:
+    """Say whether figures are others than those made public."""
+    return _without_stamp(before or {}) != _without_stamp(after)
 
 
 def _without_stamp(fields: Fields) -> Fields:

@@ -82,10 +82,14 @@ class Credit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """When the facts were read; not ``live``: they are the last observation, ``why`` says so."""
+    """When the facts were read; not ``live``: they are the last observation, ``why`` says so.
+
+    ``lists_only``: its price lists alone are, because it cannot be asked what a customer pays.
+    """
 
     live: bool
     as_of: datetime
+    lists_only: bool = False
     age: timedelta = timedelta(0)
     old: bool = False
     why: str = ""
@@ -123,7 +127,11 @@ class LineAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict, why, and what it was made from."""
+    """The verdict, why, and what it was made from.
+
+    ``live``: all of it is the ERP's of now.  ``answered`` alone: but for its price lists, which are
+    ``age_seconds`` old.  Else all of it is.  ``note`` says so in words.
+    """
 
     verdict: Verdict
     reason: str
@@ -132,6 +140,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[LineAnswer]
     credit: Credit
     live: bool
+    answered: bool
     as_of: datetime
     age_seconds: int
     note: str = ""
@@ -173,7 +182,8 @@ def check_quote(
     ]
     told.sort(key=lambda f: -f.verdict.gravity)
     verdict = max((f.verdict for f in told), key=lambda v: v.gravity, default=Verdict.OK)
-    note = "" if looked.live else f"{looked.why}: as last seen {_age(looked.age)} ago"
+    what = "its price lists " if looked.lists_only else ""
+    note = "" if looked.live else f"{looked.why}: {what}as last seen {_age(looked.age)} ago"
     return Answer(
         verdict=verdict,
         reason=reason_of(told, note),
@@ -182,6 +192,7 @@ def check_quote(
         lines=lines,
         credit=credit,
         live=looked.live,
+        answered=looked.live or looked.lists_only,
         as_of=looked.as_of,
         age_seconds=int(looked.age.total_seconds()),
         note=note,
@@ -191,7 +202,8 @@ def check_quote(
 def reason_of(findings: Sequence[Finding], note: str) -> str:
     """Say it in one line for the quote, the gravest first."""
     texts = [f.text for f in findings if f.verdict is not Verdict.OK]
-    return "; ".join([*texts, *([note] if note else [])]) or "prices, stock and credit are fine"
+    texts = texts or ["prices, stock and credit are fine"]
+    return "; ".join([*texts, *([note] if note else [])])
 
 
 # ── one line ─────────────────────────────────────────────────────────────────────────────────
@@ -384,4 +396,6 @@ def _age(age: timedelta) -> str:
         if seconds >= 2 * size or (unit == "day" and seconds >= size):
             count = seconds // size
             return f"{count} {unit}{'s' if count > 1 else ''}"
-    return f"{seconds} seconds"
+    if seconds == 0:
+        return "a moment"
+    return f"{seconds} second{'s' if seconds > 1 else ''}"

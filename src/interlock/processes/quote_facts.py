@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -15,9 +15,10 @@ from interlock.errors import ConnectorError
 from interlock.governance.pricing import BeforeOrder, PricingRules
 from interlock.governance.rules import Side
 from interlock.governance.signals import SignalRules
-from interlock.model import Asked, Fields, Line, Money, Offer, Presence, Ref, price_of
+from interlock.model import Asked, Fields, Line, Money, Offer, Presence, price_of
 from interlock.processes.catalogue import level_of
 from interlock.processes.publishing import today_of
+from interlock.processes.quote_basis import gist_of
 from interlock.processes.quote_check import (
     Answer,
     Credit,
@@ -27,15 +28,12 @@ from interlock.processes.quote_check import (
     Sold,
     check_quote,
 )
-from interlock.store import holds, observations
+from interlock.processes.quote_memory import Asking, Memory, Remembered, Seen, remember
+from interlock.store import holds, observations, signals
 from interlock.store.database import Tx
-from interlock.store.observations import Observation
 from interlock.sync.pair import Pair
 
 __all__ = ["QuoteSettings", "Quotes", "Wanted", "digest_of_quote"]
-
-_FRESH = timedelta(seconds=30)
-"""How long the index of SKUs is believed without asking whether anything newer was seen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,91 +80,19 @@ def digest_of_quote(wanted: Wanted) -> bytes:
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).digest()
 
 
-@dataclass(slots=True)
-class _Index:
-    """The ERP's products by folded SKU, and the prices of each, as long as nothing newer is seen.
-
-    A quote has a few lines, a catalogue many thousand products: whether something newer was seen is
-    asked only now and then, and when a SKU is not known.
-    """
-
-    asked_at: datetime | None = None
-    state: str = ""
-    skus: dict[str, str | None] = field(default_factory=dict)
-    prices_state: str = ""
-    prices: dict[str, list[Fields]] = field(default_factory=dict)
-
-    def products(self, tx: Tx, skus: Iterable[str], now: datetime) -> list[str | None]:
-        """Give the id of each SKU's product; ``None`` where it has none, or several on sale."""
-        folded = [sku.strip().casefold() for sku in skus]
-        fresh = self.asked_at is not None and now - self.asked_at < _FRESH
-        if not fresh or any(sku not in self.skus for sku in folded):
-            self.asked_at = now
-            state = observations.state_of(tx, Side.ERP, "product")
-            if state != self.state:
-                self.state, self.skus = state, _by_sku(tx)
-        return [self.skus.get(sku) for sku in folded]
-
-    def prices_of(self, tx: Tx) -> Mapping[str, Sequence[Fields]]:
-        """The prices of every product as last seen."""
-        state = observations.state_of(tx, Side.ERP, "price")
-        if state != self.prices_state:
-            self.prices, self.prices_state = {}, state
-            for row in observations.present(tx, Side.ERP, "price"):
-                ref = row.fields.get("product")
-                if isinstance(ref, Ref):
-                    self.prices.setdefault(ref.id, []).append(row.fields)
-        return self.prices
-
-
-def _by_sku(tx: Tx) -> dict[str, str | None]:
-    found: dict[str, dict[str, bool]] = {}
-    for row in observations.present(tx, Side.ERP, "product"):
-        sku = row.fields.get("sku")
-        if isinstance(sku, str):
-            on_sale = row.fields.get("active") is not False
-            found.setdefault(sku.strip().casefold(), {})[row.id] = on_sale
-    return {sku: _chosen(ids) for sku, ids in found.items()}
-
-
-def _chosen(ids: Mapping[str, bool]) -> str | None:
-    on_sale = [i for i, sold in ids.items() if sold]
-    if len(on_sale) > 1:
-        return None
-    return on_sale[0] if on_sale else next(iter(ids))
-
-
-class _Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """The facts of one moment; ``offers``: line key -> what its product costs."""
-
-    products: Mapping[str, Fields]
-    offers: Mapping[str, Offer | None] | None
-    customer: Fields
-    as_of: datetime
-
-
-class _Remembered(msgspec.Struct, frozen=True, kw_only=True):
-    """What the store knows of a question: all of the facts, older."""
-
-    seen: _Seen
-    held: bool
-    released_here: bool
-    """Whether an override lets this very deal through a hold."""
-
-
 class Quotes:
     """Checks quotes of one pair of systems."""
 
     def __init__(self, pair: Pair, settings: QuoteSettings) -> None:
         self.pair = pair
         self.settings = settings
-        self._index = _Index()
+        self._memory = Memory()
 
     # ── from the CRM's words to the ERP's ────────────────────────────────────────────────────
 
     def resolve(self, tx: Tx, lines: Sequence[Line], linked: Mapping[str, str]) -> list[QuoteLine]:
         """Name the ERP's product of each line of a deal or quote; ``linked``: CRM id -> ERP id."""
-        by_sku = self._index.products(tx, [line.sku or "" for line in lines], self.pair.clock())
+        by_sku = self._memory.products(tx, [line.sku or "" for line in lines], self.pair.clock())
         found = []
         for line, same in zip(lines, by_sku, strict=True):
             product = linked.get(line.product.id) if line.product is not None else None
@@ -188,7 +114,7 @@ class Quotes:
 
     def find_products(self, tx: Tx, lines: Sequence[QuoteLine]) -> list[QuoteLine]:
         """Find the ERP's product of lines that name a SKU only."""
-        by_sku = self._index.products(tx, [line.sku for line in lines], self.pair.clock())
+        by_sku = self._memory.products(tx, [line.sku for line in lines], self.pair.clock())
         return [
             line if line.product is not None else msgspec.structs.replace(line, product=same)
             for line, same in zip(lines, by_sku, strict=True)
@@ -199,8 +125,8 @@ class Quotes:
     async def check(self, wanted: Wanted, *, live: bool = True) -> Answer:
         """Check a quote; without ``live``, or where the ERP fails, as it was last seen."""
         pair, now = self.pair, self.pair.clock()
-        on = today_of(now, self.settings.signals)
-        remembered = await pair.store.call(self._remember, wanted)
+        on = self.today()
+        [remembered] = await pair.store.call(remember, [_asking(wanted)], now)
         seen, why = None, "the ERP cannot be reached"
         if live:
             try:
@@ -213,13 +139,61 @@ class Quotes:
         looked = Looked(live=True, as_of=now)
         if seen is None:
             seen = remembered.seen
-            age = max(now - seen.as_of, timedelta(0))
-            looked = Looked(
-                live=False, as_of=seen.as_of, age=age, old=age > self.settings.stale_after, why=why
-            )
+            looked = self._as_seen(seen.as_of, now, why=why)
         if seen.offers is None:
-            offers = await pair.store.call(self._listed, wanted, seen, on)
-            seen = msgspec.structs.replace(seen, offers=offers)
+            prices, priced_at = await pair.store.call(self._memory.lists_of, list(seen.products))
+            seen = self._listed(wanted, seen, prices, on)
+            if looked.live and priced_at is not None:
+                why = "the ERP cannot be asked for prices"
+                looked = self._as_seen(priced_at, now, lists_only=True, why=why)
+        return self._judge(wanted, seen, remembered, looked, on)
+
+    def gists(self, tx: Tx, wanted: Sequence[Wanted]) -> list[bytes]:
+        """Digest what the store's own facts come to for each quote; asks nobody."""
+        now, on = self.pair.clock(), self.today()
+        found = []
+        known, prices = remember(tx, [_asking(w) for w in wanted], now), self._memory.prices_of(tx)
+        for each, remembered in zip(wanted, known, strict=True):
+            seen = self._listed(each, remembered.seen, prices, on)
+            looked = Looked(live=True, as_of=now)
+            found.append(gist_of(self._judge(each, seen, remembered, looked, on), on))
+        return found
+
+    def state_of(self, tx: Tx) -> str:
+        """Describe all that gists are made of: another text once any of it may have moved."""
+        seen = [observations.state_of(tx, Side.ERP, e) for e in ("product", "price", "customer")]
+        held = [(e.id, e.reason) for e in holds.open_episodes(tx)]
+        parts = (
+            *seen,
+            observations.state_of(tx, Side.CRM, "deal"),
+            signals.state_of(tx, "customer"),
+            held,
+            sorted(holds.overrides(tx)) if held else (),
+            self.today(),
+            self.settings,
+        )
+        return hashlib.blake2b(repr(parts).encode(), digest_size=16).hexdigest()
+
+    def today(self) -> date:
+        """Give the day prices and rules are looked up for."""
+        return today_of(self.pair.clock(), self.settings.signals)
+
+    def _as_seen(
+        self, as_of: datetime, now: datetime, *, lists_only: bool = False, why: str
+    ) -> Looked:
+        age = max(now - as_of, timedelta(0))
+        return Looked(
+            live=False,
+            lists_only=lists_only,
+            as_of=as_of,
+            age=age,
+            old=age > self.settings.stale_after,
+            why=why,
+        )
+
+    def _judge(
+        self, wanted: Wanted, seen: Seen, remembered: Remembered, looked: Looked, on: date
+    ) -> Answer:
         pricing = self.settings.pricing
         customer = {**remembered.seen.customer, **seen.customer}
         group = customer.get(pricing.customer_group)
@@ -234,10 +208,12 @@ class Quotes:
         credit = _credit(customer, remembered)
         return check_quote(question, self._sold(wanted, seen), credit, pricing, looked)
 
-    def _listed(self, tx: Tx, wanted: Wanted, seen: _Seen, on: date) -> dict[str, Offer | None]:
+    def _listed(
+        self, wanted: Wanted, seen: Seen, prices: Mapping[str, Sequence[Fields]], on: date
+    ) -> Seen:
         """Work prices out from price lists as last seen, and list prices as ``seen``."""
-        prices = self._index.prices_of(tx)
-        named, found = seen.customer.get("price_list"), {}
+        named = seen.customer.get("price_list")
+        found: dict[str, Offer | None] = {}
         for line in wanted.lines:
             product = seen.products.get(line.product or "")
             if product is None:
@@ -252,9 +228,9 @@ class Quotes:
                 currency=wanted.currency,
                 on=on,
             )
-        return found
+        return msgspec.structs.replace(seen, offers=found)
 
-    async def _look(self, wanted: Wanted, on: date, now: datetime) -> _Seen:
+    async def _look(self, wanted: Wanted, on: date, now: datetime) -> Seen:
         """Ask the ERP, everything at once."""
         connector, caps = self.pair.erp.connector, self.pair.erp.capabilities
         lines = [line for line in wanted.lines if line.product is not None]
@@ -276,7 +252,7 @@ class Quotes:
             customer.update({f: v for f, v in record.fields.items() if v is not None})
             if record.fields.get("credit_hold", False) is None:
                 customer["credit_hold"] = False
-        return _Seen(
+        return Seen(
             products={
                 r.id: {**r.fields, "active": False}
                 if r.presence is Presence.ARCHIVED
@@ -290,39 +266,7 @@ class Quotes:
             as_of=now,
         )
 
-    def _remember(self, tx: Tx, wanted: Wanted) -> _Remembered:
-        ids = [line.product for line in wanted.lines if line.product is not None]
-        products = observations.load(tx, Side.ERP, "product", ids)
-        shown: Observation | None = None
-        if wanted.customer is not None:
-            known = observations.load(tx, Side.ERP, "customer", [wanted.customer])
-            shown = known.get(wanted.customer)
-        customer: Fields = {}
-        if shown is not None:
-            customer |= shown.known
-        instants = [o.instant for o in products.values()]
-        instants += [shown.instant] if shown is not None else []
-        episode = None
-        if shown is not None and shown.link_id is not None:
-            episode = holds.episodes_of(tx, [shown.link_id]).get(shown.link_id)
-        released = episode is not None and (episode.id, wanted.deal) in holds.overrides(tx)
-        return _Remembered(
-            seen=_Seen(
-                products={
-                    i: {**o.known, "active": False}
-                    if o.presence is Presence.ARCHIVED
-                    else dict(o.known)
-                    for i, o in products.items()
-                },
-                offers=None,
-                customer=customer,
-                as_of=min(instants, default=self.pair.clock()),
-            ),
-            held=episode is not None,
-            released_here=released,
-        )
-
-    def _sold(self, wanted: Wanted, seen: _Seen) -> dict[str, Sold]:
+    def _sold(self, wanted: Wanted, seen: Seen) -> dict[str, Sold]:
         found = {}
         for line in wanted.lines:
             fields = seen.products.get(line.product or "")
@@ -344,7 +288,12 @@ class Quotes:
         return found
 
 
-def _credit(customer: Fields, remembered: _Remembered) -> Credit:
+def _asking(wanted: Wanted) -> Asking:
+    products = dict.fromkeys(line.product for line in wanted.lines if line.product is not None)
+    return Asking(tuple(products), wanted.customer, wanted.deal)
+
+
+def _credit(customer: Fields, remembered: Remembered) -> Credit:
     """Put what is seen together: a hold lasts until its episode has ended (rule 26)."""
     shown, reason = customer.get("credit_hold"), customer.get("hold_reason")
     hold = shown if isinstance(shown, bool) else None

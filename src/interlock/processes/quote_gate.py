@@ -33,7 +33,9 @@ class QuoteGate:
             if policy is BeforeOrder.PASS or wanted is None:
                 continue
             answer = await self.quotes.check(wanted)
-            case = await pair.store.call(keep, pair, "deal", wanted.deal, wanted, answer, run)
+            case = await pair.store.call(
+                keep, self.quotes, "deal", wanted.deal, wanted, answer, run
+            )
             if case.state != Verdict.STOP:
                 continue
             blocked = policy is BeforeOrder.BLOCK

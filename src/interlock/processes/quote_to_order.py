@@ -7,86 +7,115 @@ decides purely from case and observations what should be written, as often as it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
-from interlock.model import SIGNALS, Fields, Record, Ref, StageKind, WriteKind
-from interlock.processes.amendments import Policy, of_deal, of_order
-from interlock.processes.hold_gate import ON_HOLD, why_held
+from interlock.governance.targets import Targets, Unclear
+from interlock.model import SIGNALS, Fields, Record, Ref, StageKind
+from interlock.processes.amendments import Policy, of_deal
+from interlock.processes.hold_gate import ON_HOLD
 from interlock.processes.lost_orders import lost_order
-from interlock.processes.order_intent import OrderSettings, intent_of, may_amend, subject_of
-from interlock.processes.snapshot import Draft, Refusal, draft_order
-from interlock.processes.sold import Sold, difference, digest_of, last_change, pack, repack, unpack
-from interlock.store import cases, dead_letters, history, links, observations, outbox
+from interlock.processes.order_amending import Amending
+from interlock.processes.order_cases import (
+    OPEN,
+    is_given_up,
+    not_ordered,
+    note,
+    put,
+    settling,
+    tell,
+)
+from interlock.processes.order_drafts import Drafting, Index
+from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
+from interlock.processes.order_kinds import KINDS, ORDER, OrderKind, targets_of
+from interlock.processes.snapshot import Draft, Refusal
+from interlock.processes.sold import difference, digest_of, pack, unpack
+from interlock.store import cases, dead_letters, links, observations
 from interlock.store.cases import Case
 from interlock.store.database import Tx, chunks
-from interlock.store.dead_letters import DeadLetter
-from interlock.store.history import Event
 from interlock.store.links import Bundle
 from interlock.sync.decision import Intent
 from interlock.sync.observe import fetch_now, note_failure
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
-__all__ = ["OrderSettings", "QuoteToOrder", "order_as_deal"]
+__all__ = ["PROCESS", "OrderSettings", "QuoteToOrder", "order_as_deal"]
 
-PROCESS = "quote_to_order"
-LINK_ENTITY = "deal"
-
-_OPEN = ("settling", "waiting", "held", "refused")
-"""States of a case that an order may still come of by itself."""
-_NEVER_SEEN = b""
-"""In place of a digest: whatever the deal shows next counts as a change."""
+PROCESS = ORDER.process
 
 
 def order_as_deal(order: Fields) -> Fields:
     """See an order as the deal it belongs to: the fields the ERP owns on the deal."""
     out: Fields = {}
     if "number" in order:
-        out["order_number"] = order["number"]
+        out[ORDER.number] = order["number"]
     if "status" in order:
-        out["order_status"] = order["status"]
+        out[ORDER.status] = order["status"]
     out |= {f: order[f] for f in SIGNALS["order"] if f in order}
     return out
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """What all deals of one look are compared with.
-
-    ``skus``: folded SKU -> products of the ERP.  ``quotes``: deal -> its quotes.
-    """
-
-    skus: Mapping[str, Sequence[str]]
-    quotes: Mapping[str, Sequence[str]]
 
 
 class QuoteToOrder:
     """The process.  Its links have the deal on the CRM side and the order on the ERP side."""
 
-    entity = LINK_ENTITY
+    kind: OrderKind = ORDER
+    entity = ORDER.links
+    unmade = 1
+    """Members a link has before the ERP's record is made."""
 
     def __init__(self, pair: Pair, settings: OrderSettings) -> None:
         self.pair = pair
         self.settings = settings
+        self.amending = Amending(pair, settings, self.kind)
+        self.drafting = Drafting(pair, settings, self.kind)
+
+    @property
+    def _is_possible(self) -> bool:
+        return "deal" in self.pair.observed(Side.CRM) and (
+            self.kind.entity in self.pair.observed(Side.ERP)
+        )
+
+    def _links_of(
+        self, deals: Sequence[observations.Observation], _known: Mapping[str, Case]
+    ) -> dict[str, int]:
+        """The links in which the deals' orders are, or are to be, by deal."""
+        return {d.id: d.link_id for d in deals if d.link_id is not None}
+
+    def _link_of(self, tx: Tx, case: Case) -> int | None:
+        key = ("deal", case.source_id)
+        return links.members_of(tx, Side.CRM, [key]).get(key)
+
+    def _new_link(self, tx: Tx, deal_id: str) -> int:
+        return links.create(
+            tx,
+            self.entity,
+            [(Side.CRM, "deal", deal_id)],
+            origin="process",
+            evidence="won deal",
+            now=self.pair.clock(),
+        )
+
+    def _targets(self, deal: Fields, others: Sequence[Case | None]) -> Targets | Unclear:
+        return targets_of(self.settings.targets, others, deal)
+
+    def _others(self, tx: Tx, ids: Sequence[str] | None = None) -> list[Mapping[str, Case]]:
+        """What is noted of the same deals for the other kinds of what they become."""
+        return [cases.load(tx, k.process, ids) for k in KINDS if k is not self.kind]
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
     async def prepare(self, run: Run) -> None:
         """Bring the cases of all won deals up to date; those that are ready get a link."""
         pair = self.pair
-        if "deal" not in pair.observed(Side.CRM) or "order" not in pair.observed(Side.ERP):
+        if not self._is_possible:
             return
         close = await pair.store.call(self._sort, run)
         if not close or Side.CRM in run.paused:
             return
-        index = await pair.store.call(self._index)
+        index = await pair.store.call(self.drafting.index)
         caps = pair.crm.entity("deal")
         assert caps is not None
         for part in chunks(close, caps.page_size):
@@ -99,75 +128,44 @@ class QuoteToOrder:
 
     def _sort(self, tx: Tx, run: Run) -> list[str]:
         """Note deals that are none of our business; return those to look at closely."""
-        known = cases.load(tx, PROCESS)
+        known, others = cases.load(tx, self.kind.process), self._others(tx)
         deals = observations.present(tx, Side.CRM, "deal")
-        unsent = links.alone(tx, [d.link_id for d in deals if d.link_id is not None])
+        linked = self._links_of(deals, known)
+        unsent = links.alone(tx, list(linked.values()), members=self.unmade)
         now = self.pair.clock()
         noted, close, ordered = [], [], []
         for deal in deals:
-            case = known.get(deal.id)
+            case, link_id = known.get(deal.id), linked.get(deal.id)
             won = deal.fields.get("stage_kind") == StageKind.WON
-            run.counts["deals_won"] += won or deal.link_id is not None
-            if deal.link_id in unsent:
+            if self.kind is ORDER:
+                run.counts["deals_won"] += won or link_id is not None
+            if link_id in unsent:
                 close.append(deal.id)
-            elif deal.link_id is not None:
+            elif link_id is not None:
                 noted += self._amended(tx, deal, case, now)
-                ordered.append(deal)
+                ordered.append((deal, link_id))
             elif not won:
-                if case is not None and case.state in _OPEN:
-                    noted.append(_lost(tx, case, now))
+                if case is not None and case.state in OPEN:
+                    noted.append(not_ordered(tx, self.kind, case, _LOST, now))
             else:
-                why = self._not_ours(deal) or lost_order(tx, deal)
-                if why is None:
+                targets = self._targets(deal.fields, [o.get(deal.id) for o in others])
+                why = self._not_ours(deal) or lost_order(tx, deal, self.kind)
+                if isinstance(targets, Targets) and not self.kind.is_wanted(targets):
+                    if case is not None and case.state in OPEN:
+                        noted.append(not_ordered(tx, self.kind, case, f"it is a {targets}", now))
+                elif why is None and isinstance(targets, Targets):
                     close.append(deal.id)
-                elif case is None or (case.state, case.why) != why:
-                    noted.append(
-                        Case(process=PROCESS, source_id=deal.id, state=why[0], why=why[1], at=now)
-                    )
+                elif self.kind is ORDER or isinstance(targets, Targets):
+                    # what is unclear is told once, whatever it may become
+                    state, text = why or ("waiting", _unclear(targets))
+                    if case is None or (case.state, case.why) != (state, text):
+                        noted.append(
+                            Case(process=self.kind.process, source_id=deal.id, state=state,
+                                 why=text, at=now)
+                        )  # fmt: skip
         cases.put(tx, noted)
-        return close + self._to_amend(tx, ordered)
-
-    def _to_amend(self, tx: Tx, ordered: Sequence[observations.Observation]) -> list[str]:
-        """Those whose order is to follow them, as it may."""
-        if self.settings.after_won.deal_changed is not Policy.AMEND_IF_OPEN:
-            return []
-        known = cases.load(tx, PROCESS, [d.id for d in ordered])
-        sold = {
-            d.id: unpack(c.snapshot)
-            for d in ordered
-            if (c := known.get(d.id)) is not None and c.state == "changed" and c.snapshot
-        }
-        changed = {d.link_id: d for d in ordered if d.id in sold and d.link_id is not None}
-        found = links.bundles(tx, list(changed))
-        caps = self.pair.erp.entity("order")
-        assert caps is not None
-        return [
-            deal.id
-            for link_id, deal in changed.items()
-            if (order := found[link_id].seen.get(Side.ERP)) is not None
-            and order.there
-            and may_amend(
-                self.settings.after_won,
-                caps,
-                order.fields,
-                tx.schema["deal"].decode(sold[deal.id].deal),
-                deal,
-            )
-        ]
-
-    def _index(self, tx: Tx) -> _Index:
-        skus: dict[str, list[str]] = {}
-        for product in observations.present(tx, Side.ERP, "product"):
-            sku = product.fields.get("sku")
-            if isinstance(sku, str) and product.fields.get("active") is not False:
-                skus.setdefault(sku.strip().casefold(), []).append(product.id)
-        quotes: dict[str, list[str]] = {}
-        if "quote" in self.pair.observed(Side.CRM):
-            for quote in observations.present(tx, Side.CRM, "quote"):
-                deal = quote.fields.get("deal")
-                if isinstance(deal, Ref):
-                    quotes.setdefault(deal.id, []).append(quote.id)
-        return _Index(skus, quotes)
+        links.raise_revision(tx, {c.link_id for c in noted if c.link_id is not None})
+        return close + self.amending.due(tx, ordered)
 
     def _not_ours(self, deal: observations.Observation) -> tuple[str, str] | None:
         go_live = self.settings.go_live
@@ -197,12 +195,13 @@ class QuoteToOrder:
                 self.settings.after_won.of(amended.kind) is Policy.IGNORE
             )
             state = "ordered" if ignored else "changed"
-            why = f"{changed} after its order was made" + (", which is ignored" if ignored else "")
+            why = f"{changed} after its {self.kind.entity} was made"
+            why += ", which is ignored" if ignored else ""
         if case.why.startswith(why) or (changed is None and case.state == "ordered"):
             return []
         return [msgspec.structs.replace(case, state=state, why=why, fix="", at=now)]
 
-    async def _consider(self, ids: Sequence[str], index: _Index, run: Run) -> None:
+    async def _consider(self, ids: Sequence[str], index: Index, run: Run) -> None:
         """Fetch deals, quotes and accounts together, and decide whether orders can be made."""
         deals = await self._fetched("deal", ids, run)
         wanted = [q for deal_id in deals for q in index.quotes.get(deal_id, ())]
@@ -223,59 +222,76 @@ class QuoteToOrder:
                 found |= await fetch_now(self.pair, Side.CRM, entity, part, run)
         return found
 
-    def _decide(self, tx: Tx, deal: Record, quote: Record | None, index: _Index, run: Run) -> None:
+    def _decide(self, tx: Tx, deal: Record, quote: Record | None, index: Index, run: Run) -> None:
         now = self.pair.clock()
-        case = cases.load(tx, PROCESS, [deal.id]).get(deal.id) or Case(
-            process=PROCESS, source_id=deal.id, state="settling", why="", at=now
+        case = cases.load(tx, self.kind.process, [deal.id]).get(deal.id) or Case(
+            process=self.kind.process, source_id=deal.id, state="settling", why="", at=now
         )
+        others = [found.get(deal.id) for found in self._others(tx, [deal.id])]
+        targets = self._targets(dict(deal.fields), others)
         seen = digest_of(tx, deal, quote)
-        outcome = self._draft(tx, deal, quote, index)
-        link_id = links.members_of(tx, Side.CRM, [("deal", deal.id)]).get(("deal", deal.id))
+        outcome = self.drafting.draft(tx, deal, quote, index, targets)
+        link_id = self._link_of(tx, case)
         if link_id is not None:
             # what was made or sent meanwhile is not taken back
-            if not links.alone(tx, [link_id], hold=True):
-                self._amend(tx, link_id, case, seen, outcome, deal, quote, run)
+            if not links.alone(tx, [link_id], hold=True, members=self.unmade):
+                self.amending.amend(tx, link_id, case, seen, outcome, deal, quote, run)
                 return
-            if self._upheld(tx, link_id, case, seen, outcome, deal):
+            if self._upheld(tx, link_id, case, seen, outcome, deal, targets):
                 return
             case = self._taken_back(tx, link_id, case, run)
         if deal.fields.get("stage_kind") != StageKind.WON:
-            cases.put(tx, [_lost(tx, case, now)])
+            cases.put(tx, [not_ordered(tx, self.kind, case, _LOST, now)])
             return
-        case, rest = self._settling(case, seen, deal, quote)
-        given_up = dead_letters.discarded(tx, subject_of(deal.id), seen.hex())
+        if isinstance(targets, Targets) and not self.kind.is_wanted(targets):
+            cases.put(tx, [not_ordered(tx, self.kind, case, f"it is a {targets}", now)])
+            return
+        case, rest = settling(case, seen, deal, quote, self.settings.quiet_time, now)
+        given_up = dead_letters.discarded(tx, subject_of(self.kind, deal.id), seen.hex())
         if rest > timedelta(0):
             run.counts["settling"] += 1
             until = (now + rest).isoformat(timespec="seconds")
             why = f"waits {self.settings.quiet_time} without a change, until {until}"
-            _put(tx, case, state="settling", why=why, at=now)
+            put(tx, case, state="settling", why=why, at=now)
         elif given_up is not None:
             # an order entered by hand may stand behind it: none is made until the deal changes
             why = f"given up until the deal changes: {given_up}"
-            _put(tx, case, state="ignored", why=why, fix="", at=now)
-        elif isinstance(outcome, Refusal):
-            self._refuse(tx, deal, case, outcome, run)
+            put(tx, case, state="ignored", why=why, fix="", at=now)
+        elif isinstance(outcome, Refusal) or isinstance(targets, Unclear):
+            refusal = outcome if isinstance(outcome, Refusal) else _UNCLEAR
+            self._refuse(tx, deal, case, refusal, run)
         else:
             source = "its accepted quote" if quote is not None else "its lines"
-            self._order(tx, deal, case, outcome, f"won deal, from {source}", run)
+            self._order(tx, deal, case, outcome, targets, f"won deal, from {source}", run)
 
-    def _settling(
-        self, case: Case, seen: bytes, deal: Record, quote: Record | None
-    ) -> tuple[Case, timedelta]:
-        """Note what the deal looks like now, and how long it must not change from now on."""
-        now = self.pair.clock()
-        if case.seen_hash != seen:
-            # a system's time of change need not move with the lines: it is believed only once
-            quiet_since = last_change(deal, quote) if case.seen_hash is None else None
-            case = msgspec.structs.replace(
-                case,
-                seen_hash=seen,
-                stable_since=min(quiet_since, now) if quiet_since is not None else now,
-            )
-        assert case.stable_since is not None
-        return case, case.stable_since + self.settings.quiet_time - now
+    def _order(
+        self,
+        tx: Tx,
+        deal: Record,
+        case: Case,
+        draft: Draft,
+        targets: Targets,
+        why: str,
+        run: Run,
+    ) -> None:
+        """Decide on an order: from now on the link's intent is to create it."""
+        now, what = self.pair.clock(), self.kind.entity
+        subject = subject_of(self.kind, deal.id)
+        dead_letters.close(tx, [subject], why="the deal can be ordered now", now=now)
+        link_id = self._new_link(tx, deal.id)
+        put(
+            tx,
+            case,
+            state="ordered",
+            why=f"{what} decided",
+            fix="",
+            at=now,
+            link_id=link_id,
+            snapshot=pack(tx, what, draft, dict(deal.fields), targets),
+        )
+        note(tx, "won", deal.id, link_id, why, run=run, now=now)
 
-    def _amend(
+    def _upheld(
         self,
         tx: Tx,
         link_id: int,
@@ -283,190 +299,53 @@ class QuoteToOrder:
         seen: bytes,
         outcome: Draft | Refusal,
         deal: Record,
-        quote: Record | None,
-        run: Run,
-    ) -> None:
-        """Decide what an order that stands is to become, once its deal stands still."""
-        if case.state != "changed" or case.snapshot is None or case.link_id != link_id:
-            return
-        sold = unpack(case.snapshot)
-        changed = difference(tx, sold, dict(deal.fields))
-        if changed is None:
-            return
-        case, rest = self._settling(case, seen, deal, quote)
-        if rest > timedelta(0):
-            _put(tx, case)
-        elif isinstance(outcome, Refusal):
-            now = self.pair.clock()
-            cannot = f"its order cannot be amended: {outcome.message}"
-            why = f"{changed} after its order was made; {cannot}"
-            _put(tx, case, why=why, fix=outcome.fix, at=now)
-            if not outcome.waits and not dead_letters.discarded(
-                tx, subject_of(deal.id), seen.hex()
-            ):
-                _tell(tx, deal, case, outcome, cannot, now)
-        else:
-            if self._shows_former(tx, link_id, sold):
-                # the last amendment never reached it
-                sold = msgspec.structs.replace(
-                    sold, fields=sold.former, net_total=sold.former_total
-                )
-            amended = repack(tx, sold, outcome, dict(deal.fields))
-            _put(tx, case, snapshot=amended, state="ordered", why="ordered", fix="",
-                 at=self.pair.clock())  # fmt: skip
-            links.raise_revision(tx, [link_id])
-            self._note(tx, "amended", deal.id, link_id, "the deal changed after its order", run)
-
-    def _shows_former(self, tx: Tx, link_id: int, sold: Sold) -> bool:
-        order = links.bundles(tx, [link_id])[link_id].seen.get(Side.ERP)
-        if order is None or sold.former is None or sold.former_total is None:
-            return False
-        caps = self.pair.erp.entity("order")
-        assert caps is not None
-        versions = [(sold.former, sold.former_total), (sold.fields, sold.net_total)]
-        former, now = (
-            of_order(
-                tx.schema["order"].decode(fields),
-                Decimal(total),
-                order.fields,
-                caps.fields,
-                self.settings.tolerance,
-            )
-            for fields, total in versions
-        )
-        return former is None and now is not None
-
-    def _order(self, tx: Tx, deal: Record, case: Case, draft: Draft, why: str, run: Run) -> None:
-        """Decide on an order: from now on the link's intent is to create it."""
-        now = self.pair.clock()
-        dead_letters.close(tx, [subject_of(deal.id)], why="the deal can be ordered now", now=now)
-        link_id = links.create(
-            tx,
-            LINK_ENTITY,
-            [(Side.CRM, "deal", deal.id)],
-            origin="process",
-            evidence="won deal",
-            now=now,
-        )
-        _put(
-            tx,
-            case,
-            state="ordered",
-            why="order decided",
-            fix="",
-            at=now,
-            link_id=link_id,
-            snapshot=pack(tx, draft, dict(deal.fields)),
-        )
-        self._note(tx, "won", deal.id, link_id, why, run)
-
-    def _note(self, tx: Tx, event: str, deal_id: str, link_id: int, why: str, run: Run) -> None:
-        noted = Event(
-            at=self.pair.clock(),
-            event=event,
-            entity="deal",
-            link_id=link_id,
-            side=Side.CRM,
-            record_id=deal_id,
-            run_id=run.id,
-            why=why,
-        )
-        history.add(tx, [noted])
-
-    def _upheld(
-        self, tx: Tx, link_id: int, case: Case, seen: bytes, outcome: Draft | Refusal, deal: Record
+        targets: Targets | Unclear,
     ) -> bool:
         """Say whether an order that was not sent yet is still the one to make."""
         if case.link_id != link_id:
             return False
-        if case.seen_hash == seen and _is_given_up(tx, link_id, deal.id):
+        if case.seen_hash == seen and is_given_up(tx, self.kind, link_id, deal.id):
             return True
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, Refusal) or isinstance(targets, Unclear):
             return False
-        packed = pack(tx, outcome, dict(deal.fields))
+        if not self.kind.is_wanted(targets):
+            return False
+        packed = pack(tx, self.kind.entity, outcome, dict(deal.fields), targets)
         if packed == case.snapshot:
             return True
         if case.seen_hash != seen:
             return False
         # the same deal, but another link or address of its customer: nothing to wait for
-        _put(tx, case, snapshot=packed, at=self.pair.clock())
+        put(tx, case, snapshot=packed, at=self.pair.clock())
         links.raise_revision(tx, [link_id])
         return True
 
     def _taken_back(self, tx: Tx, link_id: int, case: Case, run: Run) -> Case:
         """Undo the decision on an order that was not sent yet; the deal settles anew."""
         now = self.pair.clock()
-        why = "the deal changed before its order was made"
+        why = f"the deal changed before its {self.kind.entity} was made"
         links.dissolve(tx, link_id, now, why=why)
-        self._note(tx, "taken_back", case.source_id, link_id, why, run)
+        note(tx, "taken_back", case.source_id, link_id, why, run=run, now=now)
         return msgspec.structs.replace(
             case, state="settling", why=why, snapshot=None, link_id=None, at=now
         )
-
-    def _draft(self, tx: Tx, deal: Record, quote: Record | None, index: _Index) -> Draft | Refusal:
-        pair = self.pair
-        caps = pair.erp.entity("order")
-        assert caps is not None
-        account = deal.fields.get("customer")
-        customer_link = (
-            links.members_of(tx, Side.CRM, [("customer", account.id)]).get(("customer", account.id))
-            if isinstance(account, Ref)
-            else None
-        )
-        if customer_link is not None:
-            why = why_held(tx, customer_link, deal.id)
-            if why is not None:
-                return Refusal(
-                    code=ON_HOLD,
-                    message=why,
-                    fix="wait for its release, or `interlock holds override DEAL --reason TEXT`",
-                    waits=True,
-                )
-        fields = quote.fields if quote is not None else deal.fields
-        lines = fields.get("lines")
-        wanted = (
-            [line.product.id for line in lines if line.product is not None]
-            if isinstance(lines, tuple)
-            else []
-        )
-        return draft_order(
-            dict(deal.fields),
-            dict(quote.fields) if quote is not None else None,
-            products=links.partners(tx, Side.CRM, "product", wanted),
-            by_sku=index.skus,
-            customer=Ref("customer", f"@{customer_link}") if customer_link is not None else None,
-            customer_fields=self._customer(tx, customer_link),
-            facts=caps.fields,
-            tolerance=self.settings.tolerance,
-        )
-
-    def _customer(self, tx: Tx, link_id: int | None) -> Fields:
-        """The customer as the ERP shows it, else as the CRM does."""
-        if link_id is None:
-            return {}
-        seen = links.bundles(tx, [link_id])[link_id].seen
-        out: Fields = {}
-        for side in (Side.CRM, Side.ERP):
-            if side in seen:
-                out |= {f: v for f, v in seen[side].fields.items() if v is not None}
-        return out
 
     def _refuse(self, tx: Tx, deal: Record, case: Case, refusal: Refusal, run: Run) -> None:
         now = self.pair.clock()
         state = "waiting" if refusal.waits else "refused"
         if refusal.code == ON_HOLD:
             state = "held"
-        _put(tx, case, state=state, why=refusal.message, fix=refusal.fix, at=now)
+        put(tx, case, state=state, why=refusal.message, fix=refusal.fix, at=now)
         run.counts[f"deals_{state}"] += 1
         if not refusal.waits:
-            _tell(tx, deal, case, refusal, refusal.message, now)
+            tell(tx, self.kind, deal, case, refusal, refusal.message, now)
 
     # ── deciding ─────────────────────────────────────────────────────────────────────────────
 
     def intents(self, tx: Tx, bundles: Sequence[Bundle]) -> Mapping[int, Sequence[Intent]]:
         """Create the order where there is none; confirm a draft whose total is right."""
         deals = {b.link.id: b.members[Side.CRM].id for b in bundles if Side.CRM in b.members}
-        known = cases.load(tx, PROCESS, list(deals.values()))
+        known = cases.load(tx, self.kind.process, list(deals.values()))
         out: dict[int, Sequence[Intent]] = {}
         for bundle in bundles:
             case = known.get(deals.get(bundle.link.id, ""))
@@ -478,52 +357,23 @@ class QuoteToOrder:
         return out
 
     def _intent(self, tx: Tx, bundle: Bundle, case: Case) -> Intent | None:
-        return intent_of(tx, self.pair, self.settings, bundle, case)
+        return intent_of(tx, self.pair, self.settings, self.kind, bundle, case)
 
 
-def _tell(tx: Tx, deal: Record, case: Case, refusal: Refusal, message: str, now: datetime) -> None:
-    """Open a dead letter about what a deal cannot be ordered as."""
-    dead_letters.put(
-        tx,
-        DeadLetter(
-            subject=subject_of(deal.id),
-            target=Side.ERP,
-            entity="order",
-            kind=WriteKind.CREATE,
-            source_entity="deal",
-            source_id=deal.id,
-            cause=refusal.code,
-            field=refusal.field,
-            message=f"deal {deal.fields.get('name')!r}: {message}",
-            fix=refusal.fix,
-            fields={},
-            digest=case.seen_hash.hex() if case.seen_hash else "",
-            at=now,
-        ),
-    )
+_LOST = "the deal was lost or reopened before an order was made"
 
 
-def _put(tx: Tx, case: Case, **changes: Any) -> None:
-    cases.put(tx, [msgspec.structs.replace(case, **changes)])
+def _unclear(targets: Targets | Unclear) -> str:
+    field = targets.field if isinstance(targets, Unclear) else ""
+    return f"the deal does not show its {field}, which says what is made of it"
 
 
-def _is_given_up(tx: Tx, link_id: int, deal_id: str) -> bool:
-    """Say whether a person gave the refused create of an order up."""
-    write = outbox.of_links(tx, [link_id]).get((link_id, Side.ERP))
-    if write is None:
-        return False
-    subject = dead_letters.subject_of(link_id, Side.ERP, "order", deal_id)
-    return dead_letters.discarded(tx, subject, write.digest) is not None
-
-
-def _lost(tx: Tx, case: Case, now: datetime) -> Case:
-    """Close the case of a deal that is not won any more and has no order."""
-    why = "the deal was lost or reopened before an order was made"
-    dead_letters.close(tx, [subject_of(case.source_id)], why=why, now=now)
-    # won again, it settles from then on, even if it looks just as before
-    return msgspec.structs.replace(
-        case, state="ignored", why=why, fix="", at=now, seen_hash=_NEVER_SEEN
-    )
+_UNCLEAR = Refusal(
+    code="no_target",
+    message="the deal does not show what says what is made of it",
+    fix="let Interlock read what order_targets in rules.yaml asks for",
+    waits=True,
+)
 
 
 def _accepted(quotes: Sequence[Record], deal_id: str) -> Record | None:

@@ -1,19 +1,21 @@
 """Verdicts on quotes and open deals: made when one is saved, written back to it, overridden.
 
 Each quote or deal has a link without members, the subject of the writes: a deal's own link is its
-order's.  A verdict is about what is quoted, by its digest; saved again, it is another one.
+order's.  A verdict is about what is quoted, by its digest; saved again, it is another one.  While
+the quote is open, another one is made, too, when what the ERP shows would say otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 import msgspec
 
 from interlock.governance.pricing import Verdict
 from interlock.governance.rules import Side
 from interlock.model import Fields, Money, Ref, StageKind, Value, WriteKind, agree
+from interlock.processes.quote_basis import Basis, gist_of, read_basis
 from interlock.processes.quote_check import Answer
 from interlock.processes.quote_facts import Quotes, Wanted, digest_of_quote
 from interlock.store import cases, history, links, observations
@@ -39,9 +41,12 @@ _AT_ONCE = 100
 
 
 class _Due(msgspec.Struct, frozen=True):
+    """What is to be checked; ``unasked``: because the ERP is to say it, so only if it answers."""
+
     entity: str
     id: str
     wanted: Wanted
+    unasked: bool = False
 
 
 class Verdicts:
@@ -52,20 +57,29 @@ class Verdicts:
     def __init__(self, pair: Pair, quotes: Quotes) -> None:
         self.pair = pair
         self.quotes = quotes
+        self._weighed = ""
+        """What everything that verdicts rest on looked like when all of them were weighed."""
 
     async def prepare(self, run: Run) -> None:
-        """Check what was saved since it was checked last."""
+        """Check what was saved since it was checked last, or what no longer rests on the same."""
         entities = [e for e in ("quote", "deal") if self._writable(e)]
         if not entities or self.quotes.settings.go_live is None or Side.CRM in run.paused:
             return
         live = Side.ERP not in run.paused
-        for each in (await self.pair.store.call(self._due, entities))[:_AT_ONCE]:
+        due, state = await self.pair.store.call(self._look, entities)
+        for each in due[:_AT_ONCE]:
+            if each.unasked and not live:
+                continue
             answer = await self.quotes.check(each.wanted, live=live)
             # an ERP that did not answer in time is not waited for once more in this run
-            live = answer.live
+            live = answer.answered
+            if each.unasked and not live:
+                continue
             await self.pair.store.call(
-                keep, self.pair, each.entity, each.id, each.wanted, answer, run
+                keep, self.quotes, each.entity, each.id, each.wanted, answer, run
             )
+        if live and len(due) <= _AT_ONCE:
+            self._weighed = state
 
     def _writable(self, entity: str) -> Sequence[str]:
         """The fields a verdict can be written to."""
@@ -77,8 +91,18 @@ class Verdicts:
         ]
         return found if "quote_check" in found else ()
 
-    def _due(self, tx: Tx, entities: Sequence[str]) -> list[_Due]:
-        """What shows something else than was checked; what lost its verdict gets it again."""
+    def _look(self, tx: Tx, entities: Sequence[str]) -> tuple[list[_Due], str]:
+        """What is to be checked; what lost its verdict gets it again."""
+        state = self.quotes.state_of(tx)
+        due, lost = self._due(tx, entities, weigh=state != self._weighed)
+        links.raise_revision(tx, lost)
+        return due, state
+
+    def _due(self, tx: Tx, entities: Sequence[str], *, weigh: bool) -> tuple[list[_Due], list[int]]:
+        """What shows something else than was checked, and links of what lost its verdict.
+
+        ``weigh``: also what rests on something else.
+        """
         since = self.quotes.settings.go_live
         assert since is not None
         known = cases.load(tx, PROCESS)
@@ -94,18 +118,42 @@ class Verdicts:
             if f"{entity}:{seen.id}" in known or (seen.modified or seen.first_seen) >= since
         ]
         customers, products = _partners(tx, [(seen, deal) for _, seen, deal in saved])
-        found, lost = [], []
+        found: list[_Due] = []
+        checked: list[tuple[_Due, Case]] = []
+        lost = []
         for entity, seen, deal in saved:
             case = known.get(f"{entity}:{seen.id}")
             wanted = self._wanted(tx, seen, deal, customers, products)
             if wanted is None:
                 continue
+            due = _Due(entity, seen.id, wanted)
             if case is None or case.seen_hash != digest_of_quote(wanted):
-                found.append(_Due(entity, seen.id, wanted))
-            elif seen.instant > case.at and case.link_id and self._differs(entity, case, seen):
+                found.append(due)
+                continue
+            checked.append((due, case))
+            if seen.instant > case.at and case.link_id and self._differs(entity, case, seen):
                 lost.append(case.link_id)
-        links.raise_revision(tx, lost)
-        return found
+        return found + self._moved(tx, checked, weigh=weigh), lost
+
+    def moved(self, tx: Tx) -> list[str]:
+        """Name the open quotes and deals whose verdict is to be made, or made again."""
+        entities = [e for e in ("quote", "deal") if self._writable(e)]
+        if not entities or self.quotes.settings.go_live is None:
+            return []
+        due, _ = self._due(tx, entities, weigh=True)
+        return [f"{each.entity}:{each.id}" for each in due if not each.unasked]
+
+    def _moved(self, tx: Tx, checked: Sequence[tuple[_Due, Case]], *, weigh: bool) -> list[_Due]:
+        """Those of the verdicts that no longer rest on the same, or were made without the ERP."""
+        gists = self.quotes.gists(tx, [due.wanted for due, _ in checked]) if weigh else []
+        found, unasked = [], []
+        for number, (due, case) in enumerate(checked):
+            basis = read_basis(case.snapshot)
+            if weigh and (basis is None or basis.gist != gists[number]):
+                found.append(due)
+            elif basis is not None and (not basis.live or (weigh and not basis.settled)):
+                unasked.append(msgspec.structs.replace(due, unasked=True))
+        return found + unasked
 
     def _wanted(
         self,
@@ -133,11 +181,17 @@ class Verdicts:
     def _differs(self, entity: str, case: Case, seen: Observation) -> bool:
         caps = self.pair.crm.entity(entity)
         assert caps is not None
-        shown = _shown(case)
         return any(
-            f in seen.known and not agree(shown[f], seen.known[f], caps.fields[f])
-            for f in self._writable(entity)
+            f in seen.known and not agree(value, seen.known[f], caps.fields[f])
+            for f, value in self._told(entity, case).items()
         )
+
+    def _told(self, entity: str, case: Case) -> Fields:
+        """Give what the quote or deal is to show, as its fields hold it."""
+        caps = self.pair.crm.entity(entity)
+        assert caps is not None
+        shown = _shown(case)
+        return {f: _fitting(shown[f], caps.fields[f].max_length) for f in self._writable(entity)}
 
     def intents(self, tx: Tx, bundles: Sequence[Bundle]) -> Mapping[int, Sequence[Intent]]:
         """Show each verdict on what it is about."""
@@ -150,15 +204,9 @@ class Verdicts:
             seen = observations.load(tx, Side.CRM, entity, [record_id]).get(record_id)
             if case is None or seen is None or not seen.there:
                 continue
-            caps = self.pair.crm.entity(entity)
-            assert caps is not None
             if not self._differs(entity, case, seen):
                 continue
-            fields: Fields = {
-                f: _fitting(v, caps.fields[f].max_length)
-                for f, v in _shown(case).items()
-                if f in self._writable(entity)
-            }
+            fields = self._told(entity, case)
             found[link_id] = [
                 Intent(
                     target=Side.CRM,
@@ -221,24 +269,22 @@ def _fitting(value: Value, length: int | None) -> Value:
 
 
 def keep(
-    tx: Tx, pair: Pair, entity: str, record_id: str, wanted: Wanted, answer: Answer, run: Run
+    tx: Tx, quotes: Quotes, entity: str, record_id: str, wanted: Wanted, answer: Answer, run: Run
 ) -> Case:
     """Keep a verdict; an approver's override of the very same quote stands."""
-    now, subject, digest = pair.clock(), f"{entity}:{record_id}", digest_of_quote(wanted)
+    now, subject, digest = quotes.pair.clock(), f"{entity}:{record_id}", digest_of_quote(wanted)
     before = cases.load(tx, PROCESS, [subject]).get(subject)
+    if before is not None and before.seen_hash != digest:
+        before = msgspec.structs.replace(before, state="", snapshot=None)
     given = cases.load(tx, _APPROVAL, [digest.hex()]).get(digest.hex())
     state, why = answer.verdict.value, answer.reason
-    if given is not None and answer.verdict is not Verdict.OK:
+    if given is not None and answer.verdict is not Verdict.OK and _covers(given, answer):
         state, why = APPROVED, given.why
-    if (
-        before is not None
-        and before.seen_hash == digest
-        and (before.state, before.why)
-        == (
-            state,
-            why,
-        )
-    ):
+    basis = _basis(quotes.gists(tx, [wanted])[0], answer, quotes.today(), before)
+    if before is not None and (before.state, before.why) == (state, why):
+        if before.snapshot != basis:
+            before = msgspec.structs.replace(before, snapshot=basis)
+            cases.put(tx, [before])
         return before
     link_id = before.link_id if before is not None else None
     if link_id is None:
@@ -250,6 +296,7 @@ def keep(
         why=why,
         at=now,
         seen_hash=digest,
+        snapshot=basis,
         link_id=link_id,
     )
     cases.put(tx, [case])
@@ -259,11 +306,38 @@ def keep(
     return case
 
 
+def _basis(gist: bytes, answer: Answer, on: date, before: Case | None) -> bytes:
+    """Pack what a verdict rests on.
+
+    The ERP may have said something that the store has not seen yet, and take it back before it
+    does: then the quote is checked once more at the next look, even if nothing seems to have moved.
+    """
+    earlier = read_basis(before.snapshot) if before is not None else None
+    again = earlier is not None and not earlier.settled and earlier.gist == gist
+    settled = again or gist == gist_of(answer, on)
+    codes = tuple(sorted({f.code for f in answer.findings}))
+    return Basis(gist, codes, live=answer.answered, settled=settled).packed()
+
+
+def _covers(given: Case, answer: Answer) -> bool:
+    """Say whether an override is for all that would stop a quote now."""
+    basis = read_basis(given.snapshot)
+    stops = {f.code for f in answer.findings if f.verdict is Verdict.STOP}
+    return basis is None or stops <= set(basis.codes)
+
+
 def approve_verdict(tx: Tx, case: Case, *, by: str, reason: str, now: datetime) -> Case:
     """Record an approver's override: it holds for what was checked, not for what it becomes."""
     assert case.seen_hash is not None
     why = f"approved by {by}: {reason}"
-    given = Case(process=_APPROVAL, source_id=case.seen_hash.hex(), state=APPROVED, why=why, at=now)
+    given = Case(
+        process=_APPROVAL,
+        source_id=case.seen_hash.hex(),
+        state=APPROVED,
+        why=why,
+        at=now,
+        snapshot=case.snapshot,
+    )
     approved = msgspec.structs.replace(case, state=APPROVED, why=why, at=now)
     cases.put(tx, [given, approved])
     if case.link_id is not None:

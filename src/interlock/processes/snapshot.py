@@ -61,13 +61,15 @@ def draft_order(  # noqa: PLR0911
     customer_fields: Fields,
     facts: Mapping[str, FieldFacts],
     tolerance: Decimal,
+    by_lines: bool = True,
 ) -> Draft | Refusal:
     """Make the order of a won deal, or say why not.
 
     ``products``: record id in the CRM -> record id in the ERP; ``by_sku``: folded SKU -> record ids
     in the ERP.  ``customer``: reference to the customer's link.  ``facts``: what the ERP's order
     can hold.  ``tolerance``: how far net totals may differ, in the deal's currency; where it has
-    three decimals, a tenth of that.
+    three decimals, a tenth of that.  ``by_lines``: whether it is sold there by lines; else for
+    what they come to.
     """
     if deal.get("stage_kind") != StageKind.WON:
         return Refusal(code="not_won", message="the deal is not won", waits=True)
@@ -117,12 +119,14 @@ def draft_order(  # noqa: PLR0911
         )
     held = facts.get("lines", FieldFacts())
     ordered: list[Line] = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(lines if by_lines else (), 1):
         resolved = _resolve(number, line, products, by_sku)
         if isinstance(resolved, Refusal):
             return resolved
         ordered.append(_projected(resolved, code, held))
     total = order_total(ordered, code, half_even=held.half_even)
+    if not by_lines:
+        total = round_money(_held(offered, facts.get("net_total", FieldFacts())), code)
     if abs(total - offered) > tolerance:
         return Refusal(
             code="rounding",
@@ -133,9 +137,11 @@ def draft_order(  # noqa: PLR0911
     fields: Fields = {
         "customer": customer,
         "currency": currency,
-        "lines": tuple(ordered),
+        **({"lines": tuple(ordered)} if by_lines else {}),
         **_optional(deal, quote, customer_fields, facts),
     }
+    if not by_lines and "net_total" in facts and facts["net_total"].writable:
+        fields["net_total"] = total
     return Draft(fields=fields, net_total=total, currency=str(currency))
 
 
@@ -203,6 +209,7 @@ def _optional(
 ) -> Fields:
     """Header fields the ERP can hold and somebody filled."""
     found: dict[str, Value | None] = {
+        "name": deal.get("name"),
         "po_number": deal.get("po_number"),
         "quote_number": (quote or {}).get("number"),
         "payment_terms": customer.get("payment_terms"),

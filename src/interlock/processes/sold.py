@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from interlock.governance.targets import Targets
 from interlock.model import SIGNALS, Fields, Record, StageKind, agree
 from interlock.processes.snapshot import Draft
 from interlock.store.database import Tx
@@ -20,7 +21,7 @@ _SOLD = {"amount": "amount", "lines": "lines", "customer": "customer", "po_numbe
 class Sold(msgspec.Struct):
     """What a case keeps of the decided order: its packed fields, the total it must come to, and
     the deal's fields that say what was sold.  ``former``: what the order was before it was to
-    follow its changed deal.
+    follow its changed deal.  ``targets``: all that was to be made of the deal.
     """
 
     fields: bytes
@@ -28,22 +29,24 @@ class Sold(msgspec.Struct):
     deal: bytes
     former: bytes | None = None
     former_total: str | None = None
+    targets: Targets | None = None
 
 
-def pack(tx: Tx, draft: Draft, deal: Fields) -> bytes:
-    """Pack a draft together with the deal it was made from."""
+def pack(tx: Tx, entity: str, draft: Draft, deal: Fields, targets: Targets | None = None) -> bytes:
+    """Pack a draft of an entity together with the deal it was made from."""
     return msgspec.msgpack.encode(
         Sold(
-            fields=tx.schema["order"].encode(draft.fields),
+            fields=tx.schema[entity].encode(draft.fields),
             net_total=str(draft.net_total),
             deal=tx.schema["deal"].encode({f: deal[f] for f in _SOLD if f in deal}),
+            targets=targets,
         )
     )
 
 
-def repack(tx: Tx, sold: Sold, draft: Draft, deal: Fields) -> bytes:
+def repack(tx: Tx, entity: str, sold: Sold, draft: Draft, deal: Fields) -> bytes:
     """Pack what an order that stands is to become."""
-    renewed = unpack(pack(tx, draft, deal))
+    renewed = unpack(pack(tx, entity, draft, deal, sold.targets))
     return msgspec.msgpack.encode(
         msgspec.structs.replace(renewed, former=sold.fields, former_total=sold.net_total)
     )
@@ -65,7 +68,8 @@ def difference(tx: Tx, sold: Sold, deal: Fields) -> str | None:
 
 def digest_of(tx: Tx, deal: Record, quote: Record | None) -> bytes:
     """Digest what an order is made of; what Interlock itself writes on the deal is left out."""
-    own = {"order_number", "order_status", "other_id", "paused", "paused_stage"} | SIGNALS["deal"]
+    own = {"order_number", "order_status", "project_number", "project_status", "other_id",
+           "paused", "paused_stage"} | SIGNALS["deal"]  # fmt: skip
     digest = hashlib.blake2b(
         tx.schema["deal"].encode({f: v for f, v in deal.fields.items() if f not in own}),
         digest_size=16,

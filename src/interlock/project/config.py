@@ -61,6 +61,29 @@ class Environment(StrEnum):
     STAGING = "staging"
 
 
+class BudgetSettings(_Part):
+    """How many calls a system may get; what nobody states is what its connector knows."""
+
+    per_day: int | None = Field(
+        default=None, ge=1, description="Calls of all programs together in 24 hours."
+    )
+    reserve: float = Field(
+        default=0.2,
+        ge=0,
+        lt=1,
+        description="Share of the day's calls that is left to other programs.",
+    )
+    per_window: int | None = Field(default=None, ge=1, description="Our calls in any `window`.")
+    window: Duration = Field(
+        default=timedelta(seconds=1),
+        json_schema_extra={"default": "1s"},
+        description="The time `per_window` counts in.",
+    )
+    slots: int | None = Field(
+        default=None, ge=1, description="Our calls at the same time, of all workers together."
+    )
+
+
 class ConnectionDocument(_Part):
     """One of the two systems: ``settings`` are checked by its connector."""
 
@@ -80,6 +103,10 @@ class ConnectionDocument(_Part):
         default=Environment.PRODUCTION,
         description="staging: a system whose records nobody misses; only there `interlock "
         "rehearse` makes customers and orders.",
+    )
+    budget: BudgetSettings = Field(
+        default_factory=BudgetSettings,
+        description="How many calls the system may get from us.",
     )
     settings: Annotated[dict[str, Any], BeforeValidator(_none_is_empty), _OBJECT] = Field(
         default_factory=dict,

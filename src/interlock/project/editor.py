@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from interlock.governance import compile as ownership
+from interlock.governance import compile_pricing as pricing
+from interlock.governance.pricing import DEFAULT_VERDICTS, Verdict
 from interlock.governance.rules import CROSS_REFERENCE, BornElsewhere, CreatePolicy, Ownership, Side
 from interlock.mapping import compile as mapping
 from interlock.mapping.expressions import MAX_LENGTH
@@ -32,6 +34,7 @@ def render_schemas() -> dict[str, str]:
         "interlock.schema.json": {"$schema": _DRAFT, **_config_schema()},
         "ownership.schema.json": {"$schema": _DRAFT, **_ownership_schema()},
         "mapping.schema.json": {"$schema": _DRAFT, **_mapping_schema()},
+        "pricing.schema.json": {"$schema": _DRAFT, **_pricing_schema()},
     }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
@@ -138,6 +141,41 @@ def _mapping_schema() -> dict[str, Any]:
             required=["schema_version"],
         ),
         "$defs": {"field": {"anyOf": [{"const": "off"}, _object(options)]}},
+    }
+
+
+def _pricing_schema() -> dict[str, Any]:
+    text = {"type": ["string", "integer"], "minLength": 1}
+    texts = {"type": "array", "items": text}
+    one_or_more = {"anyOf": [text, texts]}
+    number = {"type": "number", "minimum": 0}
+    day = {"type": "string", "format": "date"}
+    customer = Schema()["customer"].types
+    groups = [name for name, kind in customer.items() if kind is str]
+    rule = {
+        "name": {"type": "string", "minLength": 1},
+        **dict.fromkeys(("sku", "family", "group", "role"), one_or_more),
+        "from_quantity": number,
+        "valid_from": day,
+        "valid_until": day,
+        "max_discount": {**number, "maximum": 100},
+        "floor": {"type": "string", "pattern": pricing.MONEY.pattern},
+    }
+    wanted = [{"required": ["max_discount"]}, {"required": ["floor"]}]
+    parts = {
+        "customer_group": {"anyOf": [{"enum": groups}, {"type": "string", "pattern": _CUSTOM}]},
+        "roles": {"type": "object", "additionalProperties": one_or_more},
+        "default_role": text,
+        "approvers": one_or_more,
+        "verdicts": _object(dict.fromkeys(DEFAULT_VERDICTS, _words(Verdict))),
+        "rules": {"type": "array", "items": _object(rule, required=["name"], anyOf=wanted)},
+    }
+    return {
+        "title": "pricing.yaml",
+        **_object(
+            {"schema_version": {"const": pricing.PRICING_VERSION}, **parts},
+            required=["schema_version"],
+        ),
     }
 
 

@@ -18,15 +18,18 @@ from sqlalchemy import make_url
 from interlock.connectors.base import Plugin
 from interlock.connectors.registry import load_plugin
 from interlock.errors import ConfigurationError
+from interlock.governance.budget import BudgetLimits
 from interlock.governance.compile import SCHEMA_VERSION as OWNERSHIP_VERSION
 from interlock.governance.compile import compile_boundary, compile_ownership
 from interlock.governance.compile_pricing import PRICING_VERSION, compile_pricing
 from interlock.governance.compile_rules import RULES_VERSION, compile_signal_rules
+from interlock.governance.compile_targets import compile_order_targets
 from interlock.governance.document import Document, Place, suggest
 from interlock.governance.limits import Limits
 from interlock.governance.pricing import PricingRules
 from interlock.governance.rules import Ownership, OwnershipMap, Side
 from interlock.governance.signals import SignalRules
+from interlock.governance.targets import OrderTargets
 from interlock.governance.versions import MapVersion
 from interlock.mapping.compile import SCHEMA_VERSION as MAPPING_VERSION
 from interlock.mapping.compile import compile_mapping
@@ -81,6 +84,7 @@ class ConnectionConfig:
     plugin: Plugin
     settings: BaseModel
     environment: Environment = Environment.PRODUCTION
+    budget: BudgetLimits = field(default_factory=BudgetLimits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +118,7 @@ class Project:
     quotes: QuoteSettings = field(default_factory=QuoteSettings)
     pricing: PricingRules = field(default_factory=PricingRules)
     signals: SignalRules = field(default_factory=SignalRules)
+    targets: OrderTargets = field(default_factory=OrderTargets)
     web: WebSettings = field(default_factory=WebSettings)
     events: tuple[EventEndpoint, ...] = ()
     alerts: AlertSettings = field(default_factory=AlertSettings)
@@ -180,7 +185,9 @@ class _Loader:
         rules = self._attempt(lambda: compile_ownership(ownership, schema)) if ownership else None
         if rules is not None and not self.problems:
             self._check_custom(rules, mappings, overrides)
-        signals = self._signal_rules()
+        stated = self._rules_file()
+        signals = self._signal_rules(stated)
+        targets = self._order_targets(stated, schema, rules)
         pricing = self._pricing(schema)
         parts = self._attempt(lambda: self._config(config)) if config else None
         if self.problems:
@@ -209,6 +216,7 @@ class _Loader:
             key=self.secrets.value(KEY_VARIABLE),
             limits=document.stated_limits(),
             signals=signals,
+            targets=targets,
             quotes=document.quotes,
             pricing=pricing,
             map_version=(version := _map_version(rules, overrides)),
@@ -220,13 +228,22 @@ class _Loader:
             ),
         )
 
-    def _signal_rules(self) -> SignalRules:
+    def _rules_file(self) -> Document | None:
         """Read the file of rules; without one, and for what it leaves out, ours hold."""
-        if not (self.root / RULES_FILE).is_file():
-            return SignalRules()
-        document = self._read(RULES_FILE, RULES_VERSION)
+        there = (self.root / RULES_FILE).is_file()
+        return self._read(RULES_FILE, RULES_VERSION) if there else None
+
+    def _signal_rules(self, document: Document | None) -> SignalRules:
         rules = self._attempt(lambda: compile_signal_rules(document)) if document else None
         return rules or SignalRules()
+
+    def _order_targets(
+        self, document: Document | None, schema: Schema, rules: OwnershipMap | None
+    ) -> OrderTargets:
+        if document is None or document.problems or rules is None:
+            return OrderTargets()
+        compiled = self._attempt(lambda: compile_order_targets(document, schema["deal"], rules))
+        return compiled or OrderTargets()
 
     def _pricing(self, schema: Schema) -> PricingRules:
         """Read the file of prices; without one floors are the ERP's alone."""
@@ -398,6 +415,7 @@ class _Loader:
             plugin=plugin,
             settings=settings,
             environment=stated.environment,
+            budget=BudgetLimits(**stated.budget.model_dump()),
         )
 
 

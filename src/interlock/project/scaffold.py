@@ -17,7 +17,7 @@ from pydantic_core import PydanticUndefined
 
 from interlock.connectors.base import Plugin
 from interlock.errors import ConfigurationError
-from interlock.project.load import CONFIG_FILE, OWNERSHIP_FILE
+from interlock.project.load import CONFIG_FILE, OWNERSHIP_FILE, PRICING_FILE
 from interlock.project.secrets import read_env_file
 from interlock.store.vault import KEY_VARIABLE, new_master_key
 
@@ -67,6 +67,7 @@ def scaffold(
     contents = {
         CONFIG_FILE: _config(installation, store, crm, erp),
         OWNERSHIP_FILE: _header(".schemas/ownership") + default_ownership(),
+        PRICING_FILE: _header(".schemas/pricing") + _shipped("default_pricing.yaml"),
         f"mappings/{crm.name}.yaml": _mapping(crm),
         f"mappings/{erp.name}.yaml": _mapping(erp),
         ".env.example": _env_example(crm, erp),
@@ -102,8 +103,11 @@ def scaffold(
 
 def default_ownership() -> str:
     """The standard split between CRM and ERP, as a commented file."""
-    file = files("interlock.governance").joinpath("default_ownership.yaml")
-    return file.read_text(encoding="utf-8")
+    return _shipped("default_ownership.yaml")
+
+
+def _shipped(name: str) -> str:
+    return files("interlock.governance").joinpath(name).read_text(encoding="utf-8")
 
 
 # ── interlock.yaml ───────────────────────────────────────────────────────────────────────────

@@ -62,10 +62,10 @@ async def run_cycle(
         await link_records(pair, run)
         for process in processes:
             await process.prepare(run)
-        created = run.counts["created:erp:customer"]
+        created = run.counts["created"]
         await settle(pair, processes, run, write=write)
-        if run.counts["created:erp:customer"] > created:
-            # customers just made have figures and holds to tell, as all others
+        if run.counts["created"] > created:
+            # what was just made has figures, holds and tasks to tell, as all else
             continue
         reachable = [side for side in Side if side not in run.paused]
         until = await pair.store.call(outbox.earliest_due, reachable) if write else None

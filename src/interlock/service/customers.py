@@ -24,7 +24,7 @@ from interlock.service.decisions import guarded
 from interlock.service.labels import label_of
 from interlock.service.matching import Learnt, learn_from, write_weights
 from interlock.service.session import WEIGHTS_FILE, Session, weights_of
-from interlock.store import links, observations, scores
+from interlock.store import links, observations, refusals, scores
 from interlock.store.database import Store, Tx
 from interlock.store.tables import link, member, record
 from interlock.sync.linking import link_records
@@ -210,7 +210,7 @@ def _decided(tx: Tx) -> tuple[dict[Side, Table], list[tuple[str, str]], list[boo
         .order_by(link.c.id)
     )
     same = [(row.crm_id, row.erp_id) for row in tx.conn.execute(query)]
-    other = sorted(links.refused(tx, _ENTITY))
+    other = sorted(refusals.load(tx, _ENTITY))
     labels = [True] * len(same) + [False] * len(other)
     return {side: _table(tx, side) for side in Side}, same + other, labels
 

@@ -28,6 +28,7 @@ from interlock.store import (
     history,
     links,
     observations,
+    open_fields,
     outbox,
     resolutions,
     scores,
@@ -334,7 +335,7 @@ class _Teller:
         self.kept: Mapping[str, str] = {}
         self.pending: Iterable[OutboxWrite] = ()
         if bundle is not None:
-            self.opened = links.open_fields(tx, [bundle.link.id]).get(bundle.link.id, {})
+            self.opened = open_fields.load(tx, [bundle.link.id]).get(bundle.link.id, {})
             decided = resolutions.of_links(tx, [bundle.link.id]).get(bundle.link.id, {})
             self.kept = {f: r.why for f, r in decided.items() if r.choice is Choice.KEEP}
             self.pending = [

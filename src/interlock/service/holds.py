@@ -10,10 +10,11 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.model import Ref
+from interlock.processes.order_kinds import noted
 from interlock.project.load import Project
 from interlock.service.labels import label_of, labels_of_links
 from interlock.service.tables import Kind, Sheet
-from interlock.store import alerts, cases, history, holds, links, observations
+from interlock.store import alerts, history, holds, links, observations
 from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.holds import Episode, Override
@@ -124,7 +125,7 @@ def _deals(tx: Tx, episode: Episode) -> list[PausedDeal]:
     given = {d: o for (e, d), o in holds.overrides(tx).items() if e == episode.id}
     held = {}
     if episode.ended_at is None:
-        held = {i: c for i, c in cases.load(tx, "quote_to_order").items() if c.state == "held"}
+        held = {i: c for i, c in noted(tx).items() if c.state == "held"}
     seen = observations.load(tx, Side.CRM, "deal", [*(p.deal_id for p in paused), *given, *held])
     account = Ref("customer", episode.crm_id)
     held = {

@@ -7,11 +7,11 @@ from datetime import datetime
 
 from interlock.governance.rules import Side
 from interlock.model import Ref
-from interlock.processes.quote_to_order import PROCESS
+from interlock.processes.order_kinds import KINDS, noted
 from interlock.project.load import Project
 from interlock.reports.pairing import Cause, Known
 from interlock.service.observed import Seen
-from interlock.store import cases, dead_letters, links, outbox
+from interlock.store import dead_letters, links, outbox
 from interlock.store.cases import Case
 from interlock.store.database import Tx
 from interlock.store.dead_letters import DeadLetter
@@ -19,15 +19,17 @@ from interlock.store.outbox import OutboxWrite
 
 __all__ = ["knowledge"]
 
+_MADE = {kind.entity for kind in KINDS}
+
 
 def knowledge(tx: Tx, project: Project, seen: Seen) -> Mapping[str, Known]:
     """Say of every deal what became of its order, as links, dead letters and cases tell."""
     here = {order.id for order in seen.orders}
     letters: dict[str, DeadLetter] = {}
     for letter in dead_letters.opened(tx):
-        if letter.entity == "order" and letter.source_entity == "deal" and letter.source_id:
+        if letter.entity in _MADE and letter.source_entity == "deal" and letter.source_id:
             letters[letter.source_id] = letter
-    known = cases.load(tx, PROCESS)
+    known = noted(tx)
     linked = links.members_of(tx, Side.CRM, [("deal", deal.id) for deal in seen.won])
     writes = {w.link_id: w for w in outbox.pending(tx) if w.target is Side.ERP}
     told: dict[str, Known] = {}

@@ -31,6 +31,9 @@ __all__ = ["LaneRun", "LaneWork"]
 
 UNREAD = timedelta(seconds=30)
 """Until what could not be read in full is tried again, while everything waits for it."""
+SLICE = timedelta(seconds=2)
+SWEEP_SLICE = timedelta(seconds=20)
+"""How long a full read goes on in one run: beside what is looked at every minute, and by itself."""
 SOON = timedelta(seconds=5)
 """Until the next look at writes that are due but could not be sent now."""
 
@@ -119,10 +122,14 @@ class LaneWork:
         return await (self._settle(run) if name == SETTLE else self._help(run))
 
     async def _observe(self, name: str, part: Part, run: Run) -> list[Call]:
+        # in slices, so that what changes meanwhile does not wait for the end of a full read
+        run.until = self.pair.clock() + (SWEEP_SLICE if part.full else SLICE)
         await observe_side(self.pair, part.side, run, full=part.full, entities=part.entities)
         moved = any(run.counts[what] for what in ("read", "gone"))
         # what a webhook named and did not show yet is looked at once more, whatever the schedule
         again = await self.pair.store.call(hints.next_due, part.side, part.entities)
+        if run.unfinished:
+            again = self.pair.clock()
         calls = [] if again is None or part.side in run.paused else [Call(name, again)]
         return [Call(SETTLE), *calls] if moved else calls
 
@@ -154,9 +161,9 @@ class LaneWork:
             await link_records(pair, run)
             for process in self.session.processes:
                 await process.prepare(run)
-            created = run.counts["created:erp:customer"]
+            created = run.counts["created"]
             await settle(pair, self.session.processes, run, write=write, decided=self._ask_for_help)
-            if run.counts["created:erp:customer"] == created or self._draining:
+            if run.counts["created"] == created or self._draining:
                 break
         reachable = [side for side in Side if side not in run.paused]
         due = await pair.store.call(outbox.next_due, reachable) if write else None

@@ -25,7 +25,7 @@ from interlock.service.files import beside, write_text
 from interlock.service.knowledge import knowledge
 from interlock.service.observed import Seen, look
 from interlock.service.tables import Cell, Kind, Sheet, save
-from interlock.store import links
+from interlock.store import refusals
 from interlock.store.database import Store, Tx
 
 __all__ = [
@@ -191,7 +191,7 @@ def leakage_of_systems(
 
     def _read(tx: Tx) -> tuple[Seen, Mapping[str, Fact], set[tuple[str, str]]]:
         seen = look(tx, project, today=now.date())
-        return seen, knowledge(tx, project, seen), links.refused(tx, "customer")
+        return seen, knowledge(tx, project, seen), refusals.load(tx, "customer")
 
     seen, known, refused = store.run(_read)
     found = find_leaks(

@@ -11,7 +11,7 @@ from interlock.errors import ConfigurationError, StaleStateError
 from interlock.governance.rules import Side
 from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
-from interlock.store import dead_letters, history, links, outbox
+from interlock.store import dead_letters, history, links, open_fields, outbox
 from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.links import Bundle
@@ -178,7 +178,7 @@ def _link_id(tx: Tx, key: Sequence[str]) -> int:
 
 def _views(tx: Tx, project: Project, bundles: Sequence[Bundle]) -> list[LinkView]:
     ids = [b.link.id for b in bundles]
-    opened = links.open_fields(tx, ids)
+    opened = open_fields.load(tx, ids)
     pending = [link_id for link_id, _ in outbox.of_links(tx, ids)]
     return [
         LinkView(

@@ -8,7 +8,17 @@ from interlock.governance.rules import Side
 from interlock.observability.metrics import Figures
 from interlock.project.load import Project
 from interlock.service.webhooks import COUNTER as WEBHOOKS
-from interlock.store import counters, epochs, feeds, figures, hints, holds, links, outgoing, stops
+from interlock.store import (
+    counters,
+    epochs,
+    feeds,
+    figures,
+    hints,
+    holds,
+    open_fields,
+    outgoing,
+    stops,
+)  # fmt: skip
 from interlock.store.database import Store, Tx
 from interlock.store.plans import WRITES
 from interlock.sync.causes import cause_of
@@ -47,7 +57,7 @@ def _measure(tx: Tx, project: Project, now: datetime) -> Figures:
         },
         to_approve=figures.to_approve(tx),
         dead_letters=dead,
-        open_fields=links.count_open(tx),
+        open_fields=open_fields.count(tx),
         stops=len(stops.active(tx)),
         holds=len(holds.open_episodes(tx)),
         writing=not epochs.held(tx),

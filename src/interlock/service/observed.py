@@ -10,15 +10,16 @@ from typing import TypeVar
 
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
+from interlock.matching.customers import company_of
 from interlock.matching.table import Company
-from interlock.model import Address, Fields, InvoiceStatus, Money, OrderStatus, Ref, StageKind
+from interlock.model import Fields, InvoiceStatus, Money, OrderStatus, Ref, StageKind
 from interlock.project.load import Project
 from interlock.reports.records import DealRecord, InvoiceRecord, OrderRecord, Skipped
 from interlock.store import links, observations
 from interlock.store.database import Tx
 from interlock.store.observations import Observation
 
-__all__ = ["Seen", "company_of", "look"]
+__all__ = ["Seen", "look"]
 
 R = TypeVar("R")
 Names = Mapping[str, Company]
@@ -56,7 +57,10 @@ def look(tx: Tx, project: Project, *, today: date) -> Seen:
                 fix="interlock plan",
             )
     customers: dict[Side, Names] = {
-        side: {o.id: company_of(o.id, o.known) for o in observations.present(tx, side, "customer")}
+        side: {
+            o.id: company_of(o.id, o.known, billing=True)
+            for o in observations.present(tx, side, "customer")
+        }
         for side in Side
     }
     ours, theirs = customers[Side.CRM], customers[Side.ERP]
@@ -83,29 +87,6 @@ def look(tx: Tx, project: Project, *, today: date) -> Seen:
         invoices=_usable("invoice", billed, lambda o: _invoice(o, theirs), skipped),
         skipped=skipped,
     )  # fmt: skip
-
-
-def company_of(key: str, fields: Mapping[str, object]) -> Company:
-    """See a customer's fields as what matching compares."""
-
-    def text(name: str) -> str:
-        value = fields.get(name)
-        return value if isinstance(value, str) else ""
-
-    given = fields.get("billing_address")
-    address = given if isinstance(given, Address) else Address()
-    return Company(
-        id=key,
-        name=text("name"),
-        website=text("website") or text("email"),
-        street=address.street or "",
-        city=address.city or "",
-        region=address.region or "",
-        postcode=address.postcode or "",
-        country=address.country or "",
-        phone=text("phone"),
-        tax_id=text("tax_id"),
-    )
 
 
 def _usable(

@@ -11,6 +11,7 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
 from interlock.model import WriteKind
+from interlock.processes.order_kinds import noted
 from interlock.runtime.cycle import run_cycle
 from interlock.service.labels import label_of
 from interlock.service.session import Session
@@ -24,12 +25,13 @@ from interlock.service.stops import (
     release_stop,
 )
 from interlock.store import (
-    cases,
+    approvals,
     dead_letters,
     epochs,
     history,
     links,
     observations,
+    open_fields,
     outbox,
     plans,
     stops,
@@ -304,7 +306,7 @@ def _waiting(tx: Tx, pair: Pair, counts: Mapping[str, Mapping[str, int]]) -> lis
                 fix="interlock dead-letters list",
             )
         )
-    if unlike := sum(len(f) for f in links.open_fields(tx).values()):
+    if unlike := sum(len(f) for f in open_fields.load(tx).values()):
         found.append(
             Waiting(
                 subject="fields",
@@ -324,7 +326,7 @@ def _complete(tx: Tx, side: Side, entity: str) -> bool:
 
 def _deals(tx: Tx) -> list[Waiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state in ("ignored", "waiting", "settling", "changed"):
             groups[case.state, case.why, case.fix] += 1
     return [
@@ -371,9 +373,9 @@ def approve(
         meant = choose(tx, chosen, waiting)
         mine = [w for w in meant if w.digest in shown]
         digests = [w.digest for w in mine] if chosen else list(row.digests)
-        new = shown - outbox.approved(tx, row.digests)
+        new = shown - approvals.approved(tx, row.digests)
         groups = [] if pair is None else _groups(tx, pair, mine)
-        released = outbox.approve(tx, digests, plan_id=row.id, by=by, now=now)
+        released = approvals.approve(tx, digests, plan_id=row.id, by=by, now=now)
         if not chosen:
             plans.mark_approved(tx, row.id, now)
         end_stops(tx)

@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import select
 
 from interlock.governance.rules import Side
+from interlock.matching.customers import company_of
 from interlock.matching.score import Weights
 from interlock.model import Address, Money, Presence, Value
 from interlock.reports.page import render
@@ -19,7 +20,6 @@ from interlock.reports.records import CustomerRecord, Skipped, Source
 from interlock.service.companies import write_rows
 from interlock.service.exports import Answers, Customers
 from interlock.service.files import beside, safe_cell, write_text
-from interlock.service.observed import company_of
 from interlock.service.session import Session
 from interlock.store import observations
 from interlock.store.database import Tx
@@ -135,7 +135,7 @@ def _customer(key: str, fields: Mapping[str, Value | None]) -> CustomerRecord:
     address = given if isinstance(given, Address) else Address()
     limit = fields.get("credit_limit")
     return CustomerRecord(
-        company=company_of(key, fields),
+        company=company_of(key, fields, billing=True),
         email=text("email"),
         raw_country=address.country or "",
         currency=limit.currency if isinstance(limit, Money) else "",

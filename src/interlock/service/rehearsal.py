@@ -20,6 +20,7 @@ from interlock.connectors.base import Connector, ConnectorContext
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import CreatePolicy, OnCreate, Ownership, OwnershipMap, Side
 from interlock.model import FieldFacts, Record, Ref
+from interlock.processes.order_kinds import noted
 from interlock.project.config import Environment, HistorySettings
 from interlock.project.load import ConnectionConfig, Project
 from interlock.reports.page import render
@@ -32,7 +33,7 @@ from interlock.service.readback import read_back, read_sold
 from interlock.service.session import WEIGHTS_FILE, Session, connect
 from interlock.service.syncing import sync_once
 from interlock.service.watched import Shows, Watched
-from interlock.store import cases, dead_letters, outbox
+from interlock.store import dead_letters, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.vault import new_master_key
@@ -203,9 +204,7 @@ def _waits(tx: Tx) -> bool:
 def _said(tx: Tx, deals: Sequence[str]) -> dict[str, str]:
     """What Interlock says of deals without an order: the case, or the dead letter."""
     told = {
-        deal: case.why
-        for deal, case in cases.load(tx, "quote_to_order", list(deals)).items()
-        if case.state != "ordered"
+        deal: case.why for deal, case in noted(tx, list(deals)).items() if case.state != "ordered"
     }
     for letter in dead_letters.opened(tx):
         if letter.source_id is not None and letter.source_id in deals:

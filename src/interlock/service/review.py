@@ -14,7 +14,7 @@ from interlock.model import Presence
 from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
 from interlock.service.linking import take_apart
-from interlock.store import history, links, observations, outbox, scores
+from interlock.store import history, links, observations, outbox, refusals, scores
 from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.observations import Observation
@@ -200,7 +200,7 @@ def _accept(
     told = scores.scored_suggestions(tx, entity, pair=(crm_id, erp_id))
     for one in seen.values():
         links.dissolve(tx, one.link_id, now, why="no longer needed: a person linked the record")
-    scores.unrefuse(tx, entity, crm_id, erp_id)
+    refusals.remove(tx, entity, crm_id, erp_id)
     [link_id] = links.create_many(
         tx,
         entity,
@@ -251,9 +251,9 @@ def _reject(
             f"{entity} {crm_id} and {erp_id} are linked",
             fix=f"`interlock links undo {entity} {crm_id}` takes them apart for good",
         )
-    changed = (crm_id, erp_id) not in links.refused(tx, entity)
+    changed = (crm_id, erp_id) not in refusals.load(tx, entity)
     if changed:
-        links.refuse(tx, entity, crm_id, erp_id, reason=f"{by}: not the same", now=now)
+        refusals.add(tx, entity, crm_id, erp_id, reason=f"{by}: not the same", now=now)
         _note(tx, "unlinked", entity, seen, f"not the same, says {by}", now, None)
     return Decided(entity=entity, crm_id=crm_id, erp_id=erp_id, state="refused", changed=changed)
 
@@ -283,7 +283,7 @@ def take_back(
             take_apart(tx, project, bundle, by=by, reason="the decision was taken back", now=now)
             if bundle.link.origin != "manual":
                 return Decided(entity=entity, crm_id=crm_id, erp_id=erp_id, state="apart")
-        if not scores.unrefuse(tx, entity, crm_id, erp_id):
+        if not refusals.remove(tx, entity, crm_id, erp_id):
             raise ConfigurationError(
                 f"nothing was decided about {entity} {crm_id} and {erp_id}",
                 fix="see `interlock match review`",

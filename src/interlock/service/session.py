@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from interlock.processes.pauses import Pauses
 from interlock.processes.quote_facts import Quotes, QuoteSettings
 from interlock.processes.quote_gate import QuoteGate
 from interlock.processes.quote_to_order import OrderSettings, QuoteToOrder, order_as_deal
+from interlock.processes.quote_to_project import QuoteToProject
 from interlock.processes.quote_verdicts import Verdicts
 from interlock.processes.roles import Role, Roles
 from interlock.processes.tasks import Tasks
@@ -35,6 +37,7 @@ from interlock.store.database import Store
 from interlock.store.mark import MarkFile
 from interlock.store.moving import moved_to
 from interlock.store.vault import KEY_VARIABLE, Vault
+from interlock.sync.budget import SharedBudget
 from interlock.sync.pair import Connection, Gate, Pair
 
 __all__ = [
@@ -133,12 +136,16 @@ def _make_pair(
     *,
     clock: Callable[[], datetime],
     new_id: Callable[[], str],
+    sleep: Callable[[float], Awaitable[None]],
     gates: Mapping[str, Gate],
 ) -> Pair:
     """Build both connections; does no I/O."""
     connections = {}
     for side in Side:
         config = project.connection(side)
+        budget = SharedBudget(
+            store, config.id, config.name, config.budget, clock=clock, sleep=sleep, new_id=new_id
+        )
         context = ConnectorContext(
             connection=config.name,
             installation=project.installation,
@@ -146,12 +153,12 @@ def _make_pair(
             wanted=project.ownership.wanted(),
             other=project.connection(side.other).name,
             overrides=project.overrides[config.name],
+            budget=budget,
         )
+        connector = config.plugin.connect(config.settings, context)
+        budget.adopt(connector.capabilities.calls)
         connections[side] = Connection(
-            side=side,
-            id=config.id,
-            name=config.name,
-            connector=config.plugin.connect(config.settings, context),
+            side=side, id=config.id, name=config.name, connector=connector, budget=budget
         )
     return Pair(
         crm=connections[Side.CRM],
@@ -204,37 +211,44 @@ def roles_of(project: Project) -> Roles:
     )
 
 
+def _order_settings_of(project: Project) -> OrderSettings:
+    """What the project says about orders, and about what else deals become."""
+    stated = project.orders
+    return OrderSettings(
+        go_live=project.go_live,
+        quiet_time=stated.quiet_time,
+        tolerance=stated.price_tolerance,
+        confirm=stated.confirm,
+        after_won=AfterWon(**{k: Policy(v) for k, v in stated.after_won.model_dump().items()}),
+        targets=project.targets,
+    )
+
+
 def make_session(
     project: Project,
     store: Store,
     *,
     clock: Callable[[], datetime] | None = None,
     new_id: Callable[[], str] = _new_id,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Session:
     """Put a session together; does no I/O.  ``clock``: the store's unless another is given."""
     gates: dict[str, Gate] = {}
-    pair = _make_pair(project, store, clock=clock or store.clock, new_id=new_id, gates=gates)
-    orders = QuoteToOrder(
-        pair,
-        OrderSettings(
-            go_live=project.go_live,
-            quiet_time=project.orders.quiet_time,
-            tolerance=project.orders.price_tolerance,
-            confirm=project.orders.confirm,
-            after_won=AfterWon(
-                **{k: Policy(v) for k, v in project.orders.after_won.model_dump().items()}
-            ),
-        ),
+    pair = _make_pair(
+        project, store, clock=clock or store.clock, new_id=new_id, sleep=sleep, gates=gates
     )
+    settings = _order_settings_of(project)
+    orders, projects = QuoteToOrder(pair, settings), QuoteToProject(pair, settings)
     roles, rules = roles_of(project), hold_rules_of(project)
     cash = OrderToCash(pair, project.signals, rules, roles)
     holds = CreditHold(pair, rules, roles, cash)
     quotes = Quotes(pair, quote_settings_of(project))
     gates["order"] = in_turn(HoldGate(cash), QuoteGate(quotes))
+    gates["project"] = HoldGate(cash)
     # figures come before the holds that follow from them, and those before orders
     catalogue = Catalogue(pair, project.signals.stock)
     verdicts = Verdicts(pair, quotes)
-    processes = (catalogue, cash, holds, Pauses(pair), verdicts, orders, Tasks(pair))
+    processes = (catalogue, cash, holds, Pauses(pair), verdicts, orders, projects, Tasks(pair))
     return Session(project, pair, processes, quotes)
 
 
@@ -251,5 +265,7 @@ async def connect(
         stack.callback(store.close)
         session = make_session(project, store, clock=clock, new_id=new_id)
         for side in Side:
-            await stack.enter_async_context(session.pair.side(side).connector)
+            connection = session.pair.side(side)
+            stack.push_async_callback(connection.budget.close)
+            await stack.enter_async_context(connection.connector)
         yield session

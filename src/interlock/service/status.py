@@ -10,6 +10,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Value
+from interlock.processes.order_kinds import noted
 from interlock.processes.quote_to_order import order_as_deal
 from interlock.project.load import Project
 from interlock.service.drift import LastDrift, last_drift
@@ -20,13 +21,13 @@ from interlock.service.running import CadenceView, read_cadences
 from interlock.service.stops import StopView, read_stops
 from interlock.service.webhooks import WebhookCounts, read_webhooks
 from interlock.store import (
-    cases,
     dead_letters,
     epochs,
     feeds,
     history,
     links,
     observations,
+    open_fields,
     outbox,
     plans,
     scores,
@@ -211,7 +212,7 @@ def _entities(tx: Tx, project: Project, names: Mapping[Side, str]) -> list[Entit
 
 
 def _open_fields(tx: Tx, names: Mapping[Side, str]) -> list[OpenField]:
-    opened = links.open_fields(tx)
+    opened = open_fields.load(tx)
     bundles = links.bundles(tx, sorted(opened))
     found = []
     for link_id, fields in sorted(opened.items()):
@@ -238,7 +239,7 @@ def _open_fields(tx: Tx, names: Mapping[Side, str]) -> list[OpenField]:
 
 def _deals(tx: Tx) -> list[DealsWaiting]:
     groups: Counter[tuple[str, str, str]] = Counter()
-    for case in cases.load(tx, "quote_to_order").values():
+    for case in noted(tx).values():
         if case.state != "ordered":
             groups[case.state, case.why, case.fix] += 1
     return [

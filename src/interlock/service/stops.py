@@ -10,7 +10,7 @@ import msgspec
 from interlock.errors import ConfigurationError
 from interlock.governance.limits import Kind
 from interlock.governance.rules import Side
-from interlock.store import links, outbox, stops
+from interlock.store import links, open_fields, outbox, stops
 from interlock.store.database import Store, Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.store.stops import Stop
@@ -119,7 +119,7 @@ def release_stop(tx: Tx, stop_id: int, *, by: str, now: datetime) -> Stop | None
         return None
     release_field(tx, stop, now, why=f"released by {by}", run_id=None)
     if stop.kind == PARKED:
-        mine = [i for i, fields in links.open_fields(tx).items() if stop.field in fields]
+        mine = [i for i, fields in open_fields.load(tx).items() if stop.field in fields]
         for link_id, bundle in links.bundles(tx, mine).items():
             if bundle.link.entity == stop.entity:
                 breaker.release(tx, link_id, stop.field, why=f"released by {by}", now=now)

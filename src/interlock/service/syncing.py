@@ -13,7 +13,7 @@ from interlock.service.audit import keep_history
 from interlock.service.pausing import apply_pauses
 from interlock.service.rights import watch_rights
 from interlock.service.session import Session
-from interlock.store import dead_letters, epochs, links, outbox, plans
+from interlock.store import dead_letters, epochs, open_fields, outbox, plans
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.plans import RunRow
@@ -95,8 +95,8 @@ async def sync_once(
                 for w in pending
             ),
             dead_letters=dead_letters.count_open(tx),
-            conflicts=links.count_open(tx, "conflict"),
-            open_fields=links.count_open(tx),
+            conflicts=open_fields.count(tx, "conflict"),
+            open_fields=open_fields.count(tx),
             counts=dict(run.counts),
             problems=tuple(run.problems),
         )

@@ -42,7 +42,8 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     ``cursor``: where the modified-since feed goes on; ``midway``: in the middle of a round, which
     shows nothing that comes late before that point.  ``sweep_cursor``: the next page of a sweep
     under way.  ``complete_at``: when a full sweep last ended.  ``shortfall``: how many known
-    records the last sweep did not show, when that was too many to believe.
+    records the last sweep did not show, when that was too many to believe.  ``doubted``: the sweep
+    under way is the second one, because the first showed too little.
     """
 
     side: Side
@@ -55,6 +56,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     complete_at: datetime | None = None
     map_version: str = ""
     shortfall: int = 0
+    doubted: bool = False
 
 
 def get(tx: Tx, side: Side, entity: str) -> Feed:
@@ -83,6 +85,7 @@ def _feed(row: Any) -> Feed:
         complete_at=row.complete_at,
         map_version=row.map_version,
         shortfall=row.shortfall,
+        doubted=row.doubted,
     )
 
 

@@ -18,6 +18,7 @@ from interlock.store.outbox import WriteState
 from interlock.store.tables import (
     case,
     dead_letter,
+    figure_note,
     history,
     member,
     outbox,
@@ -248,6 +249,8 @@ def _forget_verdicts(tx: Tx, subjects: Sequence[str]) -> None:
 
 def _empty(tx: Tx, key: Key) -> None:
     side, entity, record_id = key
+    if (side, entity) == (Side.ERP, "customer"):
+        tx.conn.execute(delete(figure_note).where(figure_note.c.customer_id == record_id))
     tx.conn.execute(
         update(record)
         .where(record.c.side == side, record.c.entity == entity, record.c.id == record_id)

@@ -26,7 +26,7 @@ __all__ = [
 Key = tuple[Side, str, str]
 """(side, entity, record id)."""
 
-DOCUMENTS = ("deal", "quote", "order", "invoice")
+DOCUMENTS = ("deal", "quote", "order", "project", "invoice")
 """Entities that name a customer and are not somebody themselves."""
 
 

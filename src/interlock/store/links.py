@@ -11,6 +11,7 @@ from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
+from interlock.store import refusals
 from interlock.store.database import Tx, chunks
 from interlock.store.observations import Observation, from_row, raise_revision
 from interlock.store.scores import (
@@ -31,7 +32,6 @@ from interlock.store.tables import (
     open_field,
     outbox,
     record,
-    refused_pair,
     resolution,
     suggestion,
 )
@@ -45,8 +45,6 @@ __all__ = [
     "alone",
     "attach",
     "bundles",
-    "close_field",
-    "count_open",
     "counts",
     "create",
     "create_many",
@@ -59,19 +57,13 @@ __all__ = [
     "live_members",
     "members_of",
     "of_references",
-    "open_fields",
     "partners",
     "raise_entity",
     "raise_revision",
-    "refuse",
-    "refused",
     "repoint",
     "save_bases",
-    "save_open",
     "set_reconciled",
     "some",
-    "suggest",
-    "suggestions",
     "unpark",
 ]
 
@@ -128,13 +120,6 @@ _RECONCILED = fixed(
     .where(link.c.id == bindparam("l_id"), link.c.reconciled_rev < bindparam("l_rev"))
     .values(reconciled_rev=bindparam("l_rev"))
 )
-_CLOSE_OPEN = fixed(
-    delete(open_field).where(
-        open_field.c.link_id == bindparam("b_link"),
-        open_field.c.field.not_in(bindparam("b_fields", expanding=True)),
-    )
-)
-_OPEN_OF = fixed(select(open_field).where(open_field.c.link_id.in_(_IDS)))
 _HALF = fixed(
     select(member.c.side, member.c.id, member.c.link_id)
     .join(link, link.c.id == member.c.link_id)
@@ -148,12 +133,6 @@ _HALF = fixed(
         ),
     )
 )
-_REFUSED = fixed(
-    select(refused_pair.c.crm_id, refused_pair.c.erp_id).where(
-        refused_pair.c.entity == bindparam("b_entity")
-    )
-)
-_NO_SUGGESTIONS = fixed(delete(suggestion).where(suggestion.c.entity == bindparam("b_entity")))
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -484,58 +463,11 @@ def set_reconciled(tx: Tx, revs: Sequence[tuple[int, int]]) -> None:
         )
 
 
-def save_open(
-    tx: Tx, link_id: int, opened: Mapping[str, tuple[str, str]], keep: frozenset[str], now: datetime
-) -> None:
-    """Replace a link's open fields: field -> (kind, why); ``keep`` stay as they are."""
-    tx.conn.execute(_CLOSE_OPEN, {"b_link": link_id, "b_fields": [*opened, *sorted(keep)]})
-    tx.upsert(
-        open_field,
-        [
-            {"link_id": link_id, "field": f, "kind": kind, "why": why, "at": now}
-            for f, (kind, why) in opened.items()
-        ],
-        keep=("at",),
-    )
-
-
-def open_fields(
-    tx: Tx, links: Sequence[int] | None = None
-) -> dict[int, dict[str, tuple[str, str]]]:
-    """Link id -> field -> (kind, why)."""
-    found: dict[int, dict[str, tuple[str, str]]] = {}
-    parts = [None] if links is None else list(chunks(list(links)))
-    for part in parts:
-        rows = (
-            tx.conn.execute(select(open_field))
-            if part is None
-            else tx.conn.execute(_OPEN_OF, {"b_ids": part})
-        )
-        for row in rows:
-            found.setdefault(row.link_id, {})[row.field] = (row.kind, row.why)
-    return found
-
-
-def close_field(tx: Tx, link_id: int, field: str) -> None:
-    """Forget that a field is open."""
-    tx.conn.execute(
-        delete(open_field).where(open_field.c.link_id == link_id, open_field.c.field == field)
-    )
-
-
-def count_open(tx: Tx, kind: str | None = None) -> int:
-    """How many fields are open, for one reason or for any."""
-    query = select(func.count()).select_from(open_field)
-    if kind is not None:
-        query = query.where(open_field.c.kind == kind)
-    return int(tx.conn.execute(query).scalar_one())
-
-
 def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
     """Undo a link: both records are parked, the pair is never linked again by itself."""
     bundle = bundles(tx, [link_id])[link_id]
     if len(bundle.members) == 2:
-        refuse(
+        refusals.add(
             tx,
             bundle.link.entity,
             bundle.members[Side.CRM].id,
@@ -634,10 +566,10 @@ def raise_entity(tx: Tx, entity: str) -> None:
     tx.conn.execute(update(link).where(link.c.entity == entity).values(rev=link.c.rev + 1))
 
 
-def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:
+def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False, members: int = 1) -> set[int]:
     """Those of the links that have one member only and nothing on its way.
 
-    ``hold``: nothing of them is sent before the transaction ends.
+    ``hold``: nothing of them is sent before the transaction ends.  ``members``: how many they have.
     """
     found: set[int] = set()
     for part in chunks(sorted(ids)):
@@ -652,10 +584,11 @@ def alone(tx: Tx, ids: Sequence[int], *, hold: bool = False) -> set[int]:
             or (w.kind == WriteKind.CREATE and w.record_id is not None)
         }
         single = (
-            select(member.c.link_id)
-            .where(member.c.link_id.in_(part))
-            .group_by(member.c.link_id)
-            .having(func.count() == 1)
+            select(link.c.id)
+            .outerjoin(member, member.c.link_id == link.c.id)
+            .where(link.c.id.in_(part))
+            .group_by(link.c.id)
+            .having(func.count(member.c.link_id) == members)
         )
         found |= set(tx.conn.execute(single).scalars()) - sent
     return found
@@ -688,23 +621,6 @@ def dissolve(
     tx.conn.execute(delete(link).where(link.c.id == link_id))
 
 
-def refuse(tx: Tx, entity: str, crm_id: str, erp_id: str, *, reason: str, now: datetime) -> None:
-    """Store a lasting "not the same"."""
-    tx.upsert(
-        refused_pair,
-        [{"entity": entity, "crm_id": crm_id, "erp_id": erp_id, "at": now, "reason": reason}],
-    )
-    tx.conn.execute(
-        delete(suggestion).where(
-            suggestion.c.entity == entity,
-            suggestion.c.crm_id == crm_id,
-            suggestion.c.erp_id == erp_id,
-        )
-    )
-    look_again(tx, entity, Side.CRM, [crm_id])
-    look_again(tx, entity, Side.ERP, [erp_id])
-
-
 def unpark(tx: Tx, side: Side, entity: str, record_id: str) -> None:
     """Let a record whose link was undone be matched again."""
     tx.conn.execute(
@@ -718,34 +634,6 @@ def unpark(tx: Tx, side: Side, entity: str, record_id: str) -> None:
         .values(unlinked=None)
     )
     look_again(tx, entity, side, [record_id])
-
-
-def refused(tx: Tx, entity: str) -> set[tuple[str, str]]:
-    """All (crm id, erp id) that were said not to be the same."""
-    rows = tx.conn.execute(_REFUSED, {"b_entity": entity})
-    return {(row.crm_id, row.erp_id) for row in rows}
-
-
-def suggest(tx: Tx, entity: str, pairs: Sequence[tuple[str, str, str]], now: datetime) -> None:
-    """Replace the suggestions of an entity by (crm id, erp id, evidence)."""
-    tx.conn.execute(_NO_SUGGESTIONS, {"b_entity": entity})
-    tx.insert_new(
-        suggestion,
-        [
-            {"entity": entity, "crm_id": c, "erp_id": e, "evidence": why, "at": now}
-            for c, e, why in pairs
-        ],
-    )
-
-
-def suggestions(tx: Tx, entity: str) -> list[tuple[str, str, str]]:
-    """Suggested pairs as (crm id, erp id, evidence)."""
-    rows = tx.conn.execute(
-        select(suggestion)
-        .where(suggestion.c.entity == entity)
-        .order_by(suggestion.c.crm_id, suggestion.c.erp_id)
-    )
-    return [(row.crm_id, row.erp_id, row.evidence) for row in rows]
 
 
 def some(tx: Tx, entity: str | None, limit: int | None) -> tuple[list[Bundle], int]:

@@ -16,7 +16,7 @@ from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import without_forgotten
 from interlock.store.scores import SCORED
 from interlock.store.sqlite import fixed
-from interlock.store.tables import link, record
+from interlock.store.tables import SUMMED, link, record
 
 __all__ = [
     "Observation",
@@ -212,6 +212,7 @@ def save_page(
                     "first_seen": read_from,
                     "unlinked": "parked" if item.id in forgotten else None,
                     "to_match": (entity in SCORED) or None,
+                    "to_sum": (side is Side.ERP and entity in SUMMED) or None,
                 }
             )
             continue
@@ -224,8 +225,15 @@ def save_page(
             continue
         else:
             look = entity in SCORED and (old.to_match or values["hash"] != old.hash)
+            sums = side is Side.ERP and entity in SUMMED
             updates.append(
-                values | {"b_id": item.id, "sweep": max(sweep, old.sweep), "to_match": look or None}
+                values
+                | {
+                    "b_id": item.id,
+                    "sweep": max(sweep, old.sweep),
+                    "to_match": look or None,
+                    "to_sum": (sums and (old.to_sum or values["hash"] != old.hash)) or None,
+                }
             )
             if old.problems != values["problems"] and old.link_id is not None and not own_write:
                 for field in _problems(values["problems"]) - _problems(old.problems):
@@ -392,6 +400,7 @@ def note_absent(
                         presence=Presence.GONE,
                         refetch_at=None,
                         to_match=(entity in SCORED) or None,
+                        to_sum=(side is Side.ERP and entity in SUMMED) or None,
                         hash=content_hash(
                             row.fields, Presence.GONE, row.reference, row.merged_into
                         ),

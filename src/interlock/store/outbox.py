@@ -1,4 +1,4 @@
-"""The outbox: writes decided but not delivered, their claims, and the references ever issued."""
+"""The outbox: writes decided but not delivered, and their claims."""
 
 from __future__ import annotations
 
@@ -25,26 +25,19 @@ from interlock.governance.rules import Side
 from interlock.model import Fields, WriteKind
 from interlock.store.database import Tx, chunks
 from interlock.store.sqlite import fixed
-from interlock.store.tables import approval, creation, outbox
+from interlock.store.tables import outbox
 
 __all__ = [
     "OutboxWrite",
     "WriteState",
-    "approve",
-    "approved",
     "claim",
     "claimable",
     "counted",
     "counted_links",
-    "created",
-    "creations_done",
     "earliest_due",
     "finish",
-    "forget_approvals",
     "held",
     "hold",
-    "issue_references",
-    "made_as",
     "next_due",
     "of_links",
     "pending",
@@ -173,17 +166,6 @@ _NEXT = fixed(
         ),
     )
 )
-_DONE = fixed(
-    update(creation)
-    .where(creation.c.reference == bindparam("c_ref"), creation.c.done_at.is_(None))
-    .values(record_id=bindparam("c_id"), done_at=bindparam("c_at"))
-)
-_MADE_AS = fixed(
-    select(creation.c.reference, creation.c.record_id).where(
-        creation.c.reference.in_(_IDS), creation.c.done_at.is_not(None)
-    )
-)
-_APPROVED = fixed(select(approval.c.digest).where(approval.c.digest.in_(_IDS)))
 _WAKE = fixed(
     update(outbox)
     .where(outbox.c.state == WriteState.WAITING, outbox.c.due_at > _NOW)
@@ -418,97 +400,6 @@ def earliest_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
 def next_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
     """When the next write to one of these sides may be claimed."""
     return tx.conn.execute(_NEXT, {"b_targets": list(sides)}).scalar_one_or_none()
-
-
-def issue_references(tx: Tx, writes: Sequence[OutboxWrite], now: datetime) -> None:
-    """Record the references of creates before they are first sent."""
-    tx.insert_new(
-        creation,
-        [
-            {
-                "reference": w.reference,
-                "target": w.target,
-                "entity": w.entity,
-                "source_entity": w.source_entity,
-                "source_id": w.source_id,
-                "revision": w.revision,
-                "issued_at": now,
-            }
-            for w in writes
-            if w.kind is WriteKind.CREATE
-        ],
-    )
-
-
-def creations_done(tx: Tx, made: Sequence[tuple[str, str]], now: datetime) -> None:
-    """Record that creates succeeded, as (reference, record id); they are never done again."""
-    if made:
-        tx.conn.execute(
-            _DONE,
-            [{"c_ref": ref, "c_id": record_id, "c_at": now} for ref, record_id in made],
-        )
-
-
-def created(
-    tx: Tx, target: Side, entity: str, source_entity: str, ids: Sequence[str]
-) -> dict[str, tuple[str, str]]:
-    """Source id -> (reference, record id) for the creates that succeeded once."""
-    found = {}
-    for part in chunks(list(ids)):
-        for row in tx.conn.execute(
-            select(creation).where(
-                and_(
-                    creation.c.target == target,
-                    creation.c.entity == entity,
-                    creation.c.source_entity == source_entity,
-                    creation.c.source_id.in_(part),
-                    creation.c.done_at.is_not(None),
-                )
-            )
-        ):
-            found[row.source_id] = (row.reference, row.record_id)
-    return found
-
-
-def approve(tx: Tx, digests: Sequence[str], *, plan_id: str, by: str, now: datetime) -> int:
-    """Approve writes by digest; returns how many waiting writes that lets go."""
-    tx.insert_new(
-        approval,
-        [{"digest": d, "plan_id": plan_id, "by": by, "at": now} for d in sorted(set(digests))],
-    )
-    released = 0
-    for part in chunks(sorted(set(digests))):
-        released += tx.conn.execute(
-            update(outbox)
-            .where(
-                outbox.c.digest.in_(part),
-                outbox.c.needs_approval.is_(True),
-            )
-            .values(needs_approval=False, limit_kind=None)
-        ).rowcount
-    return released
-
-
-def approved(tx: Tx, digests: Sequence[str]) -> set[str]:
-    """Those of the digests that a person approved."""
-    found: set[str] = set()
-    for part in chunks(list(digests)):
-        found |= set(tx.conn.execute(_APPROVED, {"b_ids": part}).scalars())
-    return found
-
-
-def forget_approvals(tx: Tx) -> None:
-    """Let no approval of before count for what is decided from now on."""
-    tx.conn.execute(delete(approval))
-
-
-def made_as(tx: Tx, references: Sequence[str]) -> dict[str, str]:
-    """Reference -> record it made, of those whose create succeeded once."""
-    found = {}
-    for part in chunks(list(references)):
-        for row in tx.conn.execute(_MADE_AS, {"b_ids": part}):
-            found[row.reference] = row.record_id
-    return found
 
 
 def wake(tx: Tx, now: datetime) -> None:

@@ -108,12 +108,12 @@ def _letters(tx: Tx, entity: str, names: set[str]) -> None:
 
 
 def _case_snapshots(tx: Tx, entity: str, names: set[str]) -> None:
-    """Snapshots hold packed fields of a deal and its order, one inside the other."""
-    if entity not in ("deal", "order"):
+    """Snapshots hold packed fields of a deal and what is made of it, one inside the other."""
+    if entity not in ("deal", "order", "project"):
         return
     for row in _rows(tx, case, "source_id", case.c.snapshot.is_not(None)):
         content = msgspec.msgpack.decode(row.snapshot)
-        for part in ("fields", "deal"):
+        for part in ("fields", "deal", "former"):
             if isinstance(content, dict) and isinstance(content.get(part), bytes):
                 content[part] = _without(content[part], names)
         _change(tx, case, row, {"snapshot": msgspec.msgpack.encode(content)},

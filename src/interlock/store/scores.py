@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 
 from interlock.governance.rules import Side
 from interlock.store.database import Tx, chunks
-from interlock.store.tables import record, refused_pair, suggestion
+from interlock.store.tables import record, suggestion
 
 __all__ = [
     "SCORED",
@@ -28,7 +28,6 @@ __all__ = [
     "score_of",
     "scored_suggestions",
     "to_match",
-    "unrefuse",
 ]
 
 SCORED = frozenset({"customer"})
@@ -167,18 +166,6 @@ def clear_suggestions(tx: Tx, entity: str, ids: Mapping[Side, Collection[str]]) 
 def _columns(side: Side) -> tuple[Any, Any]:
     pair = suggestion.c.crm_id, suggestion.c.erp_id
     return pair if side is Side.CRM else pair[::-1]
-
-
-def unrefuse(tx: Tx, entity: str, crm_id: str, erp_id: str) -> bool:
-    """Take back a "not the same"; says whether there was one."""
-    result = tx.conn.execute(
-        delete(refused_pair).where(
-            refused_pair.c.entity == entity,
-            refused_pair.c.crm_id == crm_id,
-            refused_pair.c.erp_id == erp_id,
-        )
-    )
-    return bool(result.rowcount)
 
 
 # ── what matching must look at ───────────────────────────────────────────────────────────────

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Presence
-from interlock.store.database import Tx
+from interlock.store.database import Tx, chunks
 from interlock.store.observations import raise_revision
 from interlock.store.sqlite import fixed
 from interlock.store.tables import record
 
-__all__ = ["Shown", "publish", "shown"]
+__all__ = ["Shown", "publish", "shown", "shown_of", "state_of"]
 
 _OF_ENTITY = (record.c.side == Side.ERP, record.c.entity == bindparam("b_entity"))
 _SHOWN = fixed(
@@ -25,6 +26,10 @@ _SHOWN = fixed(
     .where(*_OF_ENTITY, record.c.presence == Presence.PRESENT)
     .order_by(record.c.id)
 )  # fmt: skip
+_STATE = fixed(
+    select(func.count(record.c.signals_at), func.max(record.c.signals_at)).where(*_OF_ENTITY)
+)
+_SHOWN_OF = fixed(_SHOWN.where(record.c.id.in_(bindparam("b_ids", expanding=True))))
 _PUBLISH = fixed(
     update(record)
     .where(*_OF_ENTITY, record.c.id == bindparam("b_id"))
@@ -44,8 +49,19 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 def shown(tx: Tx, entity: str) -> Iterator[Shown]:
     """All present records of an entity of the ERP, by id."""
+    yield from _read(tx, entity, tx.conn.execute(_SHOWN, {"b_entity": entity}).all())
+
+
+def shown_of(tx: Tx, entity: str, ids: Iterable[str]) -> Iterator[Shown]:
+    """Those of the records that are present, by id."""
+    for part in chunks(sorted(ids)):
+        found = tx.conn.execute(_SHOWN_OF, {"b_entity": entity, "b_ids": part}).all()
+        yield from _read(tx, entity, found)
+
+
+def _read(tx: Tx, entity: str, rows: Iterable[Any]) -> Iterator[Shown]:
     schema = tx.schema[entity]
-    for row in tx.conn.execute(_SHOWN, {"b_entity": entity}).all():
+    for row in rows:
         yield Shown(
             id=row.id,
             link_id=row.link_id,
@@ -53,6 +69,11 @@ def shown(tx: Tx, entity: str) -> Iterator[Shown]:
             signals=schema.decode(row.signals) if row.signals else None,
             signals_at=row.signals_at,
         )
+
+
+def state_of(tx: Tx, entity: str) -> str:
+    """Describe what is public of an entity: another text once more was made public."""
+    return str(tuple(tx.conn.execute(_STATE, {"b_entity": entity}).one()))
 
 
 def publish(tx: Tx, entity: str, found: Mapping[str, tuple[int | None, Fields]],

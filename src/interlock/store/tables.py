@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from interlock.store.instant import Instant
 
-__all__ = ["ERRANDS", "metadata"]
+__all__ = ["ERRANDS", "SUMMED", "metadata"]
 
 
 metadata = MetaData(
@@ -38,6 +38,9 @@ metadata = MetaData(
 
 ERRANDS = ("pause", "task", "verdict")
 """Entities of links that are no pair of records: the subjects of a process's writes."""
+
+SUMMED = ("customer", "order", "invoice")
+"""Entities of the ERP that figures are worked out from."""
 
 meta = Table(
     "meta",
@@ -72,6 +75,8 @@ record = Table(
     Column("unlinked", String(16)),
     # true: matching has not looked at it since it changed; else empty
     Column("to_match", Boolean),
+    # true: no figures have been worked out from it since it changed; else empty
+    Column("to_sum", Boolean),
     # signals of an ERP record as they were last made public, and when (rule 27)
     Column("signals", LargeBinary),
     Column("signals_at", Instant),
@@ -89,10 +94,41 @@ Index(
     postgresql_where=record.c.to_match.is_not(None),
 )
 Index(
+    "ix_record_to_sum",
+    record.c.entity,
+    record.c.id,
+    sqlite_where=record.c.to_sum.is_not(None),
+    postgresql_where=record.c.to_sum.is_not(None),
+)
+Index(
     "ix_record_merged",
     record.c.link_id,
     sqlite_where=record.c.merged_into.is_not(None),
     postgresql_where=record.c.merged_into.is_not(None),
+)
+
+billed = Table(
+    "billed",
+    metadata,
+    # whom an invoice of the ERP was counted for, and until when it counts otherwise each day
+    Column("invoice_id", String(255), primary_key=True),
+    Column("customer_id", String(255)),
+    Column("order_id", String(255)),
+    # ISO 4217 codes of its amounts, if it counts at all
+    Column("currencies", Text, nullable=False),
+    # ISO 8601 date
+    Column("ages_until", String(10)),
+    Index(None, "customer_id"),
+    Index(None, "order_id"),
+)
+
+figure_note = Table(
+    "figure_note",
+    metadata,
+    # what is not known of a customer's figures, differs from the ERP's own, or is to be told later
+    Column("customer_id", String(255), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("message", Text, primary_key=True),
 )
 
 link = Table(
@@ -455,6 +491,7 @@ feed = Table(
     Column("complete_at", Instant),
     Column("map_version", String(64), nullable=False, server_default=""),
     Column("shortfall", Integer, nullable=False, server_default="0"),
+    Column("doubted", Boolean, nullable=False),
     # when the last look began that came to its end, whether or not it showed anything
     Column("looked_at", Instant),
 )
@@ -639,4 +676,21 @@ run = Table(
     Column("started_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("counts", LargeBinary),
+)
+
+# calls spent of each system's budget, shared by all workers (rule 23); by the connection's
+# permanent id
+budget = Table(
+    "budget",
+    metadata,
+    Column("connection", String(32), primary_key=True),
+    Column("spent", LargeBinary, nullable=False),
+)
+budget_slot = Table(
+    "budget_slot",
+    metadata,
+    Column("holder", String(64), primary_key=True),
+    Column("connection", String(32), nullable=False),
+    Column("until", Instant, nullable=False),
+    Index(None, "connection"),
 )

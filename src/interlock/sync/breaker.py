@@ -11,7 +11,7 @@ from interlock.governance import breaker
 from interlock.governance.breaker import LINKS, WINDOW, Memory, Round
 from interlock.governance.merge import Decision, MemberView, Outcome
 from interlock.governance.rules import Side
-from interlock.store import history, links, stops
+from interlock.store import history, links, open_fields, stops
 from interlock.store.database import Tx
 from interlock.store.history import Event
 from interlock.store.links import Bundle
@@ -119,10 +119,10 @@ def release(tx: Tx, link_id: int, field: str, *, why: str, now: datetime) -> boo
 
     False when it is not parked.
     """
-    opened = links.open_fields(tx, [link_id]).get(link_id, {})
+    opened = open_fields.load(tx, [link_id]).get(link_id, {})
     if opened.get(field, ("", ""))[0] != PARKED:
         return False
-    links.close_field(tx, link_id, field)
+    open_fields.close(tx, link_id, field)
     stops.forget_rounds(tx, link_id, field)
     links.raise_revision(tx, [link_id])
     entity = links.bundles(tx, [link_id])[link_id].link.entity

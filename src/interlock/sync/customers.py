@@ -18,7 +18,7 @@ from interlock.matching.rarity import Rarity
 from interlock.matching.register import Register
 from interlock.matching.score import Weights
 from interlock.matching.table import Table
-from interlock.store import feeds, links, observations, scores
+from interlock.store import feeds, links, observations, refusals, scores
 from interlock.store.database import Tx, chunks
 from interlock.store.scores import Score, Suggestion
 from interlock.store.tables import record
@@ -168,7 +168,7 @@ def _judge(
         pair.weights,
         rarity=rarity,
         taken=(standing.taken[Side.CRM], standing.taken[Side.ERP]),
-        refused=links.refused(tx, _ENTITY),
+        refused=refusals.load(tx, _ENTITY),
     )
     scores.clear_suggestions(tx, _ENTITY, judged)
     coupled = _couple(tx, pair, judged, found, standing, run)

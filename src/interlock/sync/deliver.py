@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities, Found, Outcome, Reason, Receipt
+from interlock.connectors.budget import calls_for
 from interlock.errors import (
     ConnectorError,
     NeedsAuthError,
@@ -18,9 +19,10 @@ from interlock.errors import (
     TransientError,
     UnknownOutcomeError,
 )
+from interlock.governance.budget import purpose_of
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
-from interlock.store import epochs, links, observations, outbox, pauses
+from interlock.store import creations, epochs, links, observations, outbox, pauses, refusals
 from interlock.store.database import Tx
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.limits import admitted
@@ -52,8 +54,16 @@ async def deliver(pair: Pair, run: Run) -> int:
             if caps is None or (side, entity) not in due:
                 continue
             seen: set[str] = set()
-            while side not in run.paused and entity not in run.paused_entities:
-                claimed, settled = await _deliver_batch(pair, pair.side(side), entity, caps, run)
+            purpose = purpose_of(entity)
+            while (
+                side not in run.paused
+                and entity not in run.paused_entities
+                and (side, purpose) not in run.spent
+            ):
+                with calls_for(purpose):
+                    claimed, settled = await _deliver_batch(
+                        pair, pair.side(side), entity, caps, run
+                    )
                 handled += settled
                 if not settled and seen.issuperset(claimed):
                     # nothing due, or only writes that must be merged again first; a batch of
@@ -178,7 +188,7 @@ class _Batch(Recovery):
         if not creates:
             return []
         references = [w.reference for w in creates if w.reference is not None]
-        made = await self.pair.store.call(outbox.made_as, references)
+        made = await self.pair.store.call(creations.made_as, references)
         done = {w.id for w in creates if w.reference in made}
         found: Mapping[str, Sequence[Found]] = {}
         if self.caps.find:
@@ -264,7 +274,7 @@ class _Batch(Recovery):
                 comparable_versions=self.caps.newest_version_comparable,
             )
             known = observations.load(tx, self.side, self.entity, [c.id for c in candidates])
-            refused = links.refused(tx, self.entity)
+            refused = refusals.load(tx, self.entity)
             # what was judged before may be another now
             moved = {*page.new, *page.changed}
             fresh = [
@@ -327,6 +337,8 @@ class _Batch(Recovery):
         """Commit that the writes are being sent, send them, store the receipts."""
         if not writes:
             return
+        # the settle time counts from ``sending``: no waiting for a turn after it
+        await self.connection.budget.ready()
         sending = await self.pair.store.call(self._mark_sending, writes)
         if not sending:
             return
@@ -411,7 +423,7 @@ class _Batch(Recovery):
             return []
         epochs.advance(tx)
         sending = outbox.mark_sending(tx, writes, now=now, until=now + self.caps.settle_time)
-        outbox.issue_references(tx, sending, now)
+        creations.issue(tx, sending, now)
         return sending
 
     def _stopped(self, tx: Tx, now: datetime) -> bool:

@@ -10,7 +10,7 @@ import msgspec
 from interlock.governance.merge import OpenKind, respelled
 from interlock.governance.rules import EntityRules, FieldRule, Side
 from interlock.model import ANYTHING, SIGNALS, FieldFacts, Fields, Presence, Record, Value, agree
-from interlock.store import links, observations, outbox
+from interlock.store import links, observations, open_fields, outbox
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -199,7 +199,7 @@ class _Entity:
         bundles = links.bundles(tx, ids)
         maps = maps_of(tx, self.pair, list(bundles.values()))
         writes = outbox.of_links(tx, ids)
-        opened = links.open_fields(tx, ids)
+        opened = open_fields.load(tx, ids)
         shown: dict[Side, dict[str, Fields]] = {}
         for side, records in live.items():
             _, fields = self._shown(tx, side, list(records.values()))

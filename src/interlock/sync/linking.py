@@ -20,7 +20,7 @@ from interlock.matching.keyed import (
     product_signs,
 )
 from interlock.model import Fields, Ref
-from interlock.store import feeds, links, observations
+from interlock.store import feeds, links, observations, refusals, suggestions
 from interlock.store.database import Tx
 from interlock.store.observations import Observation
 from interlock.store.scores import SCORED
@@ -89,7 +89,7 @@ def _link_entity(tx: Tx, pair: Pair, entity: str, run: Run) -> None:
         matches = match_keyed(
             _candidates(tx, entity, Side.CRM, half),
             _candidates(tx, entity, Side.ERP, half),
-            links.refused(tx, entity),
+            refusals.load(tx, entity),
         )
         _apply(tx, pair, entity, matches, half, run)
         for side in Side:
@@ -145,7 +145,7 @@ def _apply(
     now = pair.clock()
     found = [Couple(crm_id=c, erp_id=e, evidence=why) for c, e, why in matches.links]
     couple(tx, pair, entity, found, half, run)
-    links.suggest(tx, entity, matches.suggestions, now)
+    suggestions.replace(tx, entity, matches.suggestions, now)
     for crm_id, erp_id, _ in matches.suggestions:
         # what may have a counterpart is no longer alone: its create must not go out
         links.dissolve(tx, half.get((Side.CRM, crm_id)), now)

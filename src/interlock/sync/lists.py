@@ -9,15 +9,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 
 from interlock.governance.rules import Side
+from interlock.matching.customers import company_of
 from interlock.matching.rarity import Rarity
 from interlock.matching.register import Register
 from interlock.matching.table import Company, Table, tabulate
-from interlock.model import Address, Fields, Presence
+from interlock.model import Presence
 from interlock.store import feeds
 from interlock.store.database import Tx, chunks
 from interlock.store.tables import record
 
-__all__ = ["TOKEN", "Ids", "Lists", "companies", "company_of", "present"]
+__all__ = ["TOKEN", "Ids", "Lists", "companies", "present"]
 
 _ENTITY = "customer"
 TOKEN = f"matched_to:{_ENTITY}"
@@ -49,35 +50,6 @@ def companies(tx: Tx, side: Side, rows: Iterable[Any]) -> Iterator[Company]:
         billing = billing or "billing_address" in decode(row.fields)
     for row in rows:
         yield company_of(row.id, decode(row.fields), billing=billing)
-
-
-def company_of(record_id: str, fields: Fields, *, billing: bool = True) -> Company:
-    """What matching looks at in a customer; unknown and blank fields alike are missing.
-
-    ``billing``: its system shows billing addresses.  One that is not shown then is not blank: the
-    shipping address does not stand in for it, or two records would be told apart by a right.
-    """
-    address = fields.get("billing_address")
-    if not isinstance(address, Address) and ("billing_address" in fields or not billing):
-        address = fields.get("shipping_address")
-    place = address if isinstance(address, Address) else Address()
-
-    def text(name: str) -> str:
-        value = fields.get(name)
-        return value if isinstance(value, str) else ""
-
-    return Company(
-        id=record_id,
-        name=text("name"),
-        website=text("website") or text("email"),
-        street=place.street or "",
-        city=place.city or "",
-        region=place.region or "",
-        postcode=place.postcode or "",
-        country=place.country or "",
-        phone=text("phone"),
-        tax_id=text("tax_id"),
-    )
 
 
 @dataclass(slots=True)

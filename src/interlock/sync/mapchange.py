@@ -14,7 +14,7 @@ import msgspec
 from interlock.governance.rules import CROSS_REFERENCE, Side
 from interlock.governance.versions import MapVersion, barred
 from interlock.model import Fields, agree
-from interlock.store import feeds, links, maps, outbox, purging
+from interlock.store import approvals, feeds, links, maps, purging
 from interlock.store.database import Tx
 from interlock.store.links import Bundle, Member
 from interlock.store.observations import Observation
@@ -37,7 +37,7 @@ def activate(tx: Tx, pair: Pair) -> None:
     maps.save(tx, new, now)
     purging.purge(tx, barred(old or MapVersion(), new, known), now)
     # who goes to and fro between two maps approves anew each time
-    outbox.forget_approvals(tx)
+    approvals.forget_all(tx)
     if old is None:
         links.raise_all(tx)
     else:

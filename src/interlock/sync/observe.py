@@ -8,13 +8,16 @@ from datetime import datetime
 import msgspec
 
 from interlock.connectors.base import EntityCapabilities
+from interlock.connectors.budget import calls_for
 from interlock.errors import (
+    BudgetSpentError,
     ConnectorError,
     NeedsAuthError,
     NotPermittedError,
     RejectedError,
     TransientError,
 )
+from interlock.governance.budget import Purpose, purpose_of
 from interlock.governance.rules import Side
 from interlock.model import Record
 from interlock.store import feeds, observations
@@ -57,7 +60,8 @@ async def observe_side(
         looked.append(entity)
 
     async def _again(entity: str) -> None:
-        await _refetch(pair, side, entity, run)
+        with calls_for(purpose_of(entity)):
+            await _refetch(pair, side, entity, run)
 
     async def _follow_hints(entity: str) -> None:
         await follow_hints(pair, side, entity, run, fetch_now)
@@ -83,6 +87,11 @@ def note_failure(connection: Connection, run: Run, error: ConnectorError, entity
     if isinstance(error, NotPermittedError):
         run.problem(f"{subject} {entity}", error.message, error.fix or "", "not_permitted")
         return
+    if isinstance(error, BudgetSpentError):
+        # only calls for what is no more urgent than this have to wait
+        run.spent.add((connection.side, error.purpose))
+        run.problem(subject, error.message, error.fix or "", "budget")
+        return
     code = "failed"
     if isinstance(error, NeedsAuthError):
         code = "needs_auth"
@@ -105,18 +114,23 @@ async def observe(pair: Pair, feed: Feed, run: Run, *, full: bool = False) -> No
     assert caps is not None
     if not full and _still_holds(pair, caps, feed):
         return
+    stale = feed.complete_at is None or feed.map_version != pair.map_version
     must_sweep = (
-        full
-        or not caps.changes
-        or feed.complete_at is None
-        or feed.sweep_cursor is not None
-        or feed.map_version != pair.map_version
-        or pair.clock() >= feed.complete_at + pair.patience.sweep_every
+        full or stale or not caps.changes or feed.sweep_cursor is not None or _is_old(pair, feed)
     )
+    if caps.changes and not stale and feed.cursor is not None:
+        # what changed is known before a long sweep is begun or goes on
+        with calls_for(purpose_of(feed.entity)):
+            feed = await _follow(pair, connection, caps, feed, run)
     if must_sweep:
-        await _sweep(pair, connection, caps, feed, run)
-    else:
-        await _follow(pair, connection, caps, feed, run)
+        with calls_for(Purpose.BACKFILL if caps.changes else purpose_of(feed.entity)):
+            await _sweep(pair, connection, caps, feed, run)
+
+
+def _is_old(pair: Pair, feed: Feed) -> bool:
+    """Say whether the last full read is so long ago that another one is due."""
+    done = feed.complete_at
+    return done is None or pair.clock() >= done + pair.patience.sweep_every
 
 
 def _still_holds(pair: Pair, caps: EntityCapabilities, feed: Feed) -> bool:
@@ -132,7 +146,7 @@ def _still_holds(pair: Pair, caps: EntityCapabilities, feed: Feed) -> bool:
 
 async def _follow(
     pair: Pair, connection: Connection, caps: EntityCapabilities, feed: Feed, run: Run
-) -> None:
+) -> Feed:
     while True:
         read_from, midway = pair.clock(), feed.midway
         page = await connection.connector.changes(feed.entity, feed.cursor)
@@ -142,7 +156,7 @@ async def _follow(
             # the cursor saved is that of a round that is over now
             await pair.store.call(feeds.put, feed)
         if not page.more:
-            return
+            return feed
 
 
 async def _start_of_feed(
@@ -178,18 +192,20 @@ async def _sweep(
             sweep_no=feed.sweep_no + 1,
             sweep_started=pair.clock(),
             map_version=pair.map_version,
+            doubted=False,
         )
-    again = False
     while True:
         feed = await _sweep_once(pair, connection, caps, feed, run)
+        if feed.sweep_cursor is not None:
+            run.unfinished.add((feed.side, entity))
+            return
         assert feed.sweep_started is not None
         missing, known = await pair.store.call(_end_if_believed, pair, feed)
         if missing is None:
             return
-        if not again:
-            again = True
+        if not feed.doubted:
             feed = msgspec.structs.replace(
-                feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock()
+                feed, sweep_no=feed.sweep_no + 1, sweep_started=pair.clock(), doubted=True
             )
             continue
         run.problem(
@@ -233,7 +249,7 @@ async def _sweep_once(
         page = await connection.connector.sweep(feed.entity, feed.sweep_cursor)
         feed = msgspec.structs.replace(feed, sweep_cursor=page.cursor if page.more else None)
         await _store_page(pair, caps, feed, page.records, read_from, feed.sweep_no, run)
-        if not page.more:
+        if not page.more or (run.until is not None and pair.clock() >= run.until):
             return feed
 
 

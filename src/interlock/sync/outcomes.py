@@ -12,7 +12,7 @@ from interlock.connectors.base import EntityCapabilities, Outcome, Reason, Recei
 from interlock.governance.merge import respelled
 from interlock.governance.rules import OnCreate, Side
 from interlock.model import ANYTHING, Fields, Record, WriteKind, agree
-from interlock.store import dead_letters, history, links, observations, outbox
+from interlock.store import creations, dead_letters, history, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.dead_letters import DeadLetter
 from interlock.store.history import Event, plain
@@ -79,7 +79,7 @@ def _note_made(
 ) -> list[tuple[OutboxWrite, Reason]]:
     """Note what was created, as (write, reference, record id); returns what made a second one."""
     twice = []
-    known = outbox.made_as(tx, [reference for _, reference, _ in made])
+    known = creations.made_as(tx, [reference for _, reference, _ in made])
     fresh: dict[str, str] = {}
     for w, reference, record_id in made:
         earlier = known.get(reference) or fresh.setdefault(reference, record_id)
@@ -90,7 +90,7 @@ def _note_made(
                 fix="keep the one that is linked, archive the other and clear its reference",
             )
             twice.append((w, reason))
-    outbox.creations_done(tx, list(fresh.items()), s.at)
+    creations.finish(tx, list(fresh.items()), s.at)
     return twice
 
 
@@ -238,7 +238,6 @@ def _note_success(
         else ("unchanged" if receipt.outcome is Outcome.UNCHANGED else "updated")
     )
     s.run.counts[name] += 1
-    s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
 
 
 def _unless_based(fields: Fields, member: Member) -> Fields:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from interlock.connectors.base import Capabilities, Connector, EntityCapabilities
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.governance.limits import Limits
 from interlock.governance.rules import EntityRules, OwnershipMap, Side
 from interlock.governance.versions import MapVersion
@@ -34,6 +35,7 @@ ENTITY_ORDER = (
     "quote",
     "deal",
     "order",
+    "project",
     "invoice",
     "task",
 )
@@ -41,6 +43,7 @@ ENTITY_ORDER = (
 
 PRIORITY: Mapping[str, int] = {
     "order": 10,
+    "project": 10,
     "deal": 20,
     "customer": 30,
     "contact": 40,
@@ -81,6 +84,7 @@ class Connection:
     id: str
     name: str
     connector: Connector
+    budget: CallBudget = FREE
 
     @property
     def capabilities(self) -> Capabilities:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 from sqlalchemy import bindparam, update
 
-from interlock.governance.rules import BornElsewhere, CreatePolicy, Side
+from interlock.governance.rules import Side
 from interlock.store import history, links, outbox
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
@@ -88,12 +88,7 @@ def leave_alone(tx: Tx, pair: Pair, entity: str, side: Side, ids: Sequence[str],
     rules = pair.rules(entity)
     caps = pair.side(side.other).entity(entity)
     if rules is None or not rules.creates_from(side) or caps is None or not caps.create:
-        ignored = (
-            rules is not None
-            and rules.born_elsewhere is BornElsewhere.IGNORE
-            and rules.create is not CreatePolicy.NONE
-            and rules.create.value != side.value
-        )
+        ignored = rules is not None and rules.ignores_from(side)
         mark(tx, side, entity, ids, "ignored" if ignored else "born here")
         return
     now = pair.clock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from interlock.governance.rules import Side
 
@@ -27,7 +28,9 @@ class Run:
 
     ``tick`` is told (stage, side or None, entity, records so far).  ``paused`` sides were
     unreachable, throttled or refused the credentials: nothing more is sent to them in this run.
-    ``paused_entities``: a person paused them; they are neither read nor written.
+    ``paused_entities``: a person paused them; they are neither read nor written.  ``spent``: calls
+    of this purpose have to wait, others are still made.  ``until``: reading in full stops at the
+    next page after this instant, to go on in another run; ``unfinished`` says where it did.
     """
 
     id: str
@@ -36,6 +39,9 @@ class Run:
     problems: list[Problem] = field(default_factory=list)
     paused: set[Side] = field(default_factory=set)
     paused_entities: set[str] = field(default_factory=set)
+    spent: set[tuple[Side, str]] = field(default_factory=set)
+    until: datetime | None = None
+    unfinished: set[tuple[Side, str]] = field(default_factory=set)
 
     def problem(self, subject: str, message: str, fix: str = "", code: str = "") -> None:
         """Note a problem once."""

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 
 from interlock.governance.rules import CROSS_REFERENCE, Side
 from interlock.model import Presence
-from interlock.store import cases, epochs, feeds, history, links, observations
+from interlock.store import cases, epochs, feeds, history, links, observations, refusals
 from interlock.store.cases import Case
 from interlock.store.database import Tx
 from interlock.store.epochs import Hold, Stage
@@ -23,6 +23,7 @@ from interlock.store.tables import creation, plan, record
 from interlock.sync.identity import prefix_of, reference_of
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
+from interlock.sync.rebuild_projects import find_projects, note_created
 
 __all__ = ["find_links", "guard", "longest_settle_time"]
 
@@ -84,6 +85,9 @@ def _find_links(tx: Tx, pair: Pair, run: Run, *, last: bool) -> bool:
         return False
     for entity in pair.merged():
         _Finder(tx, pair, run, entity).find()
+    if "project" in pair.observed(Side.ERP):
+        deals, projects = _there(tx, Side.CRM, "deal"), _there(tx, Side.ERP, "project")
+        find_projects(tx, pair, run, deals, projects, REVISIONS)
     _know_strangers(tx, pair)
     # what was shown before links were found again releases nothing
     tx.conn.execute(delete(plan))
@@ -136,7 +140,7 @@ class _Finder:
         self.now = pair.clock()
         self.members = {side: pair.member_entity(entity, side) for side in Side}
         self.seen = {side: _there(tx, side, self.members[side]) for side in Side}
-        self.refused = links.refused(tx, entity)
+        self.refused = refusals.load(tx, entity)
         known = links.partners(tx, Side.CRM, self.members[Side.CRM], list(self.seen[Side.CRM]))
         self.partner: dict[tuple[Side, str], str] = {}
         for crm_id, erp_id in known.items():
@@ -299,13 +303,7 @@ class _Finder:
             }
             for m in made
         ]
-        self.tx.insert_new(creation, rows)
-        for row in rows:
-            self.tx.conn.execute(
-                update(creation)
-                .where(creation.c.reference == row["reference"], creation.c.done_at.is_(None))
-                .values(record_id=row["record_id"], done_at=self.now)
-            )
+        note_created(self.tx, rows)
 
     def _park(self) -> None:
         """Leave alone what names a record that is not there: it had a partner (rule 10)."""

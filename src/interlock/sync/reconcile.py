@@ -13,7 +13,16 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
-from interlock.store import dead_letters, history, links, outbox, resolutions, undoing
+from interlock.store import (
+    approvals,
+    dead_letters,
+    history,
+    links,
+    open_fields,
+    outbox,
+    resolutions,
+    undoing,
+)
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -78,7 +87,7 @@ def _reconcile_links(
     entities = {b.link.entity for b in due}
     first_matched = {e: creates_since(tx, e, matched_at(tx, e)) for e in entities}
     ids = [b.link.id for b in due]
-    known_open = links.open_fields(tx, ids)
+    known_open = open_fields.load(tx, ids)
     brakes = breaker.load(tx, due, known_open, pair.clock())
     result = Decided(known_open, brakes, resolutions.of_links(tx, ids))
     result.undo = undoing.of_links(tx, ids)
@@ -188,7 +197,7 @@ def _subject(w: OutboxWrite) -> str:
 def _approved(tx: Tx, writes: Sequence[OutboxWrite]) -> list[OutboxWrite]:
     """Let writes go whose digest a person approved."""
     asked = [w.digest for w in writes if w.needs_approval or w.limit_kind is not None]
-    digests = outbox.approved(tx, asked)
+    digests = approvals.approved(tx, asked)
     return [
         msgspec.structs.replace(w, needs_approval=False, limit_kind=None)
         if w.digest in digests
@@ -234,4 +243,4 @@ def _save_open(tx: Tx, pair: Pair, result: Decided) -> None:
     now = pair.clock()
     for link_id, opened in result.open.items():
         if opened or link_id in result.known_open:
-            links.save_open(tx, link_id, opened, result.kept_open.get(link_id, frozenset()), now)
+            open_fields.save(tx, link_id, opened, result.kept_open.get(link_id, frozenset()), now)

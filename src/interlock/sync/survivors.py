@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from interlock.governance.rules import Side
 from interlock.model import Presence
-from interlock.store import dead_letters, history, links, outbox
+from interlock.store import dead_letters, history, links, outbox, refusals
 from interlock.store.database import Tx
 from interlock.store.history import Event
 from interlock.store.outbox import WriteState
@@ -56,7 +56,7 @@ def _follow(tx: Tx, pair: Pair, row: Any, run: Run) -> None:
         return
     other = bundle.members[side.other]
     ids = {side: survivor.id, side.other: other.id}
-    if (ids[Side.CRM], ids[Side.ERP]) in links.refused(tx, row.entity):
+    if (ids[Side.CRM], ids[Side.ERP]) in refusals.load(tx, row.entity):
         return
     links.dissolve(tx, half, now)
     dead_letters.close_of_link(tx, row.link_id, why=f"merged into {survivor.id}", now=now)

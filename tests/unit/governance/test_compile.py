@@ -117,8 +117,8 @@ def test_the_default_map_keeps_the_standard_split():
     assert rules["customer"].fields["credit_limit"].on_create is OnCreate.OMIT
     deal = rules["deal"].fields
     assert {n for n, r in deal.items() if r.ownership is not Ownership.LOCAL} == {
-        "order_number", "order_status", "invoice_numbers", "invoice_total", "invoice_due_on",
-        "payment_status", *checked,
+        "order_number", "order_status", "project_number", "project_status", "invoice_numbers",
+        "invoice_total", "invoice_due_on", "payment_status", *checked,
     }  # fmt: skip
     assert rules["order"].create is CreatePolicy.NONE
 

@@ -203,6 +203,8 @@ def test_what_was_seen_last_says_so_with_its_age() -> None:
     answer = checked(looked=seen)
     assert (answer.verdict, answer.live, answer.age_seconds) == (Verdict.OK, False, 10800)
     assert "the ERP did not answer within 0.8 s: as last seen 3 hours ago" in answer.reason
+    just = Looked(live=False, as_of=NOW, why="the ERP gave no answer")
+    assert checked(looked=just).note == "the ERP gave no answer: as last seen a moment ago"
     days = timedelta(days=3)
     old = Looked(live=False, as_of=NOW - days, age=days, old=True, why="the ERP gave no answer")
     assert codes(checked(looked=old)) == {"stale": "warn"}

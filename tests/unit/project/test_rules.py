@@ -71,6 +71,7 @@ tiers:
         ("health: {bands: [70, 40]}", 2, "rise"),
         ("signals: {overdue_bands: [a]}", 2, "whole numbers"),
         ("tiers:\n- {revenue_12m: 3}", 3, "needs a name"),
+        ("tiers:\n- {tier: A, revenue_12m: true}", 3, "a number"),
         ("tiers:\n- {tier: A}\n- {tier: B}", 3, "fits everyone"),
         ("tiers:\n- {tier: A, revenue: 3}", 3, "revenue_12m"),
     ],

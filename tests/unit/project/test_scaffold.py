@@ -1,5 +1,6 @@
 """A new project folder: complete, valid, and without a secret in the wrong file."""
 
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interlock.errors import ConfigurationError
+from interlock.governance.compile_pricing import compile_pricing
 from interlock.governance.document import Document
+from interlock.governance.pricing import DEFAULT_VERDICTS, PricingRules
 from interlock.mapping.compile import compile_mapping
+from interlock.model import Schema
 from interlock.project import open_project
 from interlock.project.scaffold import (
     Answers,
@@ -47,7 +51,8 @@ def test_a_project_with_all_answers_opens(tmp_path: Path):
     assert project.crm.settings.token.get_secret_value() == given_settings["token"]
     assert project.erp.settings.model_dump() == {"database": "prod"}
     assert set(project.ownership.entities) == {
-        "customer", "contact", "product", "price", "deal", "quote", "order", "invoice",
+        "customer", "contact", "product", "price", "deal", "quote", "order", "project",
+        "invoice",
     }  # fmt: skip
     assert result.missing == ()
 
@@ -125,9 +130,30 @@ def test_the_examples_in_the_mapping_file_are_valid(tmp_path: Path):
     assert len(overrides.fields["customer"]) == 6
 
 
+def test_the_pricing_file_decides_nothing_and_its_examples_are_valid(tmp_path: Path):
+    made(tmp_path, {"url": "https://crm.example.com", "token": "t"})
+    project = open_project(tmp_path, environment={}, plugins=find_plugin)
+    found, without = project.pricing, PricingRules()
+    assert (tuple(found.rules), dict(found.roles), found.approvers) == ((), {}, ())
+    assert dict(found.verdicts) == dict(without.verdicts)
+    assert (found.customer_group, found.default_role) == (
+        without.customer_group, without.default_role,
+    )  # fmt: skip
+    head, _, body = (tmp_path / "pricing.yaml").read_text().partition("schema_version: 1\n")
+    assert all(line.startswith("#") for line in head.splitlines())
+    example = re.compile(r"# (?=[a-z_]+:( |$)|  )")
+    text = "\n".join(example.sub("", line, count=1) for line in body.splitlines())
+    rules = compile_pricing(
+        parse_yaml("schema_version: 1\n" + text, "pricing.yaml"), Schema()["customer"]
+    )
+    assert len(rules.rules) == 5
+    assert rules.roles == {"manager": ("0055g00000Ann",)}
+    assert rules.verdicts == DEFAULT_VERDICTS, "the file names the defaults"
+
+
 def test_the_files_name_schemas_that_are_there(tmp_path: Path):
     made(tmp_path)
-    for name in ("interlock.yaml", "ownership.yaml", "mappings/crm.yaml"):
+    for name in ("interlock.yaml", "ownership.yaml", "pricing.yaml", "mappings/crm.yaml"):
         header, _, path = (tmp_path / name).read_text().splitlines()[0].partition("$schema=")
         assert header == "# yaml-language-server: "
         assert ((tmp_path / name).parent / path).is_file()

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from interlock.connectors.bottlecrm.config import BottleCrmSettings
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit import Answer, HttpClient, clean
 from interlock.errors import (
     ConnectorError,
@@ -56,7 +57,9 @@ class Refusal(NamedTuple):
 class Client:
     """The API with a personal access token; every failure is one of our errors."""
 
-    def __init__(self, connection: str, settings: BottleCrmSettings, now: Any) -> None:
+    def __init__(
+        self, connection: str, settings: BottleCrmSettings, now: Any, budget: CallBudget = FREE
+    ) -> None:
         token = settings.token.get_secret_value()
         self.name = connection
         self._now = now
@@ -68,6 +71,7 @@ class Client:
             timeout=settings.timeout,
             connections=settings.concurrency,
             now=now,
+            budget=budget,
         )
 
     async def close(self) -> None:

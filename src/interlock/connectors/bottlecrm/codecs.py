@@ -9,33 +9,16 @@ from decimal import Decimal
 from typing import Any
 
 from interlock.mapping.codecs import CodecError, Text
-from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
+from interlock.model import FieldFacts, Line, Money, Ref, Value
 
 __all__ = [
-    "Accepted", "AddressParts", "Amount", "Assignee", "Exact", "Lines", "PersonName", "Phone",
-    "Reference", "TaskDone", "TaskText", "Website",
+    "Amount", "Assignee", "Lines", "PersonName", "Phone", "ProductPrice", "TaskDone", "TaskText",
+    "Website",
 ]  # fmt: skip
 
 _MAX_NUMBER = Decimal(10) ** 13
 """Above this a JSON float no longer keeps cents; custom numbers are floats."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """Text that means something else when cut, such as a SKU or an e-mail address."""
-
-    facts: FieldFacts
-
-    def decode(self, raw: Any) -> str | None:
-        """Strip."""
-        return Text().decode(raw)
-
-    def encode(self, value: Value | None) -> Any:
-        """Refuse what is too long."""
-        limit = self.facts.max_length
-        if value is not None and limit is not None and len(str(value)) > limit:
-            raise CodecError(f"more than {limit} characters")
-        return None if value is None else str(value)
+_MAX_PRICE = Decimal(10) ** 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +64,6 @@ class Website:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """The id of another record."""
-
-    entity: str
-    facts: FieldFacts = field(default_factory=FieldFacts)
-
-    def decode(self, raw: Any) -> Ref | None:
-        """Point to the record."""
-        return Ref(self.entity, str(raw)) if raw else None
-
-    def encode(self, value: Value | None) -> Any:
-        """Give the bare id."""
-        if value is None:
-            return None
-        if not isinstance(value, Ref) or value.is_link:
-            raise CodecError(f"not the id of a {self.entity} in BottleCRM")
-        return value.id
-
-
-@dataclass(frozen=True, slots=True)
 class PersonName:
     """A person's name in two fields that BottleCRM both requires.
 
@@ -120,37 +83,6 @@ class PersonName:
         if not last:
             return {"first_name": None, "last_name": None}
         return {"first_name": first or last, "last_name": last if first else "-"}
-
-
-@dataclass(frozen=True, slots=True)
-class AddressParts:
-    """An address spread over five fields; ``keys``: part of our address -> BottleCRM's field."""
-
-    keys: Mapping[str, str]
-    lengths: Mapping[str, int] = field(default_factory=dict)
-    facts: FieldFacts = field(default_factory=FieldFacts)
-
-    def decode(self, raw: Any) -> Address | None:
-        """Collect the parts; a country that is no two-letter code is an error."""
-        parts = {part: Text().decode(raw.get(key)) for part, key in self.keys.items()}
-        country = parts.get("country")
-        if country is not None:
-            if not re.fullmatch(r"[A-Za-z]{2}", country):
-                raise CodecError("the country is not a two-letter ISO 3166 code")
-            parts["country"] = country.upper()
-        return Address(**parts) or None
-
-    def encode(self, value: Value | None) -> Any:
-        """Give all parts, blank ones too, so that halves of two addresses never mix."""
-        if value is not None and not isinstance(value, Address):
-            raise CodecError("not an address")
-        out: dict[str, str | None] = {}
-        for part, key in self.keys.items():
-            text = getattr(value, part) if value is not None else None
-            if text is not None and len(text) > self.lengths.get(part, len(text)):
-                raise CodecError(f"the {part} has more than {self.lengths[part]} characters")
-            out[key] = text
-        return out
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,18 +114,24 @@ class Amount:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    """Whether an estimate's status says that the customer agreed."""
+class ProductPrice:
+    """A product's price; BottleCRM has no product without one, so that nothing is a price of 0."""
 
-    facts: FieldFacts = field(default_factory=lambda: FieldFacts(writable=False))
+    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=2))
 
-    def decode(self, raw: Any) -> bool | None:
-        """Compare with the one status that means agreement."""
-        return None if raw is None else raw == "Accepted"
+    def decode(self, raw: Any) -> Money | None:
+        """Pair the number with its currency; 0 is what stands there when nobody stated one."""
+        if not Decimal(str(raw["price"] or 0)):
+            return None
+        return Amount("price", "currency").decode(raw)
 
-    def encode(self, value: Value | None) -> Any:  # noqa: ARG002
-        """Refuse: only the customer's own answer accepts an estimate."""
-        raise CodecError("an estimate is accepted by the customer, not through the API")
+    def encode(self, value: Value | None) -> Any:
+        """Write both fields; the currency of no price is left as it is."""
+        if value is None:
+            return {"price": Decimal(0)}
+        if isinstance(value, Money) and abs(value.amount) >= _MAX_PRICE:
+            raise CodecError("the price has more digits than BottleCRM keeps of a product's")
+        return Amount("price", "currency").encode(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class BottleCrmConnector(Connector):
             for entity, mapping in MAPS.items()
         }
         self.capabilities = capabilities(self._maps, settings.page_size, settings.settle_time)
-        self._client = Client(context.connection, settings, context.clock)
+        self._client = Client(context.connection, settings, context.clock, context.budget)
         self._organization = OrganizationReader(self._client, context)
         self._definitions = Definitions(self._client, self._maps, context.other)
         self._writer = Writer(

@@ -17,6 +17,7 @@ from interlock.model import FieldFacts, PaymentStatus
 __all__ = ["FIGURE_FIELDS", "FIGURE_GROUPS", "FIGURE_MAPS"]
 
 _STATUSES = tuple(PaymentStatus)
+_VERDICTS = ("ok", "warn", "stop")
 
 
 def _amount(name: str, label: str) -> tuple[CustomField, CustomField]:
@@ -56,6 +57,9 @@ FIGURE_FIELDS: Mapping[str, tuple[CustomField, ...]] = {
         _one("invoice_due_on", "{other} invoice due", "date"),
         CustomField("payment_status", "{other} payment status", "dropdown", "payment_status",
                     _STATUSES),
+        CustomField("quote_check", "Quote check", "dropdown", "quote_check", _VERDICTS),
+        _one("quote_check_reason", "Quote check: why", "textarea"),
+        _one("quote_checked_at", "Quote checked at"),
     ),
 }  # fmt: skip
 
@@ -120,5 +124,11 @@ FIGURE_MAPS: Mapping[str, tuple[FieldMap, ...]] = {
             "payment_status", "custom_fields.payment_status",
             Choice({s: s for s in _STATUSES}, facts=FieldFacts(choices=_STATUSES)),
         ),
+        FieldMap(
+            "quote_check", "custom_fields.quote_check",
+            Choice({v: v for v in _VERDICTS}, facts=FieldFacts(choices=_VERDICTS)),
+        ),
+        _text("quote_check_reason"),
+        FieldMap("quote_checked_at", "custom_fields.quote_checked_at", Instant()),
     ),
 }  # fmt: skip

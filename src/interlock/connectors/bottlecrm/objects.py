@@ -20,15 +20,12 @@ from interlock.connectors.base import (
     Level,
 )
 from interlock.connectors.bottlecrm.codecs import (
-    Accepted,
-    AddressParts,
     Amount,
     Assignee,
-    Exact,
     Lines,
     PersonName,
     Phone,
-    Reference,
+    ProductPrice,
     TaskDone,
     TaskText,
     Website,
@@ -41,6 +38,7 @@ from interlock.connectors.bottlecrm.places import (
     CustomField,
     Group,
 )
+from interlock.connectors.kit.codecs import AddressParts, Exact, Reference, StatusIs
 from interlock.mapping.codecs import Boolean, Choice, Date, Instant, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import ContactRole, FieldFacts, OrderStatus, StageKind
@@ -99,6 +97,8 @@ def _choices(values: type[OrderStatus | ContactRole | StageKind]) -> Choice:
     return Choice({w: w for w in words}, facts=FieldFacts(choices=words))
 
 
+_BY_CUSTOMER = "an estimate is accepted by the customer, not through the API"
+
 _BILLING = AddressParts(
     {"street": "address_line", "city": "city", "region": "state", "postcode": "postcode",
      "country": "country"},
@@ -132,6 +132,8 @@ MAPS: Mapping[str, ObjectMap] = {
         FieldMap("sku", "sku", Exact(FieldFacts(max_length=100, unique=True))),
         FieldMap("name", "name", _text(255), required=True),
         FieldMap("active", "is_active", Boolean()),
+        FieldMap("family", "category", _text(100)),
+        FieldMap("list_price", "list_price", ProductPrice()),
     )),
     "deal": ObjectMap("deal", "Opportunity", (
         FieldMap("name", "name", _text(255, unique=True), required=True),
@@ -152,7 +154,7 @@ MAPS: Mapping[str, ObjectMap] = {
     "quote": ObjectMap("quote", "Estimate", (
         FieldMap("deal", "opportunity.id", Reference("deal"), writable=False),
         FieldMap("number", "estimate_number", _text(50), writable=False),
-        FieldMap("accepted", "status", Accepted(), writable=False),
+        FieldMap("accepted", "status", StatusIs("Accepted", _BY_CUSTOMER), writable=False),
         FieldMap("currency", "currency", _text(3), writable=False),
         FieldMap("lines", "line_items", Lines(net="net_amount"), writable=False),
     )),
@@ -173,6 +175,7 @@ GROUPS: Mapping[str, tuple[Group, ...]] = {
         Group("credit_limit", "custom_fields", ("credit_limit", "credit_limit_currency")),
         *FIGURE_GROUPS["customer"],
     ),
+    "product": (Group("list_price", "", ("price", "currency")),),
     "contact": (Group("name", "", ("first_name", "last_name")),),
     "deal": (Group("amount", "", ("amount", "currency")), *FIGURE_GROUPS["deal"]),
     # of our own tasks only (see rows): what people note is never read

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from interlock.connectors.base import Outcome, Reason, Receipt, WriteKind, WriteRequest
+from interlock.connectors.base import Outcome, Receipt, WriteKind, WriteRequest
 from interlock.connectors.bottlecrm.client import Client, is_id
 from interlock.connectors.bottlecrm.organization import OrganizationReader
 from interlock.connectors.bottlecrm.places import REFERENCE_KEY, RESOURCES
 from interlock.connectors.bottlecrm.rows import Organization, decode, flatten, model_field
 from interlock.connectors.kit import clean
+from interlock.connectors.kit.receipts import failed, rejected
 from interlock.errors import (
     ConnectorError,
-    NeedsAuthError,
     NotPermittedError,
     RejectedError,
-    ThrottledError,
-    TransientError,
     UnknownOutcomeError,
 )
 from interlock.mapping.codecs import CodecError
@@ -25,13 +23,6 @@ from interlock.mapping.objectmap import ObjectMap
 from interlock.model import ANYTHING, Record, Value, agree
 
 __all__ = ["Writer", "settle"]
-
-_FIXES = {
-    "duplicate": "link the two records, or change the value in one of them",
-    "required": "fill the field in the source",
-    "not_found": "the record was deleted in BottleCRM, or the token's owner may not see it",
-    "unknown_choice": "add the value to the field's choices in BottleCRM, or map it",
-}
 
 
 class Writer:
@@ -61,10 +52,10 @@ class Writer:
             return await self._update(entity, request)
         except CodecError as error:
             code = "too_long" if "more than" in error.message else "invalid_value"
-            return _rejected(request, code, clean(error.message), error.field, error.fix)
+            return rejected(request, code, clean(error.message), error.field, error.fix)
         except RejectedError as error:
             field = model_field(entity, self._maps[entity], error.field or "")
-            return _rejected(request, error.code or "rejected", error.message,
+            return rejected(request, error.code or "rejected", error.message,
                              field or error.field, error.fix)  # fmt: skip
 
     async def _create(self, entity: str, request: WriteRequest) -> Receipt:
@@ -103,12 +94,12 @@ class Writer:
     async def _update(self, entity: str, request: WriteRequest) -> Receipt:
         resource = RESOURCES[entity]
         if not is_id(request.record_id or ""):
-            return _rejected(request, "not_found", "the record is not there")
+            return rejected(request, "not_found", "the record is not there")
         body = await self._body(entity, request)
         if request.expected:
             current = await self._read(entity, request.record_id or "")
             if current is None:
-                return _rejected(request, "not_found", "the record is not there")
+                return rejected(request, "not_found", "the record is not there")
             stop = self._compare(request, current)
             if stop is not None:
                 return stop
@@ -137,7 +128,7 @@ class Writer:
         for field, value in request.expected.items():
             if field in (current.problems or {}):
                 told = (current.problems or {})[field]
-                return _rejected(request, "invalid_value", f"the value there now: {clean(told)}",
+                return rejected(request, "invalid_value", f"the value there now: {clean(told)}",
                                  field, "mend the value in BottleCRM")  # fmt: skip
             if field in current.fields and not same(field, value):
                 return Receipt(write_id=request.id, outcome=Outcome.CONFLICT, record=current,
@@ -177,7 +168,7 @@ class Writer:
         holders = await self._products("sku", str(sku)) if sku is not None else ()
         if all(holder.id == request.record_id for holder in holders):
             return None
-        return _rejected(request, "duplicate", "another product has this SKU", "sku")
+        return rejected(request, "duplicate", "another product has this SKU", "sku")
 
     async def _decoded(self, entity: str, row: Mapping[str, Any]) -> Record:
         organization: Organization = await self._organization.read()
@@ -196,37 +187,6 @@ def settle(
     ):
         raise failures[0]
     return [
-        _failed(request, result) if isinstance(result, ConnectorError) else result
+        failed(request, result) if isinstance(result, ConnectorError) else result
         for request, result in zip(requests, results, strict=True)
     ]
-
-
-def _failed(request: WriteRequest, error: ConnectorError) -> Receipt:
-    reason = Reason(code=error.code or "rejected", message=error.message, field=error.field,
-                    fix=error.fix or "")  # fmt: skip
-    match error:
-        case ThrottledError():
-            outcome = Outcome.THROTTLED
-        case TransientError() | NeedsAuthError():
-            outcome = Outcome.TRANSIENT
-        case UnknownOutcomeError():
-            outcome = Outcome.UNKNOWN
-        case NotPermittedError():
-            return _rejected(request, "not_permitted", error.message, error.field, error.fix)
-        case _:
-            outcome = Outcome.REJECTED
-    return Receipt(
-        write_id=request.id, outcome=outcome, record_id=request.record_id, reason=reason,
-        until=error.until if isinstance(error, ThrottledError) else None,
-    )  # fmt: skip
-
-
-def _rejected(
-    request: WriteRequest, code: str, message: str, field: str | None = None, fix: str | None = None
-) -> Receipt:
-    return Receipt(
-        write_id=request.id,
-        outcome=Outcome.REJECTED,
-        record_id=request.record_id,
-        reason=Reason(code=code, message=message, field=field, fix=fix or _FIXES.get(code, "")),
-    )

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
 import msgspec
 
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit.redact import clean
 from interlock.errors import RejectedError, TransientError, UnknownOutcomeError
 
@@ -83,6 +85,7 @@ class HttpClient:
         timeout: float = 60.0,
         connections: int = 8,
         now: Any = None,
+        budget: CallBudget = FREE,
     ) -> None:
         self.system = system
         self.base_url = base_url.rstrip("/")
@@ -91,6 +94,7 @@ class HttpClient:
         self._timeout = aiohttp.ClientTimeout(total=timeout, connect=min(timeout, 10.0))
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
+        self._budget = budget
         self._now = now or (lambda: datetime.now(UTC))
 
     async def __aenter__(self) -> Self:
@@ -127,16 +131,35 @@ class HttpClient:
         ``writes``: the request may change something, so a lost answer is ``UnknownOutcomeError``;
         for reads it is ``TransientError``.  A refused connection is always ``TransientError``.
         """
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._connections)
-            )
         operation = operation or f"{method} {path.split('?', maxsplit=1)[0]}"
         body: Any = form if json is None else _encoder.encode(json)
         send = dict(self.headers)
         if json is not None:
             send["Content-Type"] = "application/json"
         send.update(headers or {})
+        async with self._budget.call():
+            answer = await self._send(method, path, body, params, send, writes, operation)
+        if answer.status == HTTPStatus.TOO_MANY_REQUESTS:
+            until = answer.retry_after(self._now())
+            if until is not None:
+                # nobody asks before: not this process, and not another worker
+                await self._budget.block(until)
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: Any,
+        params: Mapping[str, Any] | None,
+        headers: Mapping[str, str],
+        writes: bool,
+        operation: str,
+    ) -> Answer:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, connector=aiohttp.TCPConnector(limit=self._connections)
+            )
         sent_at = self._now()
         try:
             async with self._session.request(
@@ -144,7 +167,7 @@ class HttpClient:
                 self.base_url + path,
                 data=body,
                 params=params,
-                headers=send,
+                headers=headers,
                 allow_redirects=False,
             ) as response:
                 raw = await response.read()

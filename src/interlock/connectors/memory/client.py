@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit.redact import clean
 from interlock.connectors.memory.api import MemoryApi
 from interlock.connectors.memory.calls import ApiError, ConnectionLost
@@ -34,11 +35,18 @@ _WRITING = frozenset({MemoryApi.write, MemoryApi.alter})
 class Client:
     """One session; opened at the first call, so that building a connector does no I/O."""
 
-    def __init__(self, settings: MemorySettings, kind: str, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        settings: MemorySettings,
+        kind: str,
+        clock: Callable[[], datetime],
+        budget: CallBudget = FREE,
+    ) -> None:
         self.name = f"memory_{kind}"
         self._settings = settings
         self._kind = kind
         self._clock = clock
+        self._budget = budget
         self._api: MemoryApi | None = None
         self._own: MemorySystem | None = None
 
@@ -48,7 +56,7 @@ class Client:
             self._own.close()
         self._own = self._api = None
 
-    def call(
+    async def call(
         self,
         operation: str,
         work: Callable[Concatenate[MemoryApi, P], T],
@@ -59,9 +67,13 @@ class Client:
         """Do one call; a write without a trustworthy answer has an unknown outcome."""
         writes = work in _WRITING
         try:
-            return work(self._open(operation), *args, **kwargs)
+            async with self._budget.call():
+                return work(self._open(operation), *args, **kwargs)
         except ApiError as error:
-            raise self._classified(error, operation, writes=writes) from None
+            failure = self._classified(error, operation, writes=writes)
+            if isinstance(failure, ThrottledError) and failure.until is not None:
+                await self._budget.block(failure.until)
+            raise failure from None
         except ConnectionLost:
             kind = UnknownOutcomeError if writes else TransientError
             raise kind(

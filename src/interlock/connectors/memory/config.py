@@ -16,12 +16,14 @@ class MemorySettings(BaseModel):
     """Which system, and how much of a real one's ways it shows.
 
     ``path``: the file that keeps the company.  ``system``: the name of one registered in this
-    process instead.  ``changes``, ``version_check``, ``answers_with_values``: switched off, the
-    connector does without what not every vendor offers.  ``versions``: records carry a counter,
-    the second of their last change (several changes may share it), or nothing.
+    process instead.  ``changes``, ``version_check``, ``answers_with_values``, ``prices``: switched
+    off, the connector does without what not every vendor offers.  ``versions``: records carry a
+    counter, the second of their last change (several changes may share it), or nothing.
     ``webhook_secret``: signs the webhooks somebody sends in the system's name; without one there
     are none.
-    ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to the engine.
+    ``projects``: whether it has projects; ``orders_as``: what its orders are, where it does not
+    make sales orders.  ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to
+    the engine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +37,10 @@ class MemorySettings(BaseModel):
     changes: bool = True
     version_check: bool = True
     answers_with_values: bool = True
+    prices: bool = True
     enforces_reference: bool = False
+    projects: bool = True
+    orders_as: tuple[Literal["order", "estimate", "invoice"], ...] = ("order",)
     versions: Literal["counted", "seconds", "absent"] = "counted"
     commit_delay: Seconds = 0.0
     read_lag: Seconds = 0.0

@@ -91,10 +91,10 @@ class MemoryConnector(Connector):
         self._kind = kind
         self._settings = settings
         self._clock = context.clock
-        self._client = Client(settings, kind, context.clock)
+        self._client = Client(settings, kind, context.clock, context.budget)
         self._readers = {
             entity: _reader(kind, entity, item, context, settings.versions)
-            for entity, item in maps(kind, context.overrides).items()
+            for entity, item in maps(kind, settings, context.overrides).items()
         }
 
     async def close(self) -> None:
@@ -107,7 +107,7 @@ class MemoryConnector(Connector):
         """Read by number, so that records coming and going shift no page."""
         reader, size = self._readers[entity], self._settings.page_size
         after = int(cursor) if cursor else 0
-        rows = self._client.call(
+        rows = await self._client.call(
             f"sweep {entity}", MemoryApi.listed, entity, reader.columns, after=after, limit=size
         )
         more = len(rows) == size
@@ -123,12 +123,12 @@ class MemoryConnector(Connector):
         # a sweep may not show yet what changed within the read lag before it
         delay, now = max(declared.commit_delay, declared.read_lag), self._clock()
         if cursor is None or Window.load(cursor, now=now, delay=delay).started is None:
-            now = self._client.call(name, MemoryApi.server_time)
+            now = await self._client.call(name, MemoryApi.server_time)
         window = Window.load(cursor, now=now, delay=delay).begin(now)
         after = None
         if window.at_modified is not None and window.at_id is not None:
             after = (window.at_modified, window.at_id)
-        rows = self._client.call(
+        rows = await self._client.call(
             name, MemoryApi.changed, entity, reader.columns,
             since=window.since, after=after, limit=size,
         )  # fmt: skip
@@ -145,7 +145,7 @@ class MemoryConnector(Connector):
         records: list[Record] = []
         for start in range(0, len(ids), size):
             part = ids[start : start + size]
-            rows = self._client.call(
+            rows = await self._client.call(
                 f"fetch {entity}", MemoryApi.fetched, entity, reader.columns, part
             )
             records += [reader.record(row) for row in rows]
@@ -156,7 +156,7 @@ class MemoryConnector(Connector):
         reader = self._readers[entity]
         if not self.capabilities.entities[entity].find:
             raise NotImplementedError(f"{entity} keeps no reference")
-        rows = self._client.call(
+        rows = await self._client.call(
             f"find {entity}", MemoryApi.searched, entity, reader.columns, reader.reference,
             references,
         )  # fmt: skip
@@ -182,7 +182,7 @@ class MemoryConnector(Connector):
             if item.field not in _PROBED or not isinstance(value, str):
                 continue
             texts = _spellings(value) if item.field == "website" else [value]
-            rows = self._client.call(
+            rows = await self._client.call(
                 f"lookup {entity}", MemoryApi.searched, entity, reader.columns, item.path, texts
             )
             found.update((row.id, reader.record(row)) for row in rows)
@@ -195,11 +195,13 @@ class MemoryConnector(Connector):
         if not self.capabilities.prices:
             raise NotImplementedError("this system has no prices")
         ids = list(dict.fromkeys(each.product for each in asked))
-        items = {row.id: row for row in self._read("product", ids, ("list_price",))}
-        buyer = self._read("customer", [customer] if customer else [], ("price_list",))
+        items = {row.id: row for row in await self._read("product", ids, ("list_price",))}
+        buyer = await self._read("customer", [customer] if customer else [], ("price_list",))
         named = buyer[0].cells.get("price_list") if buyer else None
         columns = tuple(dict.fromkeys(ERP_MAPS["price"].paths))
-        rows = self._client.call("prices", MemoryApi.searched, "price", columns, "item_id", ids)
+        rows = await self._client.call(
+            "prices", MemoryApi.searched, "price", columns, "item_id", ids
+        )
         listed: dict[str, list[Fields]] = {}
         for row in rows:
             if row.state is State.LIVE:
@@ -223,10 +225,10 @@ class MemoryConnector(Connector):
         secret = self._settings.webhook_secret.get_secret_value()
         return hints(webhook, secret, frozenset(self._readers))
 
-    def _read(self, entity: str, ids: Sequence[str], columns: tuple[str, ...]) -> list[Row]:
+    async def _read(self, entity: str, ids: Sequence[str], columns: tuple[str, ...]) -> list[Row]:
         if not ids:
             return []
-        return self._client.call(f"prices {entity}", MemoryApi.fetched, entity, columns, ids)
+        return await self._client.call(f"prices {entity}", MemoryApi.fetched, entity, columns, ids)
 
     # ── writing ──────────────────────────────────────────────────────────────────────────────
 
@@ -246,7 +248,7 @@ class MemoryConnector(Connector):
             batch.compare(await self.fetch(entity, batch.compared_ids()))
         for ops in batch.parts(self._settings.batch_size):
             try:
-                answers = self._client.call(
+                answers = await self._client.call(
                     f"write {entity}", MemoryApi.write, entity, reader.columns,
                     [op for _, op in ops],
                 )  # fmt: skip
@@ -279,9 +281,9 @@ class MemoryConnector(Connector):
         findings: list[Finding] = []
         unreadable: dict[str, frozenset[str]] = {}
         try:
-            skew = self._client.call("check", MemoryApi.server_time) - self._clock()
+            skew = await self._client.call("check", MemoryApi.server_time) - self._clock()
             for entity, reader in self._readers.items():
-                there = self._client.call("check", MemoryApi.describe, entity)
+                there = await self._client.call("check", MemoryApi.describe, entity)
                 missing = frozenset(reader.columns) - there
                 fields = {f.field for f in reader.map.fields if f.path.split(".")[0] in missing}
                 if fields:
@@ -301,19 +303,19 @@ class MemoryConnector(Connector):
 
     async def provision(self, *, dry_run: bool) -> Sequence[Provisioned]:
         """Make the columns that hold our keys."""
-        return self._alter("would create", "created", "present", dry_run=dry_run)
+        return await self._alter("would create", "created", "present", dry_run=dry_run)
 
     async def deprovision(self, *, dry_run: bool) -> Sequence[Provisioned]:
         """Drop them again, with their values."""
-        return self._alter("would remove", "removed", "absent", dry_run=dry_run, drop=True)
+        return await self._alter("would remove", "removed", "absent", dry_run=dry_run, drop=True)
 
-    def _alter(
+    async def _alter(
         self, planned: str, done: str, already: str, *, dry_run: bool, drop: bool = False
     ) -> list[Provisioned]:
         steps: list[Provisioned] = []
         wrong: list[str] = []
         for entity in self._readers:
-            there = self._client.call("provision", MemoryApi.describe, entity)
+            there = await self._client.call("provision", MemoryApi.describe, entity)
             for column in self._custom(entity):
                 name = f"{entity}.{column}"
                 if (column in there) is not drop:
@@ -323,7 +325,7 @@ class MemoryConnector(Connector):
                     steps.append(Provisioned(subject=name, action=planned if dry_run else done))
         if wrong and not dry_run:
             make, drops = ([], wrong) if drop else (wrong, [])
-            self._client.call("provision", MemoryApi.alter, make=make, drop=drops)
+            await self._client.call("provision", MemoryApi.alter, make=make, drop=drops)
         return steps
 
     def _custom(self, entity: str) -> list[str]:

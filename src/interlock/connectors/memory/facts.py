@@ -14,10 +14,10 @@ from interlock.connectors.base import (
     Level,
 )
 from interlock.connectors.memory.config import MemorySettings
-from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS
+from interlock.connectors.memory.objects import CRM_MAPS, ERP_MAPS, made_as
 from interlock.mapping.objectmap import ObjectMap
 from interlock.mapping.overrides import MappingOverrides
-from interlock.model import OrderStatus
+from interlock.model import OrderDocument, OrderStatus
 
 __all__ = ["REFERENCE", "capabilities", "maps"]
 
@@ -34,12 +34,17 @@ _NOT_MADE: Mapping[tuple[str, str], str] = {
     ("erp", "invoice"): "invoices are the ERP's own business",
 }
 _READ_ONLY = frozenset({("erp", "price"), ("erp", "invoice")})
+_SOLD = frozenset({"order", "project"})
 _LOOKED_UP = frozenset({"customer", "contact", "product"})
 
 
-def maps(kind: str, overrides: MappingOverrides) -> dict[str, ObjectMap]:
-    """Give the object maps with the user's overrides."""
-    declared = CRM_MAPS if kind == "crm" else ERP_MAPS
+def maps(kind: str, settings: MemorySettings, overrides: MappingOverrides) -> dict[str, ObjectMap]:
+    """Give the object maps of a system with these settings, with the user's overrides."""
+    declared = dict(CRM_MAPS if kind == "crm" else ERP_MAPS)
+    if kind == "erp" and settings.orders_as != (OrderDocument.ORDER,):
+        declared["order"] = made_as(settings.orders_as)
+    if not settings.projects:
+        declared.pop("project", None)
     return {entity: item.with_overrides(overrides) for entity, item in declared.items()}
 
 
@@ -48,7 +53,7 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
     return Capabilities(
         entities={
             entity: _entity(kind, entity, item, settings)
-            for entity, item in maps(kind, overrides).items()
+            for entity, item in maps(kind, settings, overrides).items()
         },
         deletions=FULL,
         merges=FULL,
@@ -56,7 +61,7 @@ def capabilities(kind: str, settings: MemorySettings, overrides: MappingOverride
         if settings.webhook_secret.get_secret_value()
         else Capability(Level.UNSUPPORTED, "the settings name no webhook_secret"),
         provision=FULL,
-        prices=FULL if kind == "erp" else UNSUPPORTED,
+        prices=FULL if kind == "erp" and settings.prices else UNSUPPORTED,
         never=_NEVER[kind],
     )
 
@@ -77,9 +82,9 @@ def _entity(
         newest_version_comparable=settings.versions == "counted",
         reference=REFERENCE[kind] if keyed else "",
         enforces_reference=settings.enforces_reference and keyed,
-        drafts=entity == "order",
-        amends=frozenset({OrderStatus.DRAFT} if entity == "order" else ()),
-        cancels=frozenset({OrderStatus.DRAFT, OrderStatus.OPEN} if entity == "order" else ()),
+        drafts=entity in _SOLD,
+        amends=frozenset({OrderStatus.DRAFT} if entity in _SOLD else ()),
+        cancels=frozenset({OrderStatus.DRAFT, OrderStatus.OPEN} if entity in _SOLD else ()),
         answers_with_values=settings.answers_with_values,
         page_size=settings.page_size,
         batch_size=settings.batch_size,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -11,7 +11,7 @@ from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Instant,
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import Address, FieldFacts, Line, Money, Ref, Value
 
-__all__ = ["CRM_MAPS", "ERP_MAPS"]
+__all__ = ["CRM_MAPS", "ERP_MAPS", "made_as"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +341,8 @@ CRM_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("lines", "Lines", _CRM_LINES),
         _text("order_number", "OrderNumber__c", 40),
         _text("order_status", "OrderStatus__c", 40),
+        _text("project_number", "ProjectNumber__c", 40),
+        _text("project_status", "ProjectStatus__c", 40),
         _text("invoice_numbers", "InvoiceNumbers__c", 255),
         FieldMap("invoice_total", "InvoiceTotal__c", _CRM_AMOUNT),
         FieldMap("invoice_due_on", "InvoiceDue__c", Date()),
@@ -436,6 +438,20 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("ordered_on", "ordered_on", Date(), writable=False),
         _ERP_KEY,
     ),
+    "project": _map(
+        "project", "job",
+        FieldMap("customer", "partner_id", RefTo("customer"), required=True),
+        _text("name", "title", 120, required=True),
+        FieldMap("number", "number", Text(), writable=False),
+        _choice("status", "state", {"planned": "draft", "running": "open",
+                                    "closed": "fulfilled", "dropped": "cancelled"}),
+        FieldMap("currency", "currency", Text(FieldFacts(choices=("EUR", "USD", "GBP", "CHF"))),
+                 required=True),
+        _text("po_number", "customer_po", 40),
+        _text("quote_number", "quote_no", 40),
+        FieldMap("net_total", "sold_for", Number(FieldFacts(decimals=2))),
+        _ERP_KEY,
+    ),
     "invoice": _map(
         "invoice", "customer_invoice",
         FieldMap("customer", "partner_id", RefTo("customer"), writable=False),
@@ -452,3 +468,9 @@ ERP_MAPS: Mapping[str, ObjectMap] = {
         FieldMap("order", "order_id", RefTo("order"), writable=False),
     ),
 }  # fmt: skip
+
+
+def made_as(documents: Sequence[str]) -> ObjectMap:
+    """The orders of a system that makes other documents in their place, too."""
+    document = _choice("document", "doc_type", {d: d for d in documents})
+    return _map("order", "sales_order", *ERP_MAPS["order"].fields, document)

@@ -20,6 +20,12 @@ _NEXT_STATES = {
     "shipped": set(),
     "canceled": set(),
 }
+_NEXT_STAGES = {
+    "planned": {"running", "dropped"},
+    "running": {"closed", "dropped"},
+    "closed": set(),
+    "dropped": set(),
+}
 _AMOUNTS = ("net_amount", "tax_amount", "paid_amount")
 _STAGE_KINDS = {"Closed Won": "won", "Closed Lost": "lost"}
 
@@ -136,6 +142,20 @@ def derive_order(
         cells["net_total"] = format(round_money(total, currency), "f")
 
 
+def derive_project(
+    _shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], _now: datetime
+) -> None:
+    """Check the project's state; once it has ended, what it was sold for is fixed."""
+    state = cells.get("state") or "planned"
+    was = "planned" if before is None else before.cells["state"]
+    if state != was and state not in _NEXT_STAGES[was]:
+        raise Refused("locked", f"a project that is {was} cannot become {state}", "state")
+    if before is not None and was in ("closed", "dropped"):
+        for name in ("sold_for", "partner_id", "currency"):
+            if cells.get(name) != before.cells.get(name):
+                raise Refused("locked", f"{name} of a project that is {was} is fixed", name)
+
+
 def derive_invoice(
     _shelves: Mapping[str, Shelf], before: Row | None, cells: dict[str, Any], _now: datetime
 ) -> None:
@@ -197,6 +217,7 @@ Derive = Callable[[Mapping[str, Shelf], Row | None, dict[str, Any], datetime], N
 DERIVED: Mapping[str, Derive] = {
     "deal": derive_deal,
     "order": derive_order,
+    "project": derive_project,
     "invoice": derive_invoice,
 }
 """Entity -> what the system works out before saving."""

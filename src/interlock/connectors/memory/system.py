@@ -32,7 +32,7 @@ __all__ = ["MemorySystem", "find_system", "register"]
 
 _TABLES: Mapping[str, Mapping[str, Table]] = {"crm": CRM_TABLES, "erp": ERP_TABLES}
 _TAX_ID = {"crm": "VatNumber", "erp": "vat_no"}
-_NUMBERED = {"order": "SO", "invoice": "IN"}
+_NUMBERED = {"order": "SO", "project": "PR", "invoice": "IN"}
 _REFERENCE = {"crm": "InterlockRef__c", "erp": "ext_ref"}
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Final
 
-from interlock.connectors.base import Capabilities, CheckReport, Finding, Severity
+from interlock.connectors.base import Capabilities, CheckReport
+from interlock.connectors.kit.checkup import Checkup
 from interlock.connectors.salesforce.client import Client
 from interlock.connectors.salesforce.objects import CUSTOM_FIELDS, REFERENCE_FIELD
 from interlock.connectors.salesforce.reading import Layout, Reader
@@ -15,10 +14,8 @@ from interlock.mapping.objectmap import ObjectMap
 
 __all__ = ["Inspection"]
 
-_SKEW: Final = timedelta(minutes=2)
 
-
-class Inspection:
+class Inspection(Checkup):
     """One run of ``check``: asks, collects findings, never raises for what it can report."""
 
     def __init__(
@@ -28,49 +25,30 @@ class Inspection:
         maps: Mapping[str, ObjectMap],
         capabilities: Capabilities,
     ) -> None:
+        super().__init__()
         self._client = client
         self._reader = reader
         self._maps = maps
         self._capabilities = capabilities
-        self._findings: list[Finding] = []
-        self._unreadable: dict[str, frozenset[str]] = {}
-        self._unwritable: dict[str, frozenset[str]] = {}
-        self._skew: timedelta | None = None
 
     async def run(self) -> CheckReport:
         """Look at the sign-in, the clock, the day's calls, and each object's fields."""
         try:
             await self._connection()
         except InterlockError as error:
-            self._failed("connection", error)
+            self.failed("connection", error)
         else:
             for entity in self._maps:
                 await self._entity(entity)
-        return CheckReport(
-            findings=self._findings,
-            system_version=self._client.base.rpartition("/")[2],
-            clock_skew=self._skew,
-            unreadable=self._unreadable,
-            unwritable=self._unwritable,
-        )
-
-    def _add(self, severity: Severity, subject: str, message: str, fix: str = "") -> None:
-        self._findings.append(Finding(severity=severity, subject=subject, message=message, fix=fix))
-
-    def _failed(self, subject: str, error: InterlockError) -> None:
-        self._add(Severity.ERROR, subject, error.message, error.fix or "")
+        self.version = self._client.base.rpartition("/")[2]
+        return self.report()
 
     async def _connection(self) -> None:
         answer = await self._client.call("GET", "/limits")
-        if answer.server_time is not None:
-            # the header has whole seconds: half of one is the fairer guess
-            self._skew = answer.server_time + timedelta(seconds=0.5) - answer.sent_at
-            if abs(self._skew) > _SKEW:
-                self._add(Severity.WARNING, "clock", f"the server's clock is {self._skew} off ours",
-                          "synchronise our clock")  # fmt: skip
-        self._add(Severity.OK, "connection", "signed in")
+        self.clock(answer.server_time, answer.sent_at)
+        self.ok("connection", "signed in")
         used, limit = self._client.usage or (0, 0)
-        self._add(Severity.OK, "calls", f"{used} of {limit} calls of the day are used")
+        self.ok("calls", f"{used} of {limit} calls of the day are used")
 
     async def _entity(self, entity: str) -> None:
         mapping = self._maps[entity]
@@ -78,12 +56,12 @@ class Inspection:
             layout = await self._reader.layout(entity, afresh=True)
         except ConnectorError as error:
             # a feature that is off is no fault of the connection
-            self._add(Severity.WARNING, entity, error.message, error.fix or "")
-            self._unreadable[entity] = frozenset(f.field for f in mapping.fields)
+            self.warn(entity, error.message, error.fix or "")
+            self.unreadable[entity] = frozenset(f.field for f in mapping.fields)
             return
         self._rights(entity, mapping, layout)
         if "CurrencyIsoCode" in layout.readable and mapping.object == "Account":
-            self._add(Severity.ERROR, entity, "several currencies are switched on; this connector "
+            self.fail(entity, "several currencies are switched on; this connector "
                       "reads amounts in one", "wait for a version that does")  # fmt: skip
 
     def _rights(self, entity: str, mapping: ObjectMap, layout: Layout) -> None:
@@ -97,15 +75,15 @@ class Inspection:
         if self._capabilities.entities[entity].reference:
             missing |= {REFERENCE_FIELD} - layout.readable
         ours = {item.name for item in CUSTOM_FIELDS.get(mapping.object, ())}
-        self._unreadable[entity] = frozenset(field for field, paths in hidden.items() if paths)
-        self._unwritable[entity] = frozenset(field for field, paths in fixed.items() if paths)
+        self.unreadable[entity] = frozenset(field for field, paths in hidden.items() if paths)
+        self.unwritable[entity] = frozenset(field for field, paths in fixed.items() if paths)
         if missing & ours:
             names = ", ".join(sorted(missing & ours))
-            self._add(Severity.ERROR, entity, f"{mapping.object} has no {names}, or the user may "
+            self.fail(entity, f"{mapping.object} has no {names}, or the user may "
                       "not see it", "run interlock provision")  # fmt: skip
         if missing - ours:
             names = ", ".join(sorted(missing - ours))
-            self._add(Severity.ERROR, entity, f"the user may not see {names} of {mapping.object}",
+            self.fail(entity, f"the user may not see {names} of {mapping.object}",
                       "grant the fields by a permission set")  # fmt: skip
         if not missing:
-            self._add(Severity.OK, entity, f"{mapping.object} can be read")
+            self.ok(entity, f"{mapping.object} can be read")

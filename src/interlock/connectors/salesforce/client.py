@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit import Answer, HttpClient, clean
 from interlock.connectors.salesforce.config import SalesforceSettings
 from interlock.connectors.salesforce.signin import TOKEN_PATH, Session, read_session, token_form
@@ -41,17 +42,21 @@ class Client:
     """The REST API of one org; every failure is one of our errors."""
 
     def __init__(
-        self, connection: str, settings: SalesforceSettings, now: Callable[[], datetime]
+        self,
+        connection: str,
+        settings: SalesforceSettings,
+        now: Callable[[], datetime],
+        budget: CallBudget = FREE,
     ) -> None:
         self.name = connection
         self.usage: tuple[int, int] | None = None
         self._settings = settings
         self._now = now
+        self._budget = budget
         self._door = self._http(settings.url)
         self._session: Session | None = None
         self._instance: HttpClient | None = None
         self._signing_in = asyncio.Lock()
-        self._blocked_until: datetime | None = None
         self._ahead: timedelta | None = None
 
     @property
@@ -83,7 +88,6 @@ class Client:
 
         A path that begins with ``/services`` is taken as it is.
         """
-        self._check_reserve(f"{method} {path}")
         where = path if path.startswith("/services") else self.base + path
         answer = await self._send(method, where, json, params, writes)
         if answer.status == 401:
@@ -91,6 +95,9 @@ class Client:
             answer = await self._send(method, where, json, params, writes)
         self._note_usage(answer)
         error = self._classify(answer, f"{method} {path}", writes=writes)
+        if isinstance(error, ThrottledError) and error.until is not None:
+            # a refusal that names no time of its own is to hold every worker back, too
+            await self._budget.block(error.until)
         if error is not None:
             raise error
         return answer
@@ -126,7 +133,12 @@ class Client:
         held = (self._settings.client_secret, self._settings.private_key)
         secrets = tuple(secret.get_secret_value() for secret in held if secret is not None)
         return HttpClient(
-            self.name, url, secrets=secrets, timeout=self._settings.timeout, now=self._now
+            self.name,
+            url,
+            secrets=secrets,
+            timeout=self._settings.timeout,
+            now=self._now,
+            budget=self._budget,
         )
 
     async def _send(
@@ -182,18 +194,7 @@ class Client:
             return
         used, limit = int(found[1]), int(found[2])
         self.usage = used, limit
-        over = used >= limit * (1 - self._settings.reserve)
-        self._blocked_until = self._now() + _LONG_PAUSE if over else None
-
-    def _check_reserve(self, operation: str) -> None:
-        if self._blocked_until is None or self._now() >= self._blocked_until:
-            return
-        used, limit = self.usage or (0, 0)
-        raise ThrottledError(
-            f"{self.name}: {used} of the day's {limit} calls are used; the rest is left to others",
-            until=self._blocked_until, system=self.name, operation=operation, code="reserve",
-            fix="raise the org's limit, or lower `reserve` in the connection",
-        )  # fmt: skip
+        self._budget.learn(used, limit)
 
     # ── what an answer means ─────────────────────────────────────────────────────────────────
 

@@ -7,54 +7,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from interlock.mapping.codecs import CodecError, Number, Text
-from interlock.model import Address, FieldFacts, Line, Money, Ref, StageKind, Value
-from interlock.model.countries import COUNTRIES, country_code
+from interlock.mapping.codecs import CodecError, Text
+from interlock.model import FieldFacts, Line, Ref, StageKind, Value
 
-__all__ = [
-    "Accepted", "Amount", "Constant", "Exact", "Lines", "PersonName", "Place", "Reference", "Stage",
-    "WonAt",
-]  # fmt: skip
+__all__ = ["Constant", "Lines", "PersonName", "Stage", "WonAt"]
 
 _READ_ONLY = FieldFacts(writable=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Exact:
-    """Text that means something else when cut, such as an e-mail address."""
-
-    facts: FieldFacts
-
-    def decode(self, raw: Any) -> str | None:
-        """Strip."""
-        return Text().decode(raw)
-
-    def encode(self, value: Value | None) -> Any:
-        """Refuse what is too long."""
-        limit = self.facts.max_length
-        if value is not None and limit is not None and len(str(value)) > limit:
-            raise CodecError(f"more than {limit} characters")
-        return None if value is None else str(value)
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The id of another record."""
-
-    entity: str
-    facts: FieldFacts = field(default_factory=FieldFacts)
-
-    def decode(self, raw: Any) -> Ref | None:
-        """Point to the record."""
-        return Ref(self.entity, str(raw)) if raw else None
-
-    def encode(self, value: Value | None) -> Any:
-        """Give the bare id."""
-        if value is None:
-            return None
-        if not isinstance(value, Ref) or value.is_link:
-            raise CodecError(f"not the id of a {self.entity} in Salesforce")
-        return value.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,72 +32,6 @@ class PersonName:
         if len(first) > 40 or len(last) > 80:
             raise CodecError("more than 40 characters before the last word, or 80 in it")
         return {"FirstName": first or None, "LastName": last or None}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """An address in five fields that begin alike; the country is its English name."""
-
-    prefix: str
-    facts: FieldFacts = field(default_factory=FieldFacts)
-
-    @property
-    def inputs(self) -> dict[str, str]:
-        """Name the fields, part of our address -> Salesforce's field."""
-        return {part: f"{self.prefix}{name}" for part, (name, _) in _PARTS.items()}
-
-    def decode(self, raw: Any) -> Address | None:
-        """Collect the parts; a country nobody would know is an error."""
-        parts = {part: Text().decode(raw.get(part)) for part in _PARTS}
-        if parts["country"] is not None:
-            code = country_code(parts["country"])
-            if code is None:
-                raise CodecError("the country is neither a name nor a code of ISO 3166")
-            parts["country"] = code
-        return Address(**parts) or None
-
-    def encode(self, value: Value | None) -> Any:
-        """Give all parts, blank ones too, so that halves of two addresses never mix."""
-        if value is not None and not isinstance(value, Address):
-            raise CodecError("not an address")
-        out: dict[str, str | None] = {}
-        for part, (name, length) in _PARTS.items():
-            text = getattr(value, part) if value is not None else None
-            if text is not None and part == "country":
-                text = COUNTRIES.get(text, text)
-            if text is not None and len(text) > length:
-                raise CodecError(f"the {part} has more than {length} characters")
-            out[f"{self.prefix}{name}"] = text
-        return out
-
-
-_PARTS = {
-    "street": ("Street", 255), "city": ("City", 40), "region": ("State", 80),
-    "postcode": ("PostalCode", 20), "country": ("Country", 80),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Amount:
-    """Money in a field without a currency of its own: the org's."""
-
-    currency: str
-    facts: FieldFacts = field(default_factory=lambda: FieldFacts(decimals=2))
-
-    def decode(self, raw: Any) -> Money | None:
-        """Add the currency."""
-        number = Number().decode(raw)
-        return None if number is None else Money(number, self.currency)
-
-    def encode(self, value: Value | None) -> Any:
-        """Round to cents; another currency has no place."""
-        if value is None:
-            return None
-        if not isinstance(value, Money):
-            raise CodecError("not an amount of money")
-        if value.currency != self.currency:
-            raise CodecError(f"the org holds amounts in {self.currency} only")
-        return value.amount.quantize(Decimal("0.01"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,21 +66,6 @@ class WonAt:
     def encode(self, value: Value | None) -> Any:  # noqa: ARG002
         """Refuse."""
         raise CodecError("a deal is won by its stage")
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """Whether a quote's status says that the customer agreed."""
-
-    facts: FieldFacts = field(default_factory=lambda: _READ_ONLY)
-
-    def decode(self, raw: Any) -> bool | None:
-        """Compare with the one status that means agreement."""
-        return None if raw is None else raw == "Accepted"
-
-    def encode(self, value: Value | None) -> Any:  # noqa: ARG002
-        """Refuse."""
-        raise CodecError("a quote is accepted by the customer, not through the API")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ class SalesforceSettings(BaseModel):
     """Where the org is and how Interlock signs in: with a client secret or a signed assertion.
 
     ``commit_delay``: how late a change may appear with an earlier stamp; Salesforce does not say.
-    ``reserve``: share of the day's calls left to other programs.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,9 +33,6 @@ class SalesforceSettings(BaseModel):
     page_size: Annotated[int, Field(ge=1, le=2000)] = Field(2000, description="rows per query")
     commit_delay: Annotated[int, Field(ge=0)] = Field(
         300, description="seconds a change may appear late"
-    )
-    reserve: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.2, description="share of the day's calls left to other programs"
     )
     timeout: Annotated[float, Field(gt=0)] = Field(
         120.0, description="seconds to wait for an answer"

@@ -49,7 +49,7 @@ class SalesforceConnector(Connector):
         self.capabilities = capabilities(
             self._maps, settings.page_size, settings.settle_time, self._delay
         )
-        self._client = Client(context.connection, settings, context.clock)
+        self._client = Client(context.connection, settings, context.clock, context.budget)
         self._reader = Reader(self._client, self._maps)
         self._writer = Writer(self._client, self._maps, self._reader)
         self._provisioner = Provisioner(self._client, self._maps, self._reader, context.other)

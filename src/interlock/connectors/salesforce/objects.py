@@ -19,18 +19,14 @@ from interlock.connectors.base import (
     EntityCapabilities,
     Level,
 )
-from interlock.connectors.salesforce.codecs import (
-    Accepted,
-    Amount,
-    Constant,
+from interlock.connectors.kit.codecs import (
+    AddressParts,
     Exact,
-    Lines,
-    PersonName,
-    Place,
+    FixedCurrency,
     Reference,
-    Stage,
-    WonAt,
+    StatusIs,
 )
+from interlock.connectors.salesforce.codecs import Constant, Lines, PersonName, Stage, WonAt
 from interlock.mapping.codecs import Boolean, Choice, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.model import ContactRole, FieldFacts, OrderStatus
@@ -110,8 +106,19 @@ def _choices(values: type[OrderStatus | ContactRole]) -> Choice:
 
 
 def _place(name: str, prefix: str) -> FieldMap:
-    codec = Place(prefix)
-    return FieldMap(name, f"@{name}", codec, inputs=codec.inputs)
+    keys = {part: f"{prefix}{ending}" for part, (ending, _) in _PARTS.items()}
+    lengths = {part: length for part, (_, length) in _PARTS.items()}
+    codec = AddressParts(keys, lengths, names_countries=True)
+    return FieldMap(name, f"@{name}", codec, inputs={key: key for key in keys.values()})
+
+
+_PARTS: Final = {
+    "street": ("Street", 255), "city": ("City", 40), "region": ("State", 80),
+    "postcode": ("PostalCode", 20), "country": ("Country", 80),
+}  # fmt: skip
+"""Part of our address -> the ending of Salesforce's field, and its length."""
+
+_BY_CUSTOMER: Final = "a quote is accepted by the customer, not through the API"
 
 
 def object_maps(currency: str) -> Mapping[str, ObjectMap]:
@@ -129,7 +136,7 @@ def object_maps(currency: str) -> Mapping[str, ObjectMap]:
             _place("billing_address", "Billing"),
             _place("shipping_address", "Shipping"),
             FieldMap("payment_terms", "Payment_Terms__c", _text(255)),
-            FieldMap("credit_limit", "Credit_Limit__c", Amount(currency)),
+            FieldMap("credit_limit", "Credit_Limit__c", FixedCurrency(currency)),
             FieldMap("other_id", "ERP_Id__c", _exact(255)),
         )),
         "contact": ObjectMap("contact", "Contact", (
@@ -154,7 +161,7 @@ def object_maps(currency: str) -> Mapping[str, ObjectMap]:
                      inputs={"won": "IsWon", "closed": "IsClosed"}),
             FieldMap("won_at", "@won_at", WonAt(), writable=False,
                      inputs={"won": "IsWon", "closes": "CloseDate"}),
-            FieldMap("amount", "Amount", Amount(currency), writable=False),
+            FieldMap("amount", "Amount", FixedCurrency(currency), writable=False),
             FieldMap("po_number", "PO_Number__c", _text(255)),
             FieldMap("lines", "OpportunityLineItems", Lines(), writable=False),
             FieldMap("order_number", "Order_Number__c", _text(255)),
@@ -164,7 +171,7 @@ def object_maps(currency: str) -> Mapping[str, ObjectMap]:
         "quote": ObjectMap("quote", "Quote", (
             FieldMap("deal", "OpportunityId", Reference("deal"), writable=False),
             FieldMap("number", "QuoteNumber", _text(30), writable=False),
-            FieldMap("accepted", "Status", Accepted(), writable=False),
+            FieldMap("accepted", "Status", StatusIs("Accepted", _BY_CUSTOMER), writable=False),
             # the org's currency; it has no field in an org with one currency
             FieldMap("currency", "QuoteNumber", Constant(currency), writable=False),
             FieldMap("lines", "QuoteLineItems", Lines(), writable=False),

@@ -7,6 +7,7 @@ from email.utils import format_datetime
 from typing import Any, Final
 
 from interlock.connectors.base import Outcome, Reason, Receipt, WriteKind, WriteRequest
+from interlock.connectors.kit.receipts import rejected
 from interlock.connectors.salesforce.client import Client, first_error, told
 from interlock.connectors.salesforce.objects import REFERENCE_FIELD, flatten, model_field
 from interlock.connectors.salesforce.reading import Reader, any_of, is_id
@@ -36,13 +37,6 @@ _CODES: Final = {
     "MALFORMED_ID": "invalid_value",
     "JSON_PARSER_ERROR": "invalid_value",
 }
-_FIXES: Final = {
-    "duplicate": "link the two records, or change the value in one of them",
-    "required": "fill the field in the source",
-    "not_found": "the record was deleted in Salesforce, or the user may not see it",
-    "unknown_choice": "add the value to the field's choices in Salesforce, or map it",
-    "not_permitted": "run interlock provision, or give the connected user the right",
-}
 _LATER: Final = frozenset({"UNABLE_TO_LOCK_ROW", "SERVER_UNAVAILABLE"})
 
 
@@ -63,7 +57,7 @@ class Writer:
                 bodies[request.id] = flatten(self._maps[entity].encode(request.fields))
             except CodecError as error:
                 code = "too_long" if "more than" in error.message else "invalid_value"
-                receipts[request.id] = _rejected(
+                receipts[request.id] = rejected(
                     request, code, told(error.message), error.field, error.fix
                 )
         open_writes = [w for w in writes if w.id in bodies]
@@ -126,7 +120,7 @@ class Writer:
         for request in updates:
             now = current.get(request.record_id or "")
             if now is None or now.presence is not Presence.PRESENT:
-                receipts[request.id] = _rejected(request, "not_found", "the record is not there")
+                receipts[request.id] = rejected(request, "not_found", "the record is not there")
                 continue
             stop = self._compare(entity, request, now)
             if stop is not None:
@@ -147,7 +141,7 @@ class Writer:
         for name, value in request.expected.items():
             if name in (now.problems or {}):
                 why = told((now.problems or {})[name])
-                return _rejected(request, "invalid_value", f"the value there now: {why}", name,
+                return rejected(request, "invalid_value", f"the value there now: {why}", name,
                                  "mend the value in Salesforce")  # fmt: skip
             if name in now.fields and not same(name, value):
                 return Receipt(write_id=request.id, outcome=Outcome.CONFLICT, record=now,
@@ -207,7 +201,7 @@ class Writer:
             known = (await self._reader.layout(entity)).choices
             allowed = [choice for name in names for choice in known.get(name, ())]
             text += f" (it holds: {', '.join(allowed)})" if allowed else ""
-        return _rejected(request, _CODES.get(code, "rejected"), text, field)
+        return rejected(request, _CODES.get(code, "rejected"), text, field)
 
 
 def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:
@@ -220,14 +214,3 @@ def _failed(request: WriteRequest, outcome: Outcome, message: str, code: str = "
         reason=Reason(code="locked" if code == "UNABLE_TO_LOCK_ROW" else "rejected",
                       message=message),
     )  # fmt: skip
-
-
-def _rejected(
-    request: WriteRequest, code: str, message: str, field: str | None = None, fix: str | None = None
-) -> Receipt:
-    return Receipt(
-        write_id=request.id,
-        outcome=Outcome.REJECTED,
-        record_id=request.record_id,
-        reason=Reason(code=code, message=message, field=field, fix=fix or _FIXES.get(code, "")),
-    )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from interlock.connectors.budget import FREE, CallBudget
 from interlock.connectors.kit import Answer, HttpClient
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.errors import LANGUAGE, refusal
@@ -34,12 +35,19 @@ Row = dict[str, Any]
 class TrytonClient:
     """One user's session on one database; each call is one transaction of the server."""
 
-    def __init__(self, settings: TrytonSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, settings: TrytonSettings, clock: Callable[[], datetime], budget: CallBudget = FREE
+    ) -> None:
         self._settings = settings
         self._clock = clock
         self._secrets = (settings.password.get_secret_value(),)
         self._http = HttpClient(
-            "tryton", settings.url, secrets=self._secrets, timeout=settings.timeout, now=clock
+            "tryton",
+            settings.url,
+            secrets=self._secrets,
+            timeout=settings.timeout,
+            now=clock,
+            budget=budget,
         )
         self._authorization: str | None = None
         self._login_lock = asyncio.Lock()

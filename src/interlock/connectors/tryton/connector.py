@@ -63,7 +63,7 @@ class TrytonConnector(Connector):
             for entity, item in object_maps(settings).items()
         }
         self.capabilities = _capabilities(settings, maps)
-        self._client = TrytonClient(settings, context.clock)
+        self._client = TrytonClient(settings, context.clock, context.budget)
         self._directory = Directory(self._client, settings.language, settings.warehouses)
         self._prices = PriceDesk(self._client, self._directory, settings, maps["price"])
         prefix = settings.other_prefix or f"{context.other or 'crm'}:"

@@ -17,6 +17,7 @@ pytest.register_assert_rewrite(
     *(f"{__name__}.{module}" for module in (
         "suite", "connection", "reading", "writing", "values", "boundary", "honesty", "orders",
         "webhooks",
+        "prices",
     ))
 )  # fmt: skip
 
@@ -25,6 +26,7 @@ from interlock.testing.conformance.connection import BaseConnection  # noqa: E40
 from interlock.testing.conformance.harness import CannotInject, Harness, Wrong  # noqa: E402
 from interlock.testing.conformance.honesty import BaseHonesty  # noqa: E402
 from interlock.testing.conformance.orders import BaseOrders  # noqa: E402
+from interlock.testing.conformance.prices import BasePrices  # noqa: E402
 from interlock.testing.conformance.reading import (  # noqa: E402
     BaseChanges,
     BasePresence,
@@ -44,12 +46,13 @@ BEHAVIOURS: tuple[type[Conformance], ...] = (
     BaseConnection, BaseSweep, BaseChanges, BasePresence, BaseCreate, BaseUpdate, BaseBatch,
     BaseThrottling, BaseValues, BaseRoundTrip, BaseBoundary, BaseRedaction, BaseHonesty, BaseOrders,
     BaseWebhooks,
+    BasePrices,
 )  # fmt: skip
 """Every behaviour; a connector is conformant when it passes all of them."""
 
 __all__ = [
     "BEHAVIOURS", "REASON_CODES", "CannotInject", "Conformance", "Harness", "Wrong",
     "BaseBatch", "BaseBoundary", "BaseChanges", "BaseConnection", "BaseCreate", "BaseHonesty",
-    "BaseOrders", "BasePresence", "BaseRedaction", "BaseRoundTrip", "BaseSweep", "BaseThrottling",
-    "BaseUpdate", "BaseValues", "BaseWebhooks",
+    "BaseOrders", "BasePresence", "BasePrices", "BaseRedaction", "BaseRoundTrip", "BaseSweep",
+    "BaseThrottling", "BaseUpdate", "BaseValues", "BaseWebhooks",
 ]  # fmt: skip

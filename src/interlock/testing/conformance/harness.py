@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from interlock.connectors.base import Connector, ConnectorContext, Plugin, Webhook
 from interlock.mapping.objectmap import ObjectMap
 from interlock.mapping.overrides import MappingOverrides
-from interlock.model import ENTITIES, Fields, Line, Ref, Value
+from interlock.model import ENTITIES, Fields, Line, Money, Ref, Value
 
 __all__ = ["CannotInject", "Harness", "Wrong"]
 
@@ -59,13 +59,16 @@ class Harness(ABC):
     """Name of a fault method below -> why this system or harness has no way to do it."""
     text_field: ClassVar[Mapping[str, str]] = MappingProxyType({
         "customer": "name", "contact": "name", "product": "name", "deal": "name",
-        "quote": "number", "order": "po_number",
+        "quote": "number", "order": "po_number", "price": "price_list", "invoice": "number",
+        "task": "subject",
     })  # fmt: skip
-    """Entity -> a writable free-text field."""
+    """Entity -> a free-text field that users write, and the connector where it may."""
     example_ids: ClassVar[tuple[str, ...]] = ("1", "42")
     """Ids of the form the system uses, for the round trip of references."""
     currencies: ClassVar[tuple[str, ...]] = ("EUR",)
-    """Currencies the system holds."""
+    """Currencies the system holds; prices are in the first."""
+    foreign_currency: ClassVar[str] = "CHF"
+    """One that the system has neither a price nor a rate of exchange of its own in."""
 
     webhooks_dated: ClassVar[bool] = True
     """Whether the system's webhooks are signed together with their time."""
@@ -146,7 +149,7 @@ class Harness(ABC):
 
     # ── samples ──────────────────────────────────────────────────────────────────────────────
 
-    async def sample(self, entity: str) -> Fields:
+    async def sample(self, entity: str) -> Fields:  # noqa: PLR0911  one line an entity
         """Make up fields the system accepts for a new record, different each time.
 
         Seeds what the record needs first (a contact's customer, an order's product).
@@ -168,6 +171,18 @@ class Harness(ABC):
                 return {"number": f"Q-{number}", "deal": Ref("deal", deal)}
             case "order":
                 return await self._order_sample(number)
+            case "price":
+                product = await self.seed_sample("product")
+                return {
+                    "product": Ref("product", product), "price_list": f"List {number}",
+                    "unit_price": Money(Decimal("19.99"), self.currencies[0]),
+                }  # fmt: skip
+            case "invoice":
+                customer = await self.seed_sample("customer")
+                return {"number": f"INV-{number}", "customer": Ref("customer", customer)}
+            case "task":
+                customer = await self.seed_sample("customer")
+                return {"subject": f"Task {number}", "customer": Ref("customer", customer)}
         raise LookupError(entity)
 
     async def _order_sample(self, number: str) -> Fields:
@@ -188,6 +203,13 @@ class Harness(ABC):
     async def seed_sample(self, entity: str) -> str:
         """Seed a made-up record; returns its id."""
         return await self.seed(entity, await self.sample(entity))
+
+    async def price(self) -> tuple[str, Money]:
+        """Make a product that everybody pays this price for; another price each time.
+
+        Only where the connector declares ``prices``; returns the product's id.
+        """
+        raise CannotInject("price")
 
     async def invalid(self, entity: str) -> Fields:
         """Make up fields for a new record that the connector can send and the system refuses."""

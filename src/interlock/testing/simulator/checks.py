@@ -16,6 +16,7 @@ from interlock.connectors.memory.storage import Row, State
 from interlock.governance.breaker import ROUNDS, WINDOW
 from interlock.governance.merge import respelled
 from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, Ownership, Side
+from interlock.governance.targets import Targets
 from interlock.model import (
     ANYTHING,
     SIGNALS,
@@ -30,7 +31,7 @@ from interlock.model import (
 from interlock.processes.hold_rules import PAUSE_FIELDS
 from interlock.processes.publishing import band_of, today_of
 from interlock.processes.receivables import figures_of
-from interlock.store import cases, dead_letters, history, links, observations, outbox
+from interlock.store import cases, dead_letters, history, links, observations, open_fields, outbox
 from interlock.store.database import Tx
 from interlock.store.history import plain
 from interlock.store.links import Bundle
@@ -43,6 +44,12 @@ from interlock.testing.simulator.holds import holds_kept
 from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
 from interlock.testing.simulator.quotes import verdicts_shown
 from interlock.testing.simulator.systems import Change
+from interlock.testing.simulator.targets import (
+    deal_shows_project,
+    projects_at_all,
+    projects_finished,
+    projects_once,
+)
 from interlock.testing.simulator.world import World
 
 __all__ = ["CHECKS", "Evidence"]
@@ -64,7 +71,7 @@ class Evidence:
     def _read(self, tx: Tx) -> None:
         ids = list(tx.conn.execute(select(link_table.c.id)).scalars())
         self.links: dict[int, Bundle] = links.bundles(tx, ids)
-        self.open = links.open_fields(tx)
+        self.open = open_fields.load(tx)
         self.outbox: list[OutboxWrite] = outbox.pending(tx)
         self.dead = dead_letters.opened(tx)
         self.cases = cases.load(tx, "quote_to_order")
@@ -199,6 +206,10 @@ class Evidence:
             and (w.state in (WriteState.DEAD, WriteState.WAITING, WriteState.UNCERTAIN))
             for w in self.outbox
         )
+
+    def gone_unseen(self, created: Change) -> bool:
+        """Say whether a person deleted a record before the engine learnt that it was there."""
+        return _gone_unseen(self, created)
 
     def edits(self, key: Key, name: str, since: int = 0) -> list[tuple[Change, Any, Any]]:
         """Changes of one field of one record: (change, value before, value after)."""
@@ -586,7 +597,7 @@ def keys_rebuildable(e: Evidence) -> Iterator[str]:
         # a task belongs to an episode: a store that was lost begins another one
         if not change.by_program or change.before is not None or change.entity == "task":
             continue
-        source = "deal" if change.entity == "order" else change.entity
+        source = "deal" if change.entity in ("order", "project") else change.entity
         ids = {
             c.id
             for c in e.world.journal.changes
@@ -602,7 +613,7 @@ def local_stays(e: Evidence) -> Iterator[str]:
     """What is ``local`` is never written."""
     for change in e.world.journal.changes:
         rules = e.world.project.ownership.entities.get(change.entity)
-        if rules is None or not change.by_program or change.entity == "order":
+        if rules is None or not change.by_program or change.entity in ("order", "project"):
             continue
         before = e.fields(change.side, change.before) if change.before is not None else {}
         after = e.fields(change.side, change.after)
@@ -753,6 +764,9 @@ def ordered_at_all(e: Evidence) -> Iterator[str]:
         for c in e.world.journal.changes
         if c.entity == "order" and c.by_program and c.before is None
     }
+    targets = e.world.project.targets.of({})
+    if isinstance(targets, Targets) and targets.order is None:
+        return
     for row in e.alive(Side.CRM, "deal"):
         e.made += 1
         if row.state is not State.LIVE or row.cells.get("StageKind") != "won" or row.id in by_deal:
@@ -960,6 +974,10 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         touched_orders_stay,
         orders_finished,
         deal_shows_order,
+        projects_once,
+        projects_at_all,
+        projects_finished,
+        deal_shows_project,
         outbox_at_rest,
         writes_bounded,
         fights_bounded,

@@ -12,7 +12,9 @@ import msgspec
 from interlock.testing.simulator.checks import CHECKS, Evidence
 from interlock.testing.simulator.holds import with_holds
 from interlock.testing.simulator.plan import History, make_history
+from interlock.testing.simulator.quotes import with_quotes
 from interlock.testing.simulator.steps import take
+from interlock.testing.simulator.targets import with_projects
 from interlock.testing.simulator.world import NotAtRest, World
 
 __all__ = ["Failure", "Result", "shorten", "simulate", "simulate_all"]
@@ -47,9 +49,10 @@ class Result:
 
 
 def history_of(seed: int) -> History:
-    """Draw a history, in some of which customers are put on credit hold."""
+    """Draw a history; in some are credit holds, moving prices, or deals that become projects."""
     drawn = make_history(seed)
-    return msgspec.structs.replace(drawn, steps=with_holds(seed, drawn.steps))
+    steps = with_quotes(seed, with_holds(seed, drawn.steps))
+    return msgspec.structs.replace(drawn, steps=with_projects(seed, steps))
 
 
 def simulate(

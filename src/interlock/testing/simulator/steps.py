@@ -16,9 +16,11 @@ from interlock.testing import faults
 from interlock.testing.simulator.holds import act as act_on_hold
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
+from interlock.testing.simulator.quotes import act as act_on_quote
 from interlock.testing.simulator.remap import change_and_back
 from interlock.testing.simulator.rivals import appear
 from interlock.testing.simulator.systems import WatchedSystem, respell
+from interlock.testing.simulator.targets import act as act_on_project
 from interlock.testing.simulator.world import Crash, World
 
 __all__ = ["FAULTS", "take"]
@@ -34,6 +36,10 @@ def take(world: World, step: Step) -> None:
             world.pass_time(rng.choice((0.0, 1.0, 20.0, 100.0)))
         case "hold":
             act_on_hold(world, step)
+        case "project":
+            act_on_project(world, step)
+        case "quote":
+            act_on_quote(world, step)
         case "fault":
             world.rights_changed |= step.name in ("hide_column", "conceal")
             world.say(f"fault: {FAULTS[step.name](world, rng)}")

@@ -42,6 +42,7 @@ from interlock.testing.simulator.people import People
 from interlock.testing.simulator.plan import History
 from interlock.testing.simulator.rivals import Rival, let_act
 from interlock.testing.simulator.systems import Change, Journal, Mischief, WatchedSystem
+from interlock.testing.simulator.targets import targets_of
 
 __all__ = ["Crash", "NotAtRest", "SimStore", "World"]
 
@@ -238,6 +239,7 @@ class World:
             base,
             crm=replace(base.crm, settings=self.systems[Side.CRM].settings),
             erp=replace(base.erp, settings=self.systems[Side.ERP].settings),
+            targets=targets_of(self.history.seed),
             go_live=START - timedelta(days=30) if self.history.go_live else None,
             holds=base.holds.model_copy(update={"paused_stage": paused_stage(self.history.seed)}),
             orders=base.orders.model_copy(
@@ -258,6 +260,7 @@ class World:
             self.store,
             clock=self.clock,
             new_id=lambda: f"{self._ids.getrandbits(128):032x}",
+            sleep=self._sleep,
         )
 
     def resize(self, rng: Random) -> None:
@@ -328,6 +331,10 @@ class World:
             self.store.dead, self.store.crash_in = False, 0
             self.session = self.start()
             self.struck["crash between transactions"] += 1
+        except BaseException:
+            # what other workers left undone is no part of the next history
+            self._end_tasks()
+            raise
         finally:
             self.store.turns, self.store.syncing = None, False
         self._tell_writes(before, run)

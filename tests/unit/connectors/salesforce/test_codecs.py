@@ -8,30 +8,11 @@ from decimal import Decimal
 import pytest
 
 from interlock.connectors.salesforce.client import first_error, told
-from interlock.connectors.salesforce.codecs import Amount, Lines, PersonName, Place, Stage, WonAt
+from interlock.connectors.salesforce.codecs import Lines, PersonName, Stage, WonAt
 from interlock.connectors.salesforce.objects import flatten, model_field, object_maps
 from interlock.connectors.salesforce.reading import is_id, literal, quoted
 from interlock.mapping.codecs import CodecError
-from interlock.model import Address, Money, StageKind
-from interlock.model.countries import COUNTRIES
-
-
-@pytest.mark.parametrize("code", sorted(COUNTRIES))
-def test_every_country_comes_back_from_its_name(code: str) -> None:
-    place = Place("Billing")
-    written = place.encode(Address(country=code))
-    assert written["BillingCountry"] == COUNTRIES[code]
-    read = {part: written[name] for part, name in place.inputs.items()}
-    assert place.decode(read) == Address(country=code)
-
-
-def test_a_part_of_an_address_that_is_too_long_is_refused_by_name() -> None:
-    with pytest.raises(CodecError, match="the city has more than 40"):
-        Place("Billing").encode(Address(city="x" * 41))
-
-
-def test_a_blank_address_blanks_every_part() -> None:
-    assert set(Place("Shipping").encode(None).values()) == {None}
+from interlock.model import StageKind
 
 
 @pytest.mark.parametrize(
@@ -51,12 +32,6 @@ def test_a_name_is_split_before_its_last_word(name: str, parts: tuple[str | None
 def test_a_name_that_does_not_fit_is_refused_not_cut() -> None:
     with pytest.raises(CodecError, match="more than"):
         PersonName().encode("x" * 41 + " Doe")
-
-
-def test_money_of_another_currency_has_no_place() -> None:
-    assert Amount("EUR").decode(Decimal("12.50")) == Money(Decimal("12.50"), "EUR")
-    with pytest.raises(CodecError, match="EUR only"):
-        Amount("EUR").encode(Money(Decimal(1), "USD"))
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link_id", "side", "field", "written_at", name=op.f("pk_away")),
     )
     op.create_table(
+        "billed",
+        sa.Column("invoice_id", sa.String(length=255), nullable=False),
+        sa.Column("customer_id", sa.String(length=255), nullable=True),
+        sa.Column("order_id", sa.String(length=255), nullable=True),
+        sa.Column("currencies", sa.Text(), nullable=False),
+        sa.Column("ages_until", sa.String(length=10), nullable=True),
+        sa.PrimaryKeyConstraint("invoice_id", name=op.f("pk_billed")),
+    )
+    with op.batch_alter_table("billed", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_billed_customer_id"), ["customer_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_billed_order_id"), ["order_id"], unique=False)
+
+    op.create_table(
+        "budget",
+        sa.Column("connection", sa.String(length=32), nullable=False),
+        sa.Column("spent", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("connection", name=op.f("pk_budget")),
+    )
+    op.create_table(
+        "budget_slot",
+        sa.Column("holder", sa.String(length=64), nullable=False),
+        sa.Column("connection", sa.String(length=32), nullable=False),
+        sa.Column("until", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("holder", name=op.f("pk_budget_slot")),
+    )
+    with op.batch_alter_table("budget_slot", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_budget_slot_connection"), ["connection"], unique=False)
+
+    op.create_table(
         "counter",
         sa.Column("name", sa.String(length=32), nullable=False),
         sa.Column("label", sa.String(length=80), nullable=False),
@@ -140,8 +169,16 @@ def upgrade() -> None:
         sa.Column("complete_at", Instant(), nullable=True),
         sa.Column("map_version", sa.String(length=64), server_default="", nullable=False),
         sa.Column("shortfall", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("doubted", sa.Boolean(), nullable=False),
         sa.Column("looked_at", Instant(), nullable=True),
         sa.PrimaryKeyConstraint("side", "entity", name=op.f("pk_feed")),
+    )
+    op.create_table(
+        "figure_note",
+        sa.Column("customer_id", sa.String(length=255), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("customer_id", "kind", "message", name=op.f("pk_figure_note")),
     )
     op.create_table(
         "forgotten",
@@ -566,6 +603,7 @@ def upgrade() -> None:
         sa.Column("link_id", sa.Integer(), nullable=True),
         sa.Column("unlinked", sa.String(length=16), nullable=True),
         sa.Column("to_match", sa.Boolean(), nullable=True),
+        sa.Column("to_sum", sa.Boolean(), nullable=True),
         sa.Column("signals", sa.LargeBinary(), nullable=True),
         sa.Column("signals_at", Instant(), nullable=True),
         sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_record_link_id_link")),
@@ -594,4 +632,11 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("to_match IS NOT NULL"),
             postgresql_where=sa.text("to_match IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_record_to_sum",
+            ["entity", "id"],
+            unique=False,
+            sqlite_where=sa.text("to_sum IS NOT NULL"),
+            postgresql_where=sa.text("to_sum IS NOT NULL"),
         )
