@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from interlock.service.letters import show_letter
 from interlock.service.status import read_status
@@ -235,6 +236,21 @@ async def test_what_breaks_is_a_problem_without_a_traceback(
     assert (got.status, got.headers["content-type"]) == (500, "application/problem+json")
     assert "bug in Interlock" in got.json["detail"]
     assert "Jo Doe" not in got.body.decode()
+
+
+async def test_a_store_that_does_not_answer_is_no_bug(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> Any:
+        raise OperationalError("SELECT 1", {}, OSError("no route to host"))
+
+    async with serving(company) as callers:
+        monkeypatch.setattr("interlock.web.work.read_status", away)
+        got = await callers["viewer"]("GET", "/v1/status")
+        assert (got.status, got.json["title"]) == (503, "Service Unavailable")
+        monkeypatch.setattr("interlock.web.guard.authenticate", away)
+        assert (await callers["viewer"]("GET", "/v1/holds")).status == 503
+        assert (await callers["nobody"]("GET", "/health/live")).status == 200
 
 
 async def test_a_body_beyond_measure_is_refused(company: Company) -> None:
