@@ -30,6 +30,7 @@ from tests.real.main_job import (
     check_deals,
     check_first_link,
 )
+from tests.real.quoted import Quoted
 from tests.real.systems.bottlecrm import MissingPython, start_bottlecrm
 from tests.real.systems.cache import BringUpError
 from tests.real.systems.tryton import start_tryton
@@ -66,6 +67,7 @@ class Story:
         """All chapters."""
         await self._first_sync()
         await self._daily_life()
+        await self._quoted()
         await self._overdue()
 
     async def _first_sync(self) -> None:
@@ -137,6 +139,19 @@ class Story:
         await job.win_open_deal()
         self._say("  A rep wins one more deal:")
         self._verdicts(check_deals(job))
+
+    async def _quoted(self) -> None:
+        """An open deal, checked when it is saved and when a price moves."""
+        customer = self.job.pair(1)
+        quoted = Quoted(self.job, customer.account)
+        self._title("Quoted")
+        for told, step in (
+            (f"A rep quotes {customer.name} a tenth less than Tryton asks.", quoted.quote),
+            ("Tryton's price goes up; nobody touches the deal.", quoted.raise_price),
+            ("Nothing else happens.", quoted.sync_again),
+        ):
+            self._say(told)
+            self._verdicts(await step())
 
     async def _overdue(self) -> None:
         """A deal's whole way to the money, with a credit hold on it."""

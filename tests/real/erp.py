@@ -111,6 +111,13 @@ class Erp:
             ["party", "=", party], ["type", "=", "phone"]], 0, 1, None, ["id"])  # fmt: skip
         self.rpc.model("party.contact_mechanism", "write", [row["id"]], {"value": phone})
 
+    def set_price(self, sku: str, price: str) -> None:
+        """Change what a product costs by the list."""
+        (row,) = self.rpc.model("product.product", "search_read", [["code", "=", sku]], 0, 1, None,
+                                ["template"])  # fmt: skip
+        amount = {"__class__": "Decimal", "decimal": price}
+        self.rpc.model("product.template", "write", [row["template"]], {"list_price": amount})
+
     # ── what they see ────────────────────────────────────────────────────────────────────────
 
     def customers(self) -> dict[int, Party]:

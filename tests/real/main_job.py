@@ -104,6 +104,8 @@ class Job:
         # nobody wants to wait two minutes for each deal, and ten for the end of a hold
         self._configure("  quiet_time: 2m\n", "  quiet_time: 0s\n")
         self._configure("\norders:\n", "\nholds:\n  release_after: 0s\norders:\n")
+        # how quickly Tryton answers is not what is looked at here
+        self._configure("\norders:\n", "\nquotes: {time_budget: 60}\norders:\n")
         rules = "schema_version: 1\ncompany: {currency: USD}\n"
         (self.root / RULES_FILE).write_text(rules, encoding="utf-8")
         async with connect(self.project()) as session:

@@ -28,9 +28,15 @@ from interlock.mapping.codecs import Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
 from interlock.matching import assign
 from interlock.model import OrderStatus, WriteKind
-from interlock.processes import order_drafts, order_kinds, quote_to_order, quote_to_project
+from interlock.processes import (
+    order_drafts,
+    order_kinds,
+    order_to_cash,
+    quote_to_order,
+    quote_to_project,
+)
 from interlock.processes.quote_verdicts import Verdicts
-from interlock.store import dead_letters, links, observations, outbox
+from interlock.store import attached, dead_letters, links, observations, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
@@ -506,6 +512,21 @@ def map_change_asks_nobody(patch: Patch) -> None:
     patch(decision, "_held", lambda _bundle, _outcomes: set())
 
 
+def members_not_counted(patch: Patch) -> None:
+    """Show of an account what its main ERP customer says alone."""
+    patch(attached, "accounts", lambda _tx, _entity, **_: {})
+
+
+def members_not_held(patch: Patch) -> None:
+    """Take the hold of the main ERP customer for the account's."""
+    patch(order_to_cash, "hold_beside", lambda _primary, _others: {})
+
+
+def members_made_anew(patch: Patch) -> None:
+    """Take what is attached for a record that has no counterpart."""
+    patch(attached, "_own", lambda *_: None)
+
+
 def verdicts_never_remade(patch: Patch) -> None:
     """Check a quote when it is saved and never again, whatever becomes of prices and holds."""
 
@@ -561,6 +582,9 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         ignore_blast_limit,
         map_change_keeps_base,
         map_change_asks_nobody,
+        members_not_counted,
+        members_not_held,
+        members_made_anew,
         verdicts_never_remade,
     )
 }
@@ -601,6 +625,9 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "ignore_breaker": (144, "comes_to_rest"),
     "map_change_keeps_base": (123, "map_change_waits"),
     "map_change_asks_nobody": (144, "map_change_waits"),
+    "members_not_counted": (13, "signals_shown"),
+    "members_not_held": (66, "members_kept"),
+    "members_made_anew": (13, "raises_nothing"),
     "verdicts_never_remade": (1, "verdicts_shown"),
 }
 """Mutant -> a seed that catches it, and the check.  After a change of the histories, hunt again.

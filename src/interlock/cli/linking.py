@@ -71,7 +71,8 @@ def _members(view: LinkView) -> tuple[str, str]:
     shown = [
         f"{system} {m.id} {shorten(m.label, 40)}".strip() for system, m in view.members.items()
     ]
-    return shown[0], f"= {shown[1]}" if len(shown) > 1 else "(no counterpart yet)"
+    more = f" (and {len(view.attached)} more)" if view.attached else ""
+    return shown[0], f"= {shown[1]}{more}" if len(shown) > 1 else "(no counterpart yet)"
 
 
 @app.command("show")
@@ -90,6 +91,10 @@ def _show(view: LinkView) -> None:
     say(f"Link {view.id}: {view.entity}", style="bold")
     columns([(system, f"{m.entity} {m.id} {m.label} ({m.presence})")
              for system, m in view.members.items()])  # fmt: skip
+    for one in view.attached:
+        away = f", {one.away}: it does not count" if one.away else ""
+        say(f"and {one.system} {one.entity} {one.id} {one.label}, attached by {one.by} on "
+            f"{moment(one.since)}{away}", lead="  ")  # fmt: skip
     say(f"since {moment(view.since)}: {how(view, whole=len(view.members) > 1)}", lead="  ")
     if view.score is not None:
         say(show_score(view.score), lead="  ", style="dim")
@@ -117,7 +122,7 @@ def undo(
     yes: Yes = False,
     as_json: JsonOutput = False,
 ) -> None:
-    """Take a wrong link apart: the two are never linked again by themselves."""
+    """Take a wrong link apart, or one attached record off it: never linked again by themselves."""
     from interlock.service.linking import show_link, undo_link
 
     if not yes:
@@ -125,8 +130,12 @@ def undo(
             raise ConfigurationError(
                 "undoing a link is lasting, and there is nobody to ask", fix="add --yes"
             )
-        _show(with_store(project, lambda p, s: show_link(p, s, key=_checked(key))))
-        if not typer.confirm("Undo this link for good?"):
+        view = with_store(project, lambda p, s: show_link(p, s, key=_checked(key)))
+        _show(view)
+        further = {one.id for one in view.attached} - {m.id for m in view.members.values()}
+        off = key[-1] if len(key) > 1 and key[-1] in further else None
+        what = "Undo this link" if off is None else f"Take {off} off this link"
+        if not typer.confirm(f"{what} for good?"):
             say("Nothing was done.")
             finish(DONE)
     result = with_store(
@@ -138,8 +147,14 @@ def undo(
     if as_json:
         print_json(result)
         return
+    if result.detached:
+        say(f"{result.entity} {result.detached} is taken off link {result.link} for good; the rest "
+            "of the link stays.", style="green")  # fmt: skip
+        return
     both = " and ".join(f"{system} {record}" for system, record in result.members.items())
     say(f"Link {result.link} is undone: {both} are not the same {result.entity}.", style="green")
+    if result.attached:
+        say(f"{', '.join(result.attached)} had been attached to it, and now stand alone.")
     if result.dropped_writes:
         say(f"{amount(result.dropped_writes, 'write')} that waited for it will not be sent.")
     say("Nothing was changed in the systems: values copied so far, and each other's ids, are "

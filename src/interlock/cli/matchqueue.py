@@ -175,6 +175,9 @@ def _show_pair(view: PairView, place: str) -> None:
         rows.append(("linked with", view.crm.linked_with, view.erp.linked_with))
     columns(rows)
     say(view.evidence, lead="  ")
+    if view.entity == "customer" and view.crm.linked_with and not view.erp.linked_with:
+        say(f"accept attaches {view.erp.system} {view.erp.id} as a further one, beside "
+            f"{view.crm.linked_with}", lead="  ", style="dim")  # fmt: skip
     if view.score is not None:
         say(show_score(view.score), lead="  ", style="dim")
 
@@ -188,7 +191,7 @@ def accept(
     by: ByName = None,
     as_json: JsonOutput = False,
 ) -> None:
-    """Link two records: they are the same."""
+    """Link two records: they are the same; a further ERP customer of an account is attached."""
     from interlock.service.review import decide
 
     made = with_store(
@@ -250,8 +253,10 @@ def _tell(made: Decided, *, as_json: bool) -> None:
 
 _STATES: Final = {
     "linked": "are linked",
+    "attached": "belong together, as a further ERP customer of the account",
     "refused": "are not the same, and are never linked by themselves",
     "apart": "are taken apart for good",
+    "detached": "are apart: the next run matches the ERP's anew",
     "matched anew": "are undecided again: the next run matches them anew",
 }
 
@@ -276,14 +281,24 @@ def export(
     project: ProjectFolder = Path(),
     *,
     entity: Entity = "customer",
+    attached: Annotated[
+        bool,
+        typer.Option("--attached", help="Further ERP customers of accounts, as decided, instead."),
+    ] = False,
     as_json: JsonOutput = False,
 ) -> None:
     """Write the queue as a CSV file; colleagues fill in its column decision."""
-    from interlock.service.decisions import export_queue
+    from interlock.service.decisions import export_attached, export_queue
 
-    count = with_store(project, lambda p, s: export_queue(p, s, file, entity=entity))
+    if attached:
+        count = with_store(project, lambda p, s: export_attached(p, s, file))
+    else:
+        count = with_store(project, lambda p, s: export_queue(p, s, file, entity=entity))
     if as_json:
         print_json({"pairs": count, "out": str(file)})
+    elif attached:
+        say(f"{amount(count, 'pair')} -> {file}")
+        say(f"A store made anew takes them back: interlock match import {file}", style="dim")
     else:
         say(f"{amount(count, 'pair')} -> {file}")
         say("Write accept or reject into the column decision, then: interlock match import "
@@ -308,8 +323,9 @@ def import_(
     if as_json:
         print_json(made)
         return
-    say(f"{made.accepted} linked, {made.rejected} refused, {made.known} decided so before, "
-        f"{made.undecided} undecided.", style="green")  # fmt: skip
+    further = f" ({made.attached} of them attached)" if made.attached else ""
+    say(f"{made.accepted} linked{further}, {made.rejected} refused, {made.known} decided so "
+        f"before, {made.undecided} undecided.", style="green")  # fmt: skip
 
 
 def duplicates(

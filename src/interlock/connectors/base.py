@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import msgspec
 from pydantic import BaseModel
@@ -42,6 +43,7 @@ __all__ = [
     "Receipt",
     "Refusal",
     "RefusalCode",
+    "Secrets",
     "Severity",
     "Webhook",
     "WriteKind",
@@ -322,6 +324,22 @@ class Provisioned(msgspec.Struct, frozen=True, kw_only=True):
 # ── the connector ────────────────────────────────────────────────────────────────────────────
 
 
+class Secrets(Protocol):
+    """Where one connection keeps secrets that change while it works: rotating refresh tokens."""
+
+    def load(self, name: str) -> str | None:
+        """Give what was saved last; ``None`` when nothing was, or it cannot be read."""
+        ...
+
+    def save(self, name: str, value: str) -> None:
+        """Keep a secret; when this returns it would survive a loss of power."""
+        ...
+
+    def alone(self, name: str) -> AbstractAsyncContextManager[None]:
+        """Keep everybody else, in other processes too, from a secret for a while."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectorContext:
     """What the engine hands a connector besides its settings.
@@ -330,6 +348,7 @@ class ConnectorContext:
     ``installation``: this installation's id, part of every reference.
     ``other``: the other connection's name, for labels of the cross-reference field.
     ``budget``: asked before every call to the system.
+    ``secrets``: a durable place for secrets that change; ``None`` where there is none.
     """
 
     connection: str
@@ -339,6 +358,7 @@ class ConnectorContext:
     overrides: MappingOverrides = field(default_factory=MappingOverrides)
     other: str = ""
     budget: CallBudget = FREE
+    secrets: Secrets | None = None
 
 
 class Connector(ABC):

@@ -21,7 +21,7 @@ from interlock.model.entities import (
 from interlock.model.facts import ANYTHING, FieldFacts, agree, project
 from interlock.model.prices import Asked, Offer, price_of
 from interlock.model.record import Presence, Record, WriteKind
-from interlock.model.schema import ENTITIES, SIGNALS, WRITTEN, EntitySchema, Schema
+from interlock.model.schema import ENTITIES, HOLD_FIELDS, SIGNALS, WRITTEN, EntitySchema, Schema
 from interlock.model.values import Address, Fields, Line, Money, Ref, Value
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "StockLevel",
     "Task",
     "ENTITIES",
+    "HOLD_FIELDS",
     "SIGNALS",
     "WRITTEN",
     "EntitySchema",

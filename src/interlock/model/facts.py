@@ -23,6 +23,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``ignores_punctuation``: only letters and digits tell values apart (tax ids).
     ``ignores_scheme``: http://, https:// and a slash at the end tell no web addresses apart.
     ``half_even``: a line's net is rounded half to even there, not half up.
+    ``cut_mark``: what ends a text that was cut, so that people see it; part of ``max_length``.
     """
 
     readable: bool = True
@@ -37,6 +38,7 @@ class FieldFacts(msgspec.Struct, frozen=True, kw_only=True):
     ignores_punctuation: bool = False
     ignores_scheme: bool = False
     half_even: bool = False
+    cut_mark: str = ""
     resolution: timedelta | None = None
     address_parts: tuple[str, ...] | None = None
 
@@ -58,7 +60,8 @@ def _text(value: str, facts: FieldFacts) -> str | None:
     if facts.ignores_punctuation:
         value = "".join(c for c in value if c.isalnum())
     if facts.max_length is not None:
-        value = value[: facts.max_length].rstrip()
+        mark = facts.cut_mark if len(value) > facts.max_length else ""
+        value = value[: facts.max_length - len(mark)].rstrip() + mark
     if facts.ignores_scheme:
         value = _SLASHES.sub("", value)
     return value or None

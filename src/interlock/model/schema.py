@@ -26,7 +26,16 @@ from interlock.model.entities import (
 )
 from interlock.model.values import Fields, Value
 
-__all__ = ["CUSTOM_TYPES", "ENTITIES", "PERSONAL", "SIGNALS", "WRITTEN", "EntitySchema", "Schema"]
+__all__ = [
+    "CUSTOM_TYPES",
+    "ENTITIES",
+    "HOLD_FIELDS",
+    "PERSONAL",
+    "SIGNALS",
+    "WRITTEN",
+    "EntitySchema",
+    "Schema",
+]
 
 ENTITIES: Mapping[str, type[Entity]] = types.MappingProxyType(
     {
@@ -122,6 +131,10 @@ SIGNALS: Mapping[str, frozenset[str]] = types.MappingProxyType(
 
 What counts is what was last made public of them, not what the record itself shows (rule 27).
 """
+
+
+HOLD_FIELDS = ("credit_hold", "hold_reason")
+"""What a customer shows of a hold: the ERP's own, one worked out by rule, or a further member's."""
 
 
 def _without_unset(annotation: Any) -> Any:

@@ -16,11 +16,11 @@ from interlock.errors import ConnectorError
 from interlock.governance.rules import Side
 from interlock.model import Fields
 from interlock.processes import pauses
-from interlock.processes.hold_rules import HoldRules, Members, Step, next_step, standing
+from interlock.processes.hold_rules import HoldRules, Step, next_step, standing
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.receivables import arrears
 from interlock.processes.roles import Role, Roles
-from interlock.store import alerts, feeds, history, holds, links, observations
+from interlock.store import alerts, attached, feeds, history, holds, links, observations
 from interlock.store.alerts import Alert
 from interlock.store.database import Tx, chunks
 from interlock.store.history import Event
@@ -53,11 +53,15 @@ async def read_customers(pair: Pair, cash: OrderToCash, ids: Iterable[str], run:
     """Read customers of the ERP, and what their holds follow from, right now (rule 26)."""
     caps = pair.erp.entity("customer")
     assert caps is not None
-    wanted = sorted(set(ids))
+    named = set(ids)
+    wanted = sorted(await pair.store.call(attached.with_members, "customer", named))
     for part in chunks(wanted, caps.page_size):
         await fetch_now(pair, Side.ERP, "customer", part, run)
     if cash.works_out_holds:
         await cash.look_again(wanted, run)
+    elif len(wanted) > len(named):
+        # what the account shows of the holds of all its customers follows from these looks
+        await cash.prepare(run)
 
 
 def subject_of(episode: Episode) -> str:
@@ -83,12 +87,12 @@ class CreditHold:
         """Note holds that were placed or seen off; what is written belongs to other links."""
         whole = {b.link.id: b for b in bundles if len(b.members) == len(Side)}
         known = holds.episodes_of(tx, whole)
+        shown = self._shown(tx, list(whole.values()))
         now = self.pair.clock()
         placed = []
         for link_id, bundle in whole.items():
             episode = known.get(link_id)
-            seen = standing([seen_on_hold(bundle.seen.get(Side.ERP))], Members.ANY)
-            match next_step(episode, seen, now, self.rules.release_after):
+            match next_step(episode, shown[link_id], now, self.rules.release_after):
                 case Step.PLACE:
                     placed.append(self._place(tx, bundle, now))
                 case Step.NOTE_OFF if episode is not None:
@@ -104,6 +108,17 @@ class CreditHold:
                 self._run.counts["moved"] += 1
                 self._run.counts["holds_placed"] += len(placed)
         return {}
+
+    def _shown(self, tx: Tx, bundles: Sequence[Bundle]) -> dict[int, bool | None]:
+        """What the ERP shows of each account: link id -> on hold, or not, or not known."""
+        further = _further(tx, bundles)
+        return {
+            b.link.id: standing(
+                [seen_on_hold(o) for o in (b.seen.get(Side.ERP), *further[b.link.id])],
+                self.rules.members,
+            )
+            for b in bundles
+        }
 
     def _place(self, tx: Tx, bundle: Bundle, now: datetime) -> Episode:
         erp, crm = bundle.members[Side.ERP], bundle.members[Side.CRM]
@@ -182,12 +197,10 @@ class CreditHold:
         """Decide on open episodes; that a customer is not linked any more counts as off."""
         now, steps = self.pair.clock(), []
         bundles = links.bundles(tx, [e.link_id for e in found]) if found else {}
+        whole = [b for b in bundles.values() if len(b.members) == len(Side)]
+        shown = self._shown(tx, whole)
         for episode in found:
-            bundle = bundles.get(episode.link_id)
-            if bundle is not None and len(bundle.members) == len(Side):
-                seen = seen_on_hold(bundle.seen.get(Side.ERP))
-            else:
-                seen = False
+            seen = shown.get(episode.link_id, False)
             steps.append((episode, next_step(episode, seen, now, self.rules.release_after)))
         return steps
 
@@ -219,10 +232,12 @@ class CreditHold:
         now = self.pair.clock()
         found = [e for e in holds.open_episodes(tx) if e.id in set(ids)]
         bundles = links.bundles(tx, [e.link_id for e in found])
+        further = _further(tx, list(bundles.values()))
         for episode, step in self._steps(tx, found):
             bundle = bundles.get(episode.link_id)
-            seen = None if bundle is None else bundle.seen.get(Side.ERP)
-            if step is Step.READ_AGAIN and (seen is None or seen.instant >= asked):
+            primary = None if bundle is None else bundle.seen.get(Side.ERP)
+            looked = [primary, *further.get(episode.link_id, ())]
+            if step is Step.READ_AGAIN and all(o is None or o.instant >= asked for o in looked):
                 self._end(tx, episode, bundle, now)
                 run.counts["holds_released"] += 1
 
@@ -283,6 +298,17 @@ class CreditHold:
             return False
         feeds.set_meta(tx, _LOOKED, state)
         return True
+
+
+def _further(tx: Tx, bundles: Sequence[Bundle]) -> dict[int, list[Observation | None]]:
+    """What was last seen of the ERP customers beside the primary one, by link."""
+    beside = attached.of_links(tx, [b.link.id for b in bundles])
+    ids = [one.id for members in beside.values() for one in members]
+    seen = observations.load(tx, Side.ERP, "customer", ids) if ids else {}
+    return {
+        b.link.id: [seen.get(one.id) for one in beside.get(b.link.id, ()) if not one.away]
+        for b in bundles
+    }
 
 
 def _paused_deals(tx: Tx, episode_ids: Sequence[int]) -> set[str]:

@@ -35,6 +35,7 @@ class HoldRules:
 
     ``pause``: kinds of deals that are paused; ``kinds``: the CRM's own word -> kind.
     ``paused_stage``: the stage a paused deal is moved to; empty: it keeps its own.
+    ``members``: whose hold counts where an account is several customers in the ERP.
     ``days_overdue`` and ``overdue``: beyond these a customer is on hold, where the ERP knows none.
     """
 
@@ -42,6 +43,7 @@ class HoldRules:
     pause: frozenset[str] = frozenset({"renewal", "upsell"})
     kinds: Mapping[str, str] = field(default_factory=dict)
     paused_stage: str = ""
+    members: Members = Members.ANY
     days_overdue: int | None = None
     overdue: Money | None = None
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
+from itertools import chain
 
 import msgspec
 
 from interlock.governance.rules import Side
 from interlock.governance.signals import SignalRules
-from interlock.model import SIGNALS, Fields, Money, Ref
+from interlock.model import HOLD_FIELDS, SIGNALS, Fields, Money, Ref
 from interlock.processes.cash_alerts import (
     DIFFERS,
     LATER,
@@ -25,13 +26,14 @@ from interlock.processes.cash_alerts import (
     tell_problems,
 )
 from interlock.processes.health import health_of, tier_of
-from interlock.processes.hold_rules import HoldRules, by_rule
+from interlock.processes.hold_rules import HoldRules, Members, by_rule
 from interlock.processes.invoiced import invoiced
+from interlock.processes.members import hold_beside, rolled_up
 from interlock.processes.publishing import is_due, is_new, today_of
 from interlock.processes.receivables import Figures, arrears, figures_of
 from interlock.processes.roles import Roles
 from interlock.processes.touched import Touched, invoices_of, take_touched
-from interlock.store import billed, feeds, signals
+from interlock.store import attached, billed, feeds, signals
 from interlock.store.database import Tx, chunks
 from interlock.store.links import Bundle
 from interlock.store.signals import Shown
@@ -43,14 +45,12 @@ from interlock.sync.progress import Run
 __all__ = ["OVERDUE", "OrderToCash", "made_public"]
 
 _LOOKED = "order_to_cash"
-_HOLD = ("credit_hold", "hold_reason")
-"""What a customer shows of a hold: the ERP's own, where it has holds, else worked out by rule."""
 
 
 def made_public(entity: str, holds: HoldRules) -> frozenset[str]:
     """Fields that records of the ERP show though the ERP need not have them."""
     names = SIGNALS.get(entity, frozenset())
-    return names | set(_HOLD) if entity == "customer" and holds.computes else names
+    return names | set(HOLD_FIELDS) if entity == "customer" and holds.computes else names
 
 
 class _Look(msgspec.Struct, frozen=True):
@@ -113,8 +113,8 @@ class OrderToCash:
         if rules is None:
             return frozenset()
         names = SIGNALS[entity]
-        if entity == "customer" and not self.erp_has_holds:
-            names |= set(_HOLD)
+        if entity == "customer":
+            names |= set(HOLD_FIELDS)
         return names & rules.readable()
 
     def _look(self, tx: Tx, run: Run, wanted: Mapping[str, frozenset[str]]) -> None:
@@ -157,7 +157,7 @@ class OrderToCash:
 
     def _rules(self, wanted: Mapping[str, frozenset[str]]) -> str:
         """Describe what all figures follow from."""
-        limits = (self.holds.days_overdue, self.holds.overdue)
+        limits = (self.holds.days_overdue, self.holds.overdue, self.holds.members)
         names = {e: sorted(w) for e, w in wanted.items()}
         parts = (self.rules, limits, names, self.pair.map_version, self.erp_has_holds)
         digest = hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=8)
@@ -174,27 +174,43 @@ class OrderToCash:
         now: datetime,
     ) -> None:
         today, currency = today_of(now, self.rules), self._currency(tx, run)
+        # what counts for one of an account's customers counts for all of them together
+        looked = attached.with_members(tx, "customer", touched.customers)
+        accounts = attached.accounts(tx, "customer")
+        beside = looked & set(chain.from_iterable(accounts.values()))
+        further = {row.id: row for row in signals.shown_of(tx, "customer", beside)}
         counted = "invoice" in self.pair.observed(Side.ERP) and bool(currency)
-        invoices = invoices_of(tx, billed.of_customers(tx, touched.customers)) if counted else ()
-        mine = _by_ref(invoices, "customer")
+        invoices = invoices_of(tx, billed.of_customers(tx, looked)) if counted else ()
+        billed_to = _by_ref(invoices, "customer")
+
+        def _figures(ids: Sequence[str]) -> Figures:
+            mine = [invoice for i in ids for invoice in billed_to.get(i, ())]
+            return figures_of(mine, today, currency, self.rules) if counted else Figures()
+
         found: dict[str, tuple[int | None, Fields]] = {}
         late: dict[str, Fields] = {}
         settled: set[str] = set()
         unlike: dict[str, str] = {}
         unknown: dict[str, list[str]] = {}
         later: set[str] = set()
-        for row in signals.shown_of(tx, "customer", touched.customers):
-            figures = Figures()
-            if counted:
-                figures = figures_of(mine.get(row.id, ()), today, currency, self.rules)
+        for row in signals.shown_of(tx, "customer", looked):
+            figures = _figures([row.id])
             if figures.unknown:
                 unknown[row.id] = figures.unknown
             difference = _difference(row, figures.fields)
             if difference is not None:
                 unlike[row.id] = difference
             fields = self._complete(row, figures, now)
+            if row.id in accounts:
+                ids = accounts[row.id]
+                others = [further[i] for i in ids if i in further]
+                if len(others) < len(ids):
+                    continue  # one of them cannot be seen now: nothing is known of them together
+                fields = self._together(row, others, fields, _figures([row.id, *ids]), now)
             overdue = fields.get("overdue")
-            if isinstance(overdue, Money):
+            if row.id in further:
+                settled.add(row.id)  # the account is in arrears now, if anybody is
+            elif isinstance(overdue, Money):
                 if overdue.amount > 0:
                     late[row.id] = fields
                 else:
@@ -207,7 +223,7 @@ class OrderToCash:
         signals.publish(tx, "customer", found, now)
         run.counts["signals"] += len(found)
         unheard = raise_and_end(
-            tx, self.roles, looked=touched.customers, late=late, settled=settled, unlike=unlike,
+            tx, self.roles, looked=looked, late=late, settled=settled, unlike=unlike,
             now=now,
         )  # fmt: skip
         for kind, noted in (
@@ -216,7 +232,7 @@ class OrderToCash:
             (LATER, {i: [""] for i in later}),
             (UNHEARD, {i: [""] for i in unheard}),
         ):
-            billed.note(tx, kind, touched.customers, noted)
+            billed.note(tx, kind, looked, noted)
         tell_problems(tx, run, self.pair.erp.name)
 
     def _complete(self, row: Shown, figures: Figures, now: datetime) -> Fields:
@@ -236,6 +252,26 @@ class OrderToCash:
         if fields:
             fields["figures_from"] = self._source(figures, sorted(own))
             fields["figures_at"] = now
+        return fields
+
+    def _together(
+        self, row: Shown, others: Sequence[Shown], own: Fields, figures: Figures, now: datetime
+    ) -> Fields:
+        """Roll an account up that is several customers in the ERP (ADR 0014).
+
+        ``own``: the primary's by itself; ``figures``: worked out from the invoices of all.
+        """
+        whole, problems = rolled_up(row, others, self.holds.members)
+        fields = self._complete(whole, figures, now)
+        if self.holds.members is Members.PRIMARY:
+            fields = {f: v for f, v in fields.items() if f not in HOLD_FIELDS}
+            fields |= {f: own[f] for f in HOLD_FIELDS if f in own}
+        elif self.erp_has_holds:
+            fields |= hold_beside(row, others)
+        ids = ", ".join(sorted(one.id for one in (row, *others)))
+        said = "; ".join([f"ERP customers {ids} together", *problems])
+        if "figures_from" in fields:
+            fields["figures_from"] = f"{fields['figures_from']}; {said}"
         return fields
 
     def _hold(self, row: Shown, figures: Fields) -> Fields:

@@ -15,7 +15,17 @@ from interlock.errors import ConnectorError
 from interlock.governance.pricing import BeforeOrder, PricingRules
 from interlock.governance.rules import Side
 from interlock.governance.signals import SignalRules
-from interlock.model import Asked, Fields, Line, Money, Offer, Presence, price_of
+from interlock.model import (
+    HOLD_FIELDS,
+    SIGNALS,
+    Asked,
+    Fields,
+    Line,
+    Money,
+    Offer,
+    Presence,
+    price_of,
+)
 from interlock.processes.catalogue import level_of
 from interlock.processes.publishing import today_of
 from interlock.processes.quote_basis import gist_of
@@ -195,7 +205,7 @@ class Quotes:
         self, wanted: Wanted, seen: Seen, remembered: Remembered, looked: Looked, on: date
     ) -> Answer:
         pricing = self.settings.pricing
-        customer = {**remembered.seen.customer, **seen.customer}
+        customer = {**remembered.seen.customer, **_by_itself(seen.customer, remembered)}
         group = customer.get(pricing.customer_group)
         question = Question(
             currency=wanted.currency,
@@ -291,6 +301,16 @@ class Quotes:
 def _asking(wanted: Wanted) -> Asking:
     products = dict.fromkeys(line.product for line in wanted.lines if line.product is not None)
     return Asking(tuple(products), wanted.customer, wanted.deal)
+
+
+def _by_itself(customer: Fields, remembered: Remembered) -> Fields:
+    """What a live look at one customer of the ERP says of its account."""
+    if not remembered.further:
+        return customer
+    kept = {f: v for f, v in customer.items() if f not in SIGNALS["customer"]}
+    if remembered.seen.customer.get("credit_hold") and not kept.get("credit_hold"):
+        kept = {f: v for f, v in kept.items() if f not in HOLD_FIELDS}
+    return kept
 
 
 def _credit(customer: Fields, remembered: Remembered) -> Credit:

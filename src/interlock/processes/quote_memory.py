@@ -10,7 +10,7 @@ import msgspec
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Offer, Presence, Ref
-from interlock.store import feeds, holds, observations
+from interlock.store import attached, feeds, holds, observations
 from interlock.store.database import Tx
 from interlock.store.observations import Observation
 
@@ -44,6 +44,8 @@ class Remembered(msgspec.Struct, frozen=True, kw_only=True):
     held: bool
     released_here: bool
     """Whether an override lets this very deal through a hold."""
+    further: bool = False
+    """Whether the account is several customers in the ERP: its figures are those of all."""
 
 
 def remember(tx: Tx, asking: Sequence[Asking], now: datetime) -> list[Remembered]:
@@ -55,6 +57,7 @@ def remember(tx: Tx, asking: Sequence[Asking], now: datetime) -> list[Remembered
     linked = [c.link_id for c in customers.values() if c.link_id is not None]
     episodes = holds.episodes_of(tx, linked)
     overrides = holds.overrides(tx) if episodes else {}
+    accounts = attached.accounts(tx, "customer")
     found = []
     for each in asking:
         customer = customers.get(each.customer or "")
@@ -70,7 +73,14 @@ def remember(tx: Tx, asking: Sequence[Asking], now: datetime) -> list[Remembered
             as_of=min(instants, default=now),
         )
         released = episode is not None and (episode.id, each.deal) in overrides
-        found.append(Remembered(seen=seen, held=episode is not None, released_here=released))
+        found.append(
+            Remembered(
+                seen=seen,
+                held=episode is not None,
+                released_here=released,
+                further=each.customer in accounts,
+            )
+        )
     return found
 
 

@@ -226,6 +226,10 @@ class HoldSettings(_Part):
         default="",
         description="The stage a paused deal is moved to. Empty: it keeps its stage and is marked.",
     )
+    members: Literal["any", "primary"] = Field(
+        default="any",
+        description="Whose hold counts where an account is several customers in the ERP.",
+    )
     days_overdue: Annotated[int, Field(ge=0)] | None = Field(
         default=None,
         description="For an ERP without holds: on hold when overdue for more days than this.",

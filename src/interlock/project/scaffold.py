@@ -313,6 +313,7 @@ _GITIGNORE = """\
 *.db-shm
 *.db-wal
 *.db-journal
+secrets/
 """
 
 

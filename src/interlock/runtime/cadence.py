@@ -31,6 +31,7 @@ _OF_ENTITY: Mapping[str, Cadence] = {
     "deal": Cadence.DEALS,
     "quote": Cadence.DEALS,
     "order": Cadence.DEALS,
+    "project": Cadence.DEALS,
     "customer": Cadence.CUSTOMERS,
     "contact": Cadence.CUSTOMERS,
     "task": Cadence.CUSTOMERS,

@@ -24,7 +24,7 @@ from interlock.service.decisions import guarded
 from interlock.service.labels import label_of
 from interlock.service.matching import Learnt, learn_from, write_weights
 from interlock.service.session import WEIGHTS_FILE, Session, weights_of
-from interlock.store import links, observations, refusals, scores
+from interlock.store import attached, links, observations, refusals, scores
 from interlock.store.database import Store, Tx
 from interlock.store.tables import link, member, record
 from interlock.sync.linking import link_records
@@ -165,8 +165,8 @@ def _row(d: Duplicate, names: Mapping[str, str], partners: Mapping[str, str]) ->
 def learn_from_queue(project: Project, store: Store, *, now: datetime) -> Learnt:
     """Estimate weights anew from what people decided; they are not in use yet.
 
-    Decided as same: pairs linked by a person.  As different: refused pairs, undone links among
-    them.  Raises ``ConfigurationError`` when there are too few.
+    Decided as same: pairs linked or attached by a person.  As different: refused pairs, undone
+    links among them.  Raises ``ConfigurationError`` when there are too few.
     """
     before = weights_of(project)
     tables, pairs, labels = store.run(_decided)
@@ -210,6 +210,7 @@ def _decided(tx: Tx) -> tuple[dict[Side, Table], list[tuple[str, str]], list[boo
         .order_by(link.c.id)
     )
     same = [(row.crm_id, row.erp_id) for row in tx.conn.execute(query)]
+    same += [(crm_id, one.id) for crm_id, one in attached.pairs(tx, _ENTITY)]
     other = sorted(refusals.load(tx, _ENTITY))
     labels = [True] * len(same) + [False] * len(other)
     return {side: _table(tx, side) for side in Side}, same + other, labels

@@ -13,10 +13,17 @@ import msgspec
 from interlock.errors import ConfigurationError, InterlockError
 from interlock.project.load import Project
 from interlock.service.companies import write_rows
-from interlock.service.review import Decision, PairView, RecordView, decide_in, read_queue
+from interlock.service.review import (
+    Decision,
+    PairView,
+    RecordView,
+    decide_in,
+    read_attached,
+    read_queue,
+)
 from interlock.store.database import Store, Tx
 
-__all__ = ["COLUMNS", "Imported", "export_queue", "guarded", "import_decisions"]
+__all__ = ["COLUMNS", "Imported", "export_attached", "export_queue", "guarded", "import_decisions"]
 
 _FIELDS: Final = ("name", "website", "phone", "tax_id", "billing_address")
 COLUMNS: Final = (
@@ -30,13 +37,14 @@ COLUMNS: Final = (
     "evidence",
     "explanation",
 )
-"""``decision`` is empty: accept or reject goes there."""
+"""``decision`` is empty: accept, attach or reject goes there."""
 
 _WORDS: Final[dict[str, Decision | None]] = {
     "": None,
     "skip": None,
     **dict.fromkeys(("accept", "a", "yes", "y", "same", "1"), "accept"),
     **dict.fromkeys(("reject", "r", "no", "n", "different", "0"), "reject"),
+    "attach": "attach",
 }
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _MOST_SHOWN: Final = 20
@@ -44,9 +52,14 @@ _MOST_SHOWN: Final = 20
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file of decisions did; ``known``: rows decided the same before."""
+    """What a file of decisions did.
+
+    ``attached``: of the accepted ones, further ERP customers of an account; ``known``: rows decided
+    the same before.
+    """
 
     accepted: int
+    attached: int
     rejected: int
     known: int
     undecided: int
@@ -74,9 +87,16 @@ def export_queue(project: Project, store: Store, path: Path, *, entity: str = "c
     return write_rows(path, COLUMNS, (_cells(view) for view in queue.pairs))
 
 
-def _cells(view: PairView) -> list[str]:
+def export_attached(project: Project, store: Store, path: Path) -> int:
+    """Write what people attached as decisions; a store made anew takes them back (ADR 0014)."""
+    pairs = read_attached(project, store)
+    return write_rows(path, COLUMNS, (_cells(view, "attach") for view in pairs))
+
+
+def _cells(view: PairView, decision: str = "") -> list[str]:
     score = view.score
-    cells = ["", view.crm.id, view.erp.id, "" if score is None else f"{score.probability:.3f}"]
+    likely = "" if score is None else f"{score.probability:.3f}"
+    cells = [decision, view.crm.id, view.erp.id, likely]
     for field in _FIELDS:
         cells += [_text(view.crm, field), _text(view.erp, field)]
     cells += [view.crm.linked_with, view.erp.linked_with, view.evidence]
@@ -125,7 +145,8 @@ def import_decisions(
         _raise(problems)
         new = [d for d in made if d.changed]
         return Imported(
-            accepted=sum(d.state == "linked" for d in new),
+            accepted=sum(d.state in ("linked", "attached") for d in new),
+            attached=sum(d.state == "attached" for d in new),
             rejected=sum(d.state == "refused" for d in new),
             known=len(made) - len(new),
             undecided=undecided,

@@ -23,6 +23,7 @@ from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
 from interlock.service.status import shown_fields
 from interlock.store import (
+    attached,
     dead_letters,
     forgotten,
     history,
@@ -195,9 +196,11 @@ def _explain(
     tx: Tx, project: Project, entity: str, record_id: str, field: str | None, side: Side | None
 ) -> Explanation:
     found = _find(tx, project, entity, record_id, side)
-    bundle = None if found.link_id is None else links.bundles(tx, [found.link_id])[found.link_id]
+    # what is attached takes no part in its link's fields
+    link_id = None if attached.find(tx, found.side, entity, found.id) else found.link_id
+    bundle = None if link_id is None else links.bundles(tx, [link_id])[link_id]
     seen = _seen(found, bundle)
-    events = history.about(tx, found.link_id, [(o.side, o.entity, o.id) for o in seen.values()])
+    events = history.about(tx, link_id, [(o.side, o.entity, o.id) for o in seen.values()])
     told = [change for event in events for change in history.changes(event)]
     teller = _Teller(tx, project, entity, found, bundle, told)
     names = [field] if field is not None else teller.fields()
@@ -282,6 +285,12 @@ def _letters(tx: Tx, bundle: Bundle) -> list[DeadLetter]:
 
 
 def _why_unlinked(tx: Tx, found: Observation) -> str:
+    one = attached.find(tx, found.side, found.entity, found.id)
+    if one is not None:
+        away = f"; it is {one.away}, and does not count" if one.away else ""
+        return (
+            f"it is attached to link {one.link_id} by {one.by}: read, and rolled up with it{away}"
+        )
     if tx.vault.identity(found.side, found.entity, found.id) in forgotten.identities(tx):
         return "it was forgotten: Interlock keeps its id alone"
     if found.presence is not Presence.PRESENT:

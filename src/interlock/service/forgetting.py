@@ -13,7 +13,7 @@ from interlock.governance.rules import Side
 from interlock.project.load import Project
 from interlock.service.audit import list_forgotten, seal_history
 from interlock.service.labels import known_entity
-from interlock.store import forgetting, forgotten, links, observations, outbox
+from interlock.store import attached, forgetting, forgotten, links, observations, outbox
 from interlock.store.database import Store, Tx
 from interlock.store.forgotten import Key
 from interlock.store.outbox import WriteState
@@ -171,8 +171,11 @@ def _forget(
 
 def _with_partners(tx: Tx, keys: Collection[Key]) -> list[Key]:
     found = set(keys)
-    for bundle in links.bundles(tx, forgetting.links_of(tx, sorted(keys))).values():
+    touched = forgetting.links_of(tx, sorted(keys))
+    for bundle in links.bundles(tx, touched).values():
         found |= {(side, m.entity, m.id) for side, m in bundle.members.items()}
+    for further in attached.of_links(tx, touched).values():
+        found |= {(one.side, one.entity, one.id) for one in further}
     return sorted(found)
 
 

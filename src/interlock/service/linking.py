@@ -11,7 +11,9 @@ from interlock.errors import ConfigurationError, StaleStateError
 from interlock.governance.rules import Side
 from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
-from interlock.store import dead_letters, history, links, open_fields, outbox
+from interlock.service.members import AttachedView, detach, views_of
+from interlock.store import attached, dead_letters, history, links, open_fields, outbox
+from interlock.store.attached import Attached
 from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.links import Bundle
@@ -44,7 +46,8 @@ class MemberView(msgspec.Struct, frozen=True, kw_only=True):
 class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     """One link; ``members`` by system.  ``pending``: writes decided and not delivered yet.
 
-    ``score``: what matching found, where a score made it.
+    ``attached``: further records of the ERP that belong to it.  ``score``: what matching found,
+    where a score made it.
     """
 
     id: int
@@ -56,6 +59,7 @@ class LinkView(msgspec.Struct, frozen=True, kw_only=True):
     open_fields: Mapping[str, str]
     pending: int
     score: Score | None = None
+    attached: Sequence[AttachedView] = ()
 
 
 class LinkList(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +70,19 @@ class LinkList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Undone(msgspec.Struct, frozen=True, kw_only=True):
-    """A link that is no more; ``members``: system -> record id."""
+    """A link that is no more; ``members``: system -> record id.
+
+    ``attached``: what was attached to it, and is parked.  ``detached``: only this record was taken
+    off the link, which lasts.
+    """
 
     link: int
     entity: str
     members: Mapping[str, str]
     dropped_writes: int
     closed_letters: int
+    attached: Sequence[str] = ()
+    detached: str = ""
 
 
 def list_links(
@@ -99,12 +109,34 @@ def undo_link(
 ) -> Undone:
     """Take a link apart; the two records are never linked again by themselves.
 
-    Refused while a write of the link is under way: its record would be nobody's.
+    Refused while a write of the link is under way: its record would be nobody's.  Where an attached
+    member is named, it alone is taken off the link.
     """
 
-    return store.run(
-        lambda tx: take_apart(tx, project, _find(tx, key), by=by, reason=reason, now=now)
-    )
+    def _undo(tx: Tx) -> Undone:
+        bundle = _find(tx, key)
+        member = _attached(tx, key, bundle)
+        if member is None:
+            return take_apart(tx, project, bundle, by=by, reason=reason, now=now)
+        detach(tx, member, by=by, reason=reason, now=now, lasting=True)
+        return Undone(
+            link=bundle.link.id,
+            entity=bundle.link.entity,
+            members={project.connection(s).name: m.id for s, m in bundle.members.items()},
+            dropped_writes=0,
+            closed_letters=0,
+            detached=member.id,
+        )
+
+    return store.run(_undo)
+
+
+def _attached(tx: Tx, key: Sequence[str], bundle: Bundle) -> Attached | None:
+    """The attached member a person named by its id, unless a primary member has that id."""
+    if len(key) == 1 or any(m.id == key[1] for m in bundle.members.values()):
+        return None
+    members = attached.of_links(tx, [bundle.link.id]).get(bundle.link.id, [])
+    return next((one for one in members if one.id == key[1]), None)
 
 
 def take_apart(
@@ -119,6 +151,9 @@ def take_apart(
             fix="run `interlock sync --once`, then undo the link",
         )
     closed = dead_letters.close_of_link(tx, link.id, why="the link was undone", now=now)
+    further = attached.of_links(tx, [link.id]).get(link.id, [])
+    for one in further:
+        detach(tx, one, by=by, reason=f"its link was undone: {reason}", now=now, parked=True)
     history.add(
         tx,
         [
@@ -141,6 +176,7 @@ def take_apart(
         members={project.connection(s).name: m.id for s, m in bundle.members.items()},
         dropped_writes=sum(w.state is not WriteState.DEAD for w in writes),
         closed_letters=closed,
+        attached=[one.id for one in further],
     )
 
 
@@ -179,6 +215,7 @@ def _link_id(tx: Tx, key: Sequence[str]) -> int:
 def _views(tx: Tx, project: Project, bundles: Sequence[Bundle]) -> list[LinkView]:
     ids = [b.link.id for b in bundles]
     opened = open_fields.load(tx, ids)
+    further = views_of(tx, project, ids)
     pending = [link_id for link_id, _ in outbox.of_links(tx, ids)]
     return [
         LinkView(
@@ -191,6 +228,7 @@ def _views(tx: Tx, project: Project, bundles: Sequence[Bundle]) -> list[LinkView
             open_fields={f: why for f, (_, why) in opened.get(b.link.id, {}).items()},
             pending=pending.count(b.link.id),
             score=b.link.score,
+            attached=further.get(b.link.id, ()),
         )
         for b in bundles
     ]

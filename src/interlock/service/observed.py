@@ -15,7 +15,7 @@ from interlock.matching.table import Company
 from interlock.model import Fields, InvoiceStatus, Money, OrderStatus, Ref, StageKind
 from interlock.project.load import Project
 from interlock.reports.records import DealRecord, InvoiceRecord, OrderRecord, Skipped
-from interlock.store import links, observations
+from interlock.store import attached, links, observations
 from interlock.store.database import Tx
 from interlock.store.observations import Observation
 
@@ -29,8 +29,10 @@ Names = Mapping[str, Company]
 class Seen:
     """What the store has observed.
 
-    ``partners``: id of a customer in the CRM -> its id in the ERP; ``ordered``: id of a deal -> its
-    order's id; ``others``: deals that are not won; ``fields``: what the CRM shows of each deal.
+    ``partners``: id of a customer in the CRM -> its id in the ERP; orders and invoices of a further
+    ERP customer of the account stand under that one, which is no customer by itself.  ``ordered``:
+    id of a deal -> its order's id; ``others``: deals that are not won; ``fields``: what the CRM
+    shows of each deal.
     """
 
     customers: Mapping[Side, Names]
@@ -63,6 +65,9 @@ def look(tx: Tx, project: Project, *, today: date) -> Seen:
         }
         for side in Side
     }
+    accounts = attached.accounts(tx, "customer", away=True)
+    main_of = {i: main for main, ids in accounts.items() for i in ids}
+    customers[Side.ERP] = {i: c for i, c in customers[Side.ERP].items() if i not in main_of}
     ours, theirs = customers[Side.CRM], customers[Side.ERP]
     deals = observations.present(tx, Side.CRM, "deal")
     skipped: list[Skipped] = []
@@ -83,8 +88,8 @@ def look(tx: Tx, project: Project, *, today: date) -> Seen:
         fields={d.id: d.known for d in deals},
         ordered=links.partners(tx, Side.CRM, "deal", [d.id for d in deals]),
         orders=_usable("order", observations.present(tx, Side.ERP, "order"),
-                       lambda o: _order(o, theirs), skipped),
-        invoices=_usable("invoice", billed, lambda o: _invoice(o, theirs), skipped),
+                       lambda o: _order(o, theirs, main_of), skipped),
+        invoices=_usable("invoice", billed, lambda o: _invoice(o, theirs, main_of), skipped),
         skipped=skipped,
     )  # fmt: skip
 
@@ -106,11 +111,14 @@ def _usable(
     return found
 
 
-def _customer(fields: Fields, names: Names) -> tuple[str, str]:
+def _customer(
+    fields: Fields, names: Names, main_of: Mapping[str, str] | None = None
+) -> tuple[str, str]:
     ref = fields.get("customer")
     if not isinstance(ref, Ref):
         return "", ""
-    return ref.id, names[ref.id].name if ref.id in names else ""
+    key = (main_of or {}).get(ref.id, ref.id)
+    return key, names[key].name if key in names else ""
 
 
 def _deal(seen: Observation, names: Names, day: date | None = None) -> DealRecord | str:
@@ -136,12 +144,12 @@ def _deal(seen: Observation, names: Names, day: date | None = None) -> DealRecor
     )
 
 
-def _order(seen: Observation, names: Names) -> OrderRecord | str:
+def _order(seen: Observation, names: Names, main_of: Mapping[str, str]) -> OrderRecord | str:
     fields = seen.known
     total, day = fields.get("net_total"), fields.get("ordered_on")
     if not isinstance(total, Decimal):
         return "it has no net total"
-    customer_id, customer = _customer(fields, names)
+    customer_id, customer = _customer(fields, names, main_of)
     return OrderRecord(
         id=seen.id,
         number=_text(fields, "number") or seen.id,
@@ -156,7 +164,7 @@ def _order(seen: Observation, names: Names) -> OrderRecord | str:
     )
 
 
-def _invoice(seen: Observation, names: Names) -> InvoiceRecord | str:
+def _invoice(seen: Observation, names: Names, main_of: Mapping[str, str]) -> InvoiceRecord | str:
     fields = seen.known
     net, total, left = (fields.get(name) for name in ("net", "total", "open"))
     day, order = fields.get("issued_on"), fields.get("order")
@@ -166,7 +174,7 @@ def _invoice(seen: Observation, names: Names) -> InvoiceRecord | str:
         return "it has no day of issue"
     if {total.currency, left.currency} != {net.currency}:
         return "its amounts are in several currencies"
-    customer_id, customer = _customer(fields, names)
+    customer_id, customer = _customer(fields, names, main_of)
     return InvoiceRecord(
         id=seen.id,
         number=_text(fields, "number") or seen.id,

@@ -30,7 +30,7 @@ from interlock.reports.sold import SoldDeal, choose, sku_key, unfit
 from interlock.service.files import write_text
 from interlock.service.plan import approve, make_plan
 from interlock.service.readback import read_back, read_sold
-from interlock.service.session import WEIGHTS_FILE, Session, connect
+from interlock.service.session import WEIGHTS_FILE, Session, connect, secrets_of
 from interlock.service.syncing import sync_once
 from interlock.service.watched import Shows, Watched
 from interlock.store import dead_letters, outbox
@@ -226,6 +226,8 @@ def _throwaway(project: Project, folder: Path, new_id: NewId) -> Project:
     return replace(
         project,
         root=folder,
+        crm=_keeping_secrets(project, project.crm),
+        erp=_keeping_secrets(project, project.erp),
         store_url=f"sqlite:///{folder / 'rehearsal.db'}",
         installation=f"r{new_id()[:9]}".lower(),
         go_live=None,
@@ -234,6 +236,16 @@ def _throwaway(project: Project, folder: Path, new_id: NewId) -> Project:
         history=HistorySettings(),
         orders=project.orders.model_copy(update={"quiet_time": timedelta(0)}),
     )
+
+
+def _keeping_secrets(project: Project, config: ConnectionConfig) -> ConnectionConfig:
+    """Let a token that changes during a rehearsal be kept where the project looks for it."""
+    kept = secrets_of(project, config.id)
+
+    def build(settings: object, context: ConnectorContext) -> Connector:
+        return config.plugin.connect(settings, replace(context, secrets=kept))
+
+    return replace(config, plugin=replace(config.plugin, connect=build))
 
 
 def _crm_first(ownership: OwnershipMap) -> OwnershipMap:

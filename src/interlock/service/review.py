@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -14,7 +15,8 @@ from interlock.model import Presence
 from interlock.project.load import Project
 from interlock.service.labels import known_entity, label_of
 from interlock.service.linking import take_apart
-from interlock.store import history, links, observations, outbox, refusals, scores
+from interlock.service.members import attach, attached_of, detach, is_further
+from interlock.store import attached, history, links, observations, outbox, refusals, scores
 from interlock.store.database import Store, Tx
 from interlock.store.history import Event
 from interlock.store.observations import Observation
@@ -29,11 +31,13 @@ __all__ = [
     "decide",
     "decide_in",
     "pair_records",
+    "read_attached",
     "read_queue",
     "take_back",
 ]
 
-Decision = Literal["accept", "reject"]
+Decision = Literal["accept", "attach", "reject"]
+"""``attach``: as accept, but only as a further ERP customer of an account that has its own."""
 
 _SHOWN = ("name", "website", "email", "phone", "tax_id", "billing_address", "sku", "customer")
 
@@ -67,7 +71,10 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decided(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a pair: ``state`` is "linked", "refused", "apart" or "matched anew".
+    """What became of a pair.
+
+    ``state``: "linked", "attached" (as a further record of the account's link), "refused", "apart",
+    "detached" or "matched anew".
 
     ``changed``: False where it had been so before.
     """
@@ -105,6 +112,29 @@ def read_queue(
             ],
             total=scores.count_suggestions(tx, entity),
         )
+
+    return store.run(_read)
+
+
+def read_attached(project: Project, store: Store) -> list[PairView]:
+    """Read what people attached, with the accounts it belongs to."""
+
+    def _read(tx: Tx) -> list[PairView]:
+        pairs = attached.pairs(tx, "customer")
+        crm = _views(tx, project, Side.CRM, "customer", [crm_id for crm_id, _ in pairs])
+        erp = _views(tx, project, Side.ERP, "customer", [one.id for _, one in pairs])
+        return [
+            PairView(
+                entity="customer",
+                crm=crm[crm_id],
+                erp=erp[one.id],
+                evidence=one.evidence,
+                score=None,
+                since=one.at,
+            )
+            for crm_id, one in pairs
+            if crm_id in crm and one.id in erp
+        ]
 
     return store.run(_read)
 
@@ -158,9 +188,9 @@ def decide_in(
 ) -> Decided:
     """Decide within a transaction of the caller's."""
     seen = pair_records(tx, project, entity, crm_id, erp_id)
-    if decision == "accept":
-        return _accept(tx, project, entity, seen, by=by, now=now)
-    return _reject(tx, entity, seen, by=by, now=now)
+    if decision == "reject":
+        return _reject(tx, entity, seen, by=by, now=now)
+    return _accept(tx, project, entity, seen, by=by, now=now, further=decision == "attach")
 
 
 def pair_records(
@@ -188,12 +218,23 @@ def _accept(
     *,
     by: str,
     now: datetime,
+    further: bool = False,
 ) -> Decided:
     crm_id, erp_id = seen[Side.CRM].id, seen[Side.ERP].id
+    made = partial(Decided, entity=entity, crm_id=crm_id, erp_id=erp_id)
     joined = _joined(seen)
     if joined is not None:
-        return Decided(
-            entity=entity, crm_id=crm_id, erp_id=erp_id, state="linked", link=joined, changed=False
+        state = "attached" if attached_of(tx, seen[Side.ERP]) else "linked"
+        return made(state=state, link=joined, changed=False)
+    if is_further(tx, seen):
+        _must_be_there(project, seen[Side.CRM])
+        _must_be_free(tx, project, Side.ERP, seen[Side.ERP])
+        link_id = attach(tx, project, seen, by=by, now=now)
+        return made(state="attached", link=link_id)
+    if further:
+        raise ConfigurationError(
+            f"{entity} {crm_id} has no ERP {entity} of its own yet",
+            fix="link its main one first: `interlock match accept`",
         )
     for side, one in seen.items():
         _must_be_free(tx, project, side, one)
@@ -212,7 +253,7 @@ def _accept(
     # what waits for one of the two may go on at once
     outbox.wake(tx, now)
     _note(tx, "linked", entity, seen, f"linked by {by}", now, link_id)
-    return Decided(entity=entity, crm_id=crm_id, erp_id=erp_id, state="linked", link=link_id)
+    return made(state="linked", link=link_id)
 
 
 def _joined(seen: Mapping[Side, Observation]) -> int | None:
@@ -220,20 +261,33 @@ def _joined(seen: Mapping[Side, Observation]) -> int | None:
     return crm if crm is not None and crm == erp else None
 
 
-def _must_be_free(tx: Tx, project: Project, side: Side, one: Observation) -> None:
-    what = f"{one.entity} {one.id} in {project.connection(side).name}"
+def _must_be_there(project: Project, one: Observation) -> str:
+    what = f"{one.entity} {one.id} in {project.connection(one.side).name}"
     if one.presence is not Presence.PRESENT:
         raise ConfigurationError(
             f"{what} is {one.presence.value}", fix="link a record that is there"
         )
+    return what
+
+
+def _must_be_free(tx: Tx, project: Project, side: Side, one: Observation) -> None:
+    what = _must_be_there(project, one)
     if one.link_id is None:
         return
+    if attached_of(tx, one):
+        raise ConfigurationError(
+            f"{what} is attached to link {one.link_id}",
+            fix=f"`interlock links undo {one.entity} {one.id}` first, if that is wrong",
+        )
     partner = links.partners(tx, side, one.entity, [one.id]).get(one.id)
     if partner is not None:
         other = project.connection(side.other).name
+        twice = ""
+        if side is Side.ERP:
+            twice = f"; two accounts of one ERP {one.entity} are duplicates: merge them in {other}"
         raise ConfigurationError(
             f"{what} is linked with {partner} in {other}",
-            fix=f"`interlock links undo {one.entity} {one.id}` first, if that is wrong",
+            fix=f"`interlock links undo {one.entity} {one.id}` first, if that is wrong{twice}",
         )
     if one.link_id not in links.alone(tx, [one.link_id], hold=True):
         raise StaleStateError(
@@ -247,9 +301,10 @@ def _reject(
 ) -> Decided:
     crm_id, erp_id = seen[Side.CRM].id, seen[Side.ERP].id
     if _joined(seen) is not None:
+        named = erp_id if attached_of(tx, seen[Side.ERP]) else crm_id
         raise ConfigurationError(
             f"{entity} {crm_id} and {erp_id} are linked",
-            fix=f"`interlock links undo {entity} {crm_id}` takes them apart for good",
+            fix=f"`interlock links undo {entity} {named}` takes them apart for good",
         )
     changed = (crm_id, erp_id) not in refusals.load(tx, entity)
     if changed:
@@ -271,13 +326,18 @@ def take_back(
     """Take back what was decided about a pair.
 
     A link made by a person and a refusal go: the pair is matched anew.  A link that matching made
-    would come back, so it is taken apart for good, as ``links undo`` does.
+    would come back, so it is taken apart for good, as ``links undo`` does.  A further member is
+    detached and matched anew.
     """
     known_entity(entity)
 
     def _undo(tx: Tx) -> Decided:
         seen = pair_records(tx, project, entity, crm_id, erp_id)
         joined = _joined(seen)
+        member = attached_of(tx, seen[Side.ERP])
+        if joined is not None and member is not None:
+            detach(tx, member, by=by, reason="the decision was taken back", now=now)
+            return Decided(entity=entity, crm_id=crm_id, erp_id=erp_id, state="detached")
         if joined is not None:
             bundle = links.bundles(tx, [joined])[joined]
             take_apart(tx, project, bundle, by=by, reason="the decision was taken back", now=now)

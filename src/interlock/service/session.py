@@ -19,7 +19,7 @@ from interlock.processes.catalogue import Catalogue
 from interlock.processes.credit_hold import CreditHold
 from interlock.processes.gates import in_turn
 from interlock.processes.hold_gate import HoldGate
-from interlock.processes.hold_rules import HoldRules, kinds_of
+from interlock.processes.hold_rules import HoldRules, Members, kinds_of
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.pauses import Pauses
 from interlock.processes.quote_facts import Quotes, QuoteSettings
@@ -36,6 +36,7 @@ from interlock.service.matching import load_weights
 from interlock.store.database import Store
 from interlock.store.mark import MarkFile
 from interlock.store.moving import moved_to
+from interlock.store.secretfile import SECRETS_FOLDER, SecretFolder
 from interlock.store.vault import KEY_VARIABLE, Vault
 from interlock.sync.budget import SharedBudget
 from interlock.sync.pair import Connection, Gate, Pair
@@ -124,6 +125,13 @@ def mark_path(project: Project) -> Path:
     return project.root / "interlock.mark"
 
 
+def secrets_of(project: Project, connection: str) -> SecretFolder | None:
+    """Where a connection keeps secrets that change; nowhere without the project's key."""
+    if project.key is None:
+        return None
+    return SecretFolder(project.root / SECRETS_FOLDER / connection, project.key)
+
+
 def weights_of(project: Project) -> Weights:
     """What the project matches customers with: weights it learnt, else those we ship."""
     path = project.root / WEIGHTS_FILE
@@ -154,6 +162,7 @@ def _make_pair(
             other=project.connection(side.other).name,
             overrides=project.overrides[config.name],
             budget=budget,
+            secrets=secrets_of(project, config.id),
         )
         connector = config.plugin.connect(config.settings, context)
         budget.adopt(connector.capabilities.calls)
@@ -186,6 +195,7 @@ def hold_rules_of(project: Project) -> HoldRules:
         pause=kinds_of(stated.pause),
         kinds=stated.deal_kind,
         paused_stage=stated.paused_stage,
+        members=Members(stated.members),
         days_overdue=stated.days_overdue,
         overdue=stated.overdue,
     )

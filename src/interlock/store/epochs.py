@@ -20,6 +20,7 @@ from interlock.store.mark import Position
 from interlock.store.tables import (
     ERRANDS,
     approval,
+    attached,
     case,
     creation,
     dead_letter,
@@ -206,6 +207,7 @@ def _part_singles(tx: Tx) -> None:
     tx.conn.execute(
         update(record).where(record.c.link_id.in_(single)).values(link_id=None, unlinked=None)
     )
+    tx.conn.execute(delete(attached).where(attached.c.link_id.in_(single)))
     tx.conn.execute(delete(member).where(member.c.link_id.not_in(paired)))
     tx.conn.execute(
         delete(link).where(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from interlock.governance.rules import Side
 from interlock.model import Ref
-from interlock.store import alerts, cases, holds, links, sealing
+from interlock.store import alerts, attached, cases, holds, links, sealing
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import DOCUMENTS, Key, add_identities, impersonal
 from interlock.store.history import Event
@@ -53,6 +53,12 @@ def forget(tx: Tx, keys: Sequence[Key], *, by: str, now: datetime) -> None:
     documents = documents_of(tx, keys)
     naming = [(d.side, d.entity, d.id) for d in documents]
     told_in = {key: _history_links(tx, key) for key in (*keys, *naming)}
+    for key in keys:
+        one = attached.find(tx, *key)
+        if one is not None and one.link_id not in touched:
+            # forgotten by itself: what is told of the account stays
+            attached.remove(tx, one, parked=True)
+            told_in[key] = [i for i in told_in[key] if i != one.link_id]
     add_identities(tx, [tx.vault.identity(*key) for key in keys], now)
     for key, told in told_in.items():
         _forget_history(tx, key, {*told, *touched} if key in keys else set(told))
@@ -86,11 +92,16 @@ def forget(tx: Tx, keys: Sequence[Key], *, by: str, now: datetime) -> None:
 
 
 def links_of(tx: Tx, keys: Sequence[Key]) -> list[int]:
-    """The links these records are members of."""
+    """The links these records are primary members of."""
     found: set[int] = set()
     for side, entity, record_id in keys:
         found |= set(links.members_of(tx, side, [(entity, record_id)]).values())
-    return sorted(found)
+    mine = set(keys)
+    return [
+        b.link.id
+        for b in sorted(links.bundles(tx, sorted(found)).values(), key=lambda b: b.link.id)
+        if any((side, m.entity, m.id) in mine for side, m in b.members.items())
+    ]
 
 
 def documents_of(tx: Tx, keys: Sequence[Key]) -> list[Document]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import BindParameter, and_, bindparam, delete, func, or_, select, union_all, update
 
 from interlock.governance.rules import Side
 from interlock.model import Fields, Ref, WriteKind
@@ -25,6 +25,7 @@ from interlock.store.scores import (
 from interlock.store.sqlite import fixed
 from interlock.store.tables import (
     ERRANDS,
+    attached,
     creation,
     dead_letter,
     link,
@@ -85,10 +86,15 @@ _DUE = fixed(
     .limit(bindparam("b_limit"))
 )
 _MEMBERS_OF = fixed(
-    select(member.c.id, member.c.link_id).where(
-        member.c.side == bindparam("b_side"),
-        member.c.entity == bindparam("b_entity"),
-        member.c.id.in_(_IDS),
+    union_all(
+        *(
+            select(table.c.id, table.c.link_id).where(
+                table.c.side == bindparam("b_side"),
+                table.c.entity == bindparam("b_entity"),
+                table.c.id.in_(_IDS),
+            )
+            for table in (member, attached)
+        )
     )
 )
 _CREATE = fixed(link.insert().returning(link.c.id, sort_by_parameter_order=True))
@@ -338,7 +344,10 @@ def _bundle(tx: Tx, infos: list[LinkInfo]) -> list[Bundle]:
         for row in tx.conn.execute(_MEMBERS, {"b_ids": part}):
             members[row.link_id][Side(row.side)] = _member(tx, row)
         for row in tx.conn.execute(_SEEN, {"b_ids": part}):
-            seen[row.link_id][Side(row.side)] = from_row(tx, row)
+            primary = members[row.link_id].get(Side(row.side))
+            # an attached record belongs to the link, and is not what is merged
+            if primary is not None and primary.id == row.id:
+                seen[row.link_id][Side(row.side)] = from_row(tx, row)
     return [Bundle(link=i, members=members[i.id], seen=seen[i.id]) for i in infos]
 
 
@@ -369,7 +378,7 @@ def distrust(tx: Tx, fields: Iterable[tuple[int, str]], mark: str) -> None:
 
 
 def members_of(tx: Tx, side: Side, refs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
-    """(entity, record id) -> link id, for the records that are linked."""
+    """(entity, record id) -> link id, for the records that are linked, attached ones too."""
     named: dict[str, list[str]] = {}
     for entity, record_id in refs:
         named.setdefault(entity, []).append(record_id)
@@ -464,7 +473,7 @@ def set_reconciled(tx: Tx, revs: Sequence[tuple[int, int]]) -> None:
 
 
 def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
-    """Undo a link: both records are parked, the pair is never linked again by itself."""
+    """Undo a link: its records are parked, the pair is never linked again by itself."""
     bundle = bundles(tx, [link_id])[link_id]
     if len(bundle.members) == 2:
         refusals.add(
@@ -485,6 +494,7 @@ def forget_link(tx: Tx, link_id: int, *, reason: str, now: datetime) -> None:
         update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked="parked")
     )
     tx.conn.execute(delete(member).where(member.c.link_id == link_id))
+    tx.conn.execute(delete(attached).where(attached.c.link_id == link_id))
     tx.conn.execute(delete(link).where(link.c.id == link_id))
 
 
@@ -540,6 +550,11 @@ def repoint(tx: Tx, link_id: int, side: Side, entity: str, old: str, new: str) -
         update(record)
         .where(record.c.side == side, record.c.entity == entity, record.c.id == old)
         .values(link_id=None, unlinked=None)
+    )
+    tx.conn.execute(
+        delete(attached).where(
+            attached.c.side == side, attached.c.entity == entity, attached.c.id == new
+        )
     )
     attach(tx, [(link_id, side, entity, new)])
 
@@ -618,6 +633,7 @@ def dissolve(
         update(record).where(record.c.link_id == link_id).values(link_id=None, unlinked=None)
     )
     tx.conn.execute(delete(member).where(member.c.link_id == link_id))
+    tx.conn.execute(delete(attached).where(attached.c.link_id == link_id))
     tx.conn.execute(delete(link).where(link.c.id == link_id))
 
 

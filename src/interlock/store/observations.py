@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import bindparam, func, select, update
 
 from interlock.governance.rules import Side
-from interlock.model import SIGNALS, EntitySchema, Fields, Presence, Record
+from interlock.model import HOLD_FIELDS, SIGNALS, EntitySchema, Fields, Presence, Record
 from interlock.store.database import Tx, chunks
 from interlock.store.forgotten import without_forgotten
 from interlock.store.scores import SCORED
@@ -500,14 +500,19 @@ def from_row(tx: Tx, row: Any) -> Observation:
 def _with_signals(tx: Tx, row: Any) -> Fields:
     """What a record shows; of the ERP's signals, what was last made public (rule 27).
 
-    A hold that is worked out is made public, too; where the ERP has its own, that one counts.
+    A hold that is worked out is made public, too, and so is one of a further ERP customer of the
+    account; a customer that shows a hold of its own is on hold all the same.
     """
     schema = tx.schema[row.entity]
-    fields = schema.decode(row.fields)
-    if row.side == Side.ERP and row.entity in SIGNALS:
-        fields = {f: v for f, v in fields.items() if f not in SIGNALS[row.entity]}
-        if row.signals:
-            fields = schema.decode(row.signals) | fields
+    own = schema.decode(row.fields)
+    if row.side != Side.ERP or row.entity not in SIGNALS:
+        return own
+    fields = {f: v for f, v in own.items() if f not in SIGNALS[row.entity]}
+    if row.signals:
+        public = schema.decode(row.signals)
+        fields = public | fields
+        if public.get("credit_hold") and not own.get("credit_hold"):
+            fields |= {f: public.get(f) for f in HOLD_FIELDS}
     return fields
 
 

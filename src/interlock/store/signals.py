@@ -26,6 +26,7 @@ _SHOWN = fixed(
     .where(*_OF_ENTITY, record.c.presence == Presence.PRESENT)
     .order_by(record.c.id)
 )  # fmt: skip
+_SHOWN_OF = fixed(_SHOWN.where(record.c.id.in_(bindparam("b_ids", expanding=True))))
 _STATE = fixed(
     select(func.count(record.c.signals_at), func.max(record.c.signals_at)).where(*_OF_ENTITY)
 )

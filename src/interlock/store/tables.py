@@ -172,6 +172,23 @@ member = Table(
     UniqueConstraint("side", "entity", "id"),
 )
 
+attached = Table(
+    "attached",
+    metadata,
+    # a further record of a link's one side, by a person's decision: read, and rolled up (ADR 0014)
+    Column("side", String(3), primary_key=True),
+    Column("entity", String(32), primary_key=True),
+    Column("id", String(255), primary_key=True),
+    Column("link_id", Integer, ForeignKey("link.id"), nullable=False),
+    # who said so, and what matching had found
+    Column("by", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    # why it does not count now: archived, gone, merged; empty: it counts
+    Column("away", String(16), nullable=False, server_default=""),
+    Index(None, "link_id"),
+)
+
 refused_pair = Table(
     "refused_pair",
     metadata,

@@ -22,8 +22,18 @@ from interlock.errors import (
 from interlock.governance.budget import purpose_of
 from interlock.governance.rules import Side
 from interlock.model import ANYTHING, Fields, Presence, Record, Ref, Value, WriteKind, agree
-from interlock.store import creations, epochs, links, observations, outbox, pauses, refusals
+from interlock.store import (
+    attached,
+    creations,
+    epochs,
+    links,
+    observations,
+    outbox,
+    pauses,
+    refusals,
+)
 from interlock.store.database import Tx
+from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.sync.limits import admitted
 from interlock.sync.observe import fetch_now, note_failure
@@ -154,21 +164,29 @@ class _Batch(Recovery):
                 msgspec.structs.replace(
                     w,
                     fields=_resolve(w.fields, ids),
-                    expected=_resolve(w.expected, self._shown_as(tx, w.expected)),
+                    expected=_resolve(w.expected, self._shown_as(tx, w.expected, bundle)),
                 )
             )
         return ready
 
-    def _shown_as(self, tx: Tx, expected: Fields) -> dict[Ref, tuple[str, str]]:
+    def _shown_as(self, tx: Tx, expected: Fields, bundle: Bundle) -> dict[Ref, tuple[str, str]]:
         """What the target itself shows for references: present or not, linked or not."""
         refs = _refs(expected)
         bundles = links.bundles(tx, sorted({int(r.id[1:]) for r in refs if r.is_link}))
         shown = {r: (r.entity, r.id[1:]) for r in refs if r.is_foreign}
         for ref in refs:
-            bundle = bundles.get(int(ref.id[1:])) if ref.is_link else None
-            if bundle is not None and self.side in bundle.members:
-                member = bundle.members[self.side]
+            named = bundles.get(int(ref.id[1:])) if ref.is_link else None
+            if named is not None and self.side in named.members:
+                member = named.members[self.side]
                 shown[ref] = (member.entity, member.id)
+        beside = attached.of_links(tx, bundles)
+        seen = bundle.seen[self.side].fields if beside and self.side in bundle.seen else {}
+        for name, meant in expected.items():
+            value = seen.get(name)
+            if isinstance(meant, Ref) and meant.is_link and isinstance(value, Ref):
+                further = {one.id for one in beside.get(int(meant.id[1:]), ())}
+                if value.id in further:
+                    shown[meant] = (value.entity, value.id)
         return shown
 
     def _wait(self, tx: Tx, w: OutboxWrite, ref: Ref) -> None:

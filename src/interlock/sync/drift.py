@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
 from interlock.governance.merge import OpenKind, respelled
 from interlock.governance.rules import EntityRules, FieldRule, Side
-from interlock.model import ANYTHING, SIGNALS, FieldFacts, Fields, Presence, Record, Value, agree
-from interlock.store import links, observations, open_fields, outbox
+from interlock.model import (
+    ANYTHING,
+    HOLD_FIELDS,
+    SIGNALS,
+    FieldFacts,
+    Fields,
+    Presence,
+    Record,
+    Value,
+    agree,
+)
+from interlock.store import attached, links, observations, open_fields, outbox
 from interlock.store.database import Tx
 from interlock.store.links import Bundle
 from interlock.store.outbox import OutboxWrite, WriteState
@@ -200,6 +210,7 @@ class _Entity:
         maps = maps_of(tx, self.pair, list(bundles.values()))
         writes = outbox.of_links(tx, ids)
         opened = open_fields.load(tx, ids)
+        together = attached.of_links(tx, ids)
         shown: dict[Side, dict[str, Fields]] = {}
         for side, records in live.items():
             _, fields = self._shown(tx, side, list(records.values()))
@@ -211,18 +222,24 @@ class _Entity:
                 mine = {s: w for s in Side if (w := writes.get((link_id, s))) is not None}
                 now = {s: live[s].get(m.id) for s, m in bundle.members.items()}
                 case = _Case(bundle, now, mine, opened.get(link_id, {}))
-                found += case.of_record() or self._of_fields(tx, case, shown)
+                # a hold is shown of all ERP customers of an account together
+                rolled_up = HOLD_FIELDS if link_id in together else ()
+                found += case.of_record() or self._of_fields(tx, case, shown, rolled_up)
         return found
 
     def _of_fields(
-        self, tx: Tx, case: _Case, shown: Mapping[Side, Mapping[str, Fields]]
+        self,
+        tx: Tx,
+        case: _Case,
+        shown: Mapping[Side, Mapping[str, Fields]],
+        but: Collection[str],
     ) -> list[Difference]:
         values = {s: shown[s][m.id] for s, m in case.bundle.members.items()}
         crm, erp = values[Side.CRM], values[Side.ERP]
         seen = {s: self._seen(tx, case.bundle, s) for s in Side}
         found = []
         for field, rule in self.fields.items():
-            if field not in crm or field not in erp:
+            if field not in crm or field not in erp or field in but:
                 continue
             if agree(crm[field], erp[field], *self._held(field)):
                 continue

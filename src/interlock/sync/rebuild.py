@@ -13,13 +13,14 @@ from sqlalchemy import delete, select, update
 
 from interlock.governance.rules import CROSS_REFERENCE, Side
 from interlock.model import Presence
-from interlock.store import cases, epochs, feeds, history, links, observations, refusals
+from interlock.store import attached, cases, epochs, feeds, history, links, observations, refusals
 from interlock.store.cases import Case
 from interlock.store.database import Tx
 from interlock.store.epochs import Hold, Stage
 from interlock.store.history import Event
 from interlock.store.observations import Observation
 from interlock.store.tables import creation, plan, record
+from interlock.sync.attached import attach_again
 from interlock.sync.identity import prefix_of, reference_of
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
@@ -142,6 +143,8 @@ class _Finder:
         self.seen = {side: _there(tx, side, self.members[side]) for side in Side}
         self.refused = refusals.load(tx, entity)
         known = links.partners(tx, Side.CRM, self.members[Side.CRM], list(self.seen[Side.CRM]))
+        # by the account: its link may be another one by the end
+        self.attached = attached.pairs(tx, entity)
         self.partner: dict[tuple[Side, str], str] = {}
         for crm_id, erp_id in known.items():
             self._pair(crm_id, erp_id)
@@ -165,6 +168,7 @@ class _Finder:
                     self._pair(claim.crm, claim.erp)
                     found.append(claim)
         self._link(found)
+        attach_again(self.tx, self.attached)
         self._note_made(made)
         if self.members[Side.CRM] == self.members[Side.ERP]:
             self._park()
@@ -258,9 +262,15 @@ class _Finder:
             self.tx,
             [self._event("unlinked", "both records name others now", link_id=link_id)],
         )
+        attached.work_out_anew(self.tx, link_id)
         links.dissolve(self.tx, link_id, self.now)
 
     def _link(self, found: Sequence[_Claim]) -> None:
+        claimed = {claim.erp for claim in found}
+        for _, one in self.attached:
+            if one.id in claimed and attached.find(self.tx, one.side, one.entity, one.id):
+                # both records name each other: it is another account's own by now
+                attached.remove(self.tx, one)
         made = links.create_many(
             self.tx,
             self.entity,

@@ -8,19 +8,18 @@ from sqlalchemy import select
 
 from interlock.governance.rules import Side
 from interlock.model import Presence
-from interlock.store import dead_letters, history, links, outbox, refusals
+from interlock.store import attached, dead_letters, history, links, outbox, refusals
 from interlock.store.database import Tx
 from interlock.store.history import Event
 from interlock.store.outbox import WriteState
 from interlock.store.tables import record
+from interlock.sync.attached import follow_members, survivor_of
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
 __all__ = ["follow_merges"]
 
 _ON_ITS_WAY = (WriteState.SENDING, WriteState.IN_DOUBT, WriteState.UNCERTAIN)
-_LONGEST = 10
-"""Merges followed one after the other; a circle must end."""
 
 
 def follow_merges(tx: Tx, pair: Pair, run: Run) -> None:
@@ -38,12 +37,16 @@ def follow_merges(tx: Tx, pair: Pair, run: Run) -> None:
     ).all()
     for row in merged:
         _follow(tx, pair, row, run)
+    # a primary merged into a member beside it has taken that one's place by now
+    follow_members(tx, pair, run)
 
 
 def _follow(tx: Tx, pair: Pair, row: Any, run: Run) -> None:
     side, now = Side(row.side), pair.clock()
-    survivor = _survivor(tx, row)
-    bundle = links.bundles(tx, [row.link_id])[row.link_id]
+    bundle = links.bundles(tx, [row.link_id]).get(row.link_id)
+    if bundle is None or side not in bundle.members or bundle.members[side].id != row.id:
+        return  # an attached member, or the link is gone by now
+    survivor = survivor_of(tx, side, row.entity, row.id)
     writes = outbox.of_links(tx, [row.link_id]).values()
     if survivor is None or any(w.state in _ON_ITS_WAY for w in writes):
         return
@@ -52,7 +55,9 @@ def _follow(tx: Tx, pair: Pair, row: Any, run: Run) -> None:
         links.dissolve(tx, row.link_id, now, why=f"it was merged into {survivor.id}")
         return
     half = links.halves(tx, row.entity, {side: [survivor.id]}).get((side, survivor.id))
-    if survivor.unlinked == "parked" or (survivor.link_id is not None and half is None):
+    beside = survivor.link_id == row.link_id
+    has_link = survivor.link_id is not None and half is None and not beside
+    if survivor.unlinked == "parked" or has_link:
         return
     other = bundle.members[side.other]
     ids = {side: survivor.id, side.other: other.id}
@@ -61,6 +66,7 @@ def _follow(tx: Tx, pair: Pair, row: Any, run: Run) -> None:
     links.dissolve(tx, half, now)
     dead_letters.close_of_link(tx, row.link_id, why=f"merged into {survivor.id}", now=now)
     links.repoint(tx, row.link_id, side, row.entity, row.id, survivor.id)
+    attached.work_out_anew(tx, row.link_id)
     outbox.wake(tx, now)
     history.add(
         tx,
@@ -78,20 +84,3 @@ def _follow(tx: Tx, pair: Pair, row: Any, run: Run) -> None:
         ],
     )
     run.counts["repointed"] += 1
-
-
-def _survivor(tx: Tx, row: Any) -> Any:
-    found = row
-    for _ in range(_LONGEST):
-        found = tx.conn.execute(
-            select(record).where(
-                record.c.side == row.side,
-                record.c.entity == row.entity,
-                record.c.id == found.merged_into,
-            )
-        ).first()
-        if found is None or found.presence == Presence.PRESENT:
-            return found
-        if found.presence != Presence.MERGED or found.merged_into is None:
-            return None
-    return None

@@ -17,7 +17,30 @@ def _salesforce(seed: str, random_seed: int) -> Twin:
     return make(seed=seed, random_seed=random_seed)
 
 
-TWINS: Final[dict[str, Callable[[str, int], Twin]]] = {"salesforce": _salesforce}
+def _netsuite(seed: str, random_seed: int) -> Twin:
+    from interlock.twins.netsuite import make
+
+    return make(seed=seed, random_seed=random_seed)
+
+
+def _hubspot(seed: str, random_seed: int) -> Twin:
+    from interlock.twins.hubspot import make
+
+    return make(seed=seed, random_seed=random_seed)
+
+
+def _quickbooks(seed: str, random_seed: int) -> Twin:
+    from interlock.twins.quickbooks import make
+
+    return make(seed=seed, random_seed=random_seed)
+
+
+TWINS: Final[dict[str, Callable[[str, int], Twin]]] = {
+    "hubspot": _hubspot,
+    "netsuite": _netsuite,
+    "quickbooks": _quickbooks,
+    "salesforce": _salesforce,
+}
 
 
 def make_twin(name: str, *, seed: str = "small", random_seed: int = 1) -> Twin:

@@ -63,12 +63,21 @@ class TwinApp:
     async def answer(self, call: Call) -> Answer | None:
         """Answer a call of the vendor's API, faults included; ``None``: the connection breaks."""
         twin, entry = self.twin, self._log(call)
-        faults = twin.faults.strike(call)
-        entry.faults = [fault.kind.value for fault in faults]
-        for fault in faults:
-            if fault.kind is FaultKind.SLOW:
-                await asyncio.sleep(fault.seconds)
-        answer = self._do(call, {fault.kind: fault for fault in faults})
+        slots = twin.slots if twin.counts(call) else None
+        if slots is not None and not slots.take():
+            refused = twin.finish(twin.refuse(Fault(kind=FaultKind.THROTTLED)))
+            entry.status = refused.status
+            return refused
+        try:
+            faults = twin.faults.strike(call)
+            entry.faults = [fault.kind.value for fault in faults]
+            for fault in faults:
+                if fault.kind is FaultKind.SLOW:
+                    await asyncio.sleep(fault.seconds)
+            answer = self._do(call, {fault.kind: fault for fault in faults})
+        finally:
+            if slots is not None:
+                slots.free()
         entry.status = answer.status if answer else None
         return answer
 
@@ -134,11 +143,19 @@ async def _read(scope: Scope, receive: Receive) -> Call:
     return Call(
         method=scope["method"],
         path=path,
-        query=dict(parse_qsl(query, keep_blank_values=True)),
+        query=_joined(parse_qsl(query, keep_blank_values=True)),
         headers=headers,
         body=body,
         base_url=f"{scope['scheme']}://{host}",
     )
+
+
+def _joined(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """A name given several times has its values in a list, separated by commas."""
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return query
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -10,6 +10,7 @@ from interlock.twins.calls import Answer, Call
 from interlock.twins.clock import TwinClock
 from interlock.twins.faults import Fault, FaultKind, Faults
 from interlock.twins.requestlog import Quota, RequestLog
+from interlock.twins.slots import Slots
 from interlock.twins.storage import Row, Storage
 
 __all__ = ["Twin", "UserError"]
@@ -36,6 +37,8 @@ class Twin(ABC):
         self.faults = Faults(self.known_faults, random_seed)
         self.log = RequestLog()
         self.quota = Quota(self.clock, self.daily_calls)
+        self.slots: Slots | None = None
+        """Where the vendor limits how many calls are under way at once."""
 
     # ── the vendor's API ─────────────────────────────────────────────────────────────────────
 

@@ -31,7 +31,7 @@ from interlock.governance.rules import (
 from interlock.mapping.codecs import Text
 from interlock.mapping.overrides import FieldOverride, MappingOverrides
 from interlock.model import FieldFacts
-from interlock.project.config import HoldSettings
+from interlock.project.config import HoldSettings, ScheduleSettings
 from interlock.service.checking import CheckResult, check
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -90,6 +90,7 @@ async def look(
         overrides={side.value: system.overrides for side, system in sides.items()},
         go_live=go_live,
         holds=holds or HoldSettings(),
+        schedules=ScheduleSettings(),
         connection=lambda side: SimpleNamespace(
             name=side.value,
             plugin=SimpleNamespace(title=side.value.upper()),

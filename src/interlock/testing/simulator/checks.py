@@ -19,6 +19,7 @@ from interlock.governance.rules import CreatePolicy, FieldRule, OnForeignEdit, O
 from interlock.governance.targets import Targets
 from interlock.model import (
     ANYTHING,
+    HOLD_FIELDS,
     SIGNALS,
     FieldFacts,
     Fields,
@@ -31,7 +32,16 @@ from interlock.model import (
 from interlock.processes.hold_rules import PAUSE_FIELDS
 from interlock.processes.publishing import band_of, today_of
 from interlock.processes.receivables import figures_of
-from interlock.store import cases, dead_letters, history, links, observations, open_fields, outbox
+from interlock.store import (
+    attached,
+    cases,
+    dead_letters,
+    history,
+    links,
+    observations,
+    open_fields,
+    outbox,
+)
 from interlock.store.database import Tx
 from interlock.store.history import plain
 from interlock.store.links import Bundle
@@ -41,6 +51,7 @@ from interlock.store.tables import link as link_table
 from interlock.store.tables import record as record_table
 from interlock.sync.identity import reference_of
 from interlock.testing.simulator.holds import holds_kept
+from interlock.testing.simulator.members import members_kept
 from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
 from interlock.testing.simulator.quotes import verdicts_shown
 from interlock.testing.simulator.systems import Change
@@ -72,6 +83,10 @@ class Evidence:
         ids = list(tx.conn.execute(select(link_table.c.id)).scalars())
         self.links: dict[int, Bundle] = links.bundles(tx, ids)
         self.open = open_fields.load(tx)
+        self.attached = attached.of_links(tx, ids)
+        """What is attached to each link now."""
+        self.had_members = {e.link_id for e in history.everything(tx) if e.event == "attached"}
+        """Links to which something is or was attached: their holds have a check of their own."""
         self.outbox: list[OutboxWrite] = outbox.pending(tx)
         self.dead = dead_letters.opened(tx)
         self.cases = cases.load(tx, "quote_to_order")
@@ -148,9 +163,15 @@ class Evidence:
     @cached_property
     def link_of(self) -> Mapping[Key, int]:
         """Record -> link."""
-        return {
+        primary = {
             (m.side, m.entity, m.id): i for i, b in self.links.items() for m in b.members.values()
         }
+        further = {
+            (one.side, one.entity, one.id): i
+            for i, members in self.attached.items()
+            for one in members
+        }
+        return further | primary
 
     def healthy(self) -> Iterator[tuple[Bundle, dict[Side, Fields]]]:
         """Links with both members live, with what both now show."""
@@ -171,7 +192,15 @@ class Evidence:
             return ()
         merged = self.world.project.ownership.entities[bundle.link.entity].merged()
         moving = SIGNALS.get(bundle.link.entity, frozenset())
+        if bundle.link.id in self.had_members:
+            moving |= set(HOLD_FIELDS)
         return [rule for rule in merged if rule.field not in moving]
+
+    def worked_out(self, key: Key) -> frozenset[str]:
+        """Fields of a record that stand in no record of the other system by themselves."""
+        moving = SIGNALS.get(key[1], frozenset())
+        link_id = self.link_of.get(_survivor(self, key))
+        return moving | set(HOLD_FIELDS) if link_id in self.had_members else moving
 
     def facts(self, side: Side, entity: str, name: str) -> FieldFacts:
         """What a side can hold."""
@@ -245,7 +274,9 @@ def observed(e: Evidence) -> Iterator[str]:
                 if seen.presence is not state or seen.absent_since is not None:
                     yield f"{side} {entity} {row.id} is {state} but seen as {seen.presence}"
                 shown = e.fields(side, row)
-                for name in wanted & shown.keys():
+                link_id = e.link_of.get((side, entity, row.id))
+                rolled_up = set(HOLD_FIELDS) if link_id in e.had_members else set()
+                for name in (wanted & shown.keys()) - rolled_up:
                     if seen.fields.get(name, "unknown") != shown[name]:
                         yield (
                             f"{side} {entity} {row.id} {name} is {shown[name]!r} but seen as "
@@ -405,7 +436,7 @@ def no_invented_blanks(e: Evidence) -> Iterator[str]:
             continue
         rules = e.world.project.ownership.entities[entity].fields
         # of signals a blank says something too (nothing is overdue); they have a check of their own
-        moving = SIGNALS.get(entity, frozenset())
+        moving = e.worked_out(key)
         for name in sorted(e.wanted(entity) - {"other_id"} - moving):
             rule = rules[name]
             travels = rule.ownership is not Ownership.SHARED or rule.may_blank
@@ -471,7 +502,7 @@ def values_have_a_source(e: Evidence) -> Iterator[str]:
         other = e.partner.get(key)
         if other is None or not any(c.by_program for c in changes):
             continue
-        moving = SIGNALS.get(entity, frozenset())  # worked out: they stand in no record
+        moving = e.worked_out(key)
         for rule in (r for r in rules.merged() if r.field not in moving):
             defaults = (rule.default,) if rule.default is not None else ()
             for change, _, after in e.edits(key, rule.field):
@@ -504,7 +535,8 @@ def never_goes_back(e: Evidence) -> Iterator[str]:
             continue
         if sum(c.by_program for c in changes) < 2:
             continue
-        for rule in rules.merged():
+        moving = e.worked_out(key)
+        for rule in (r for r in rules.merged() if r.field not in moving):
             facts = e.facts(side, entity, rule.field)
             given = [(c.number, v) for c, _, v in e.edits(other, rule.field) if not c.by_program]
             newest = -1
@@ -637,6 +669,8 @@ def created_at_all(e: Evidence) -> Iterator[str]:
             key = (side, entity, row.id)
             e.made += 1
             if row.state is not State.LIVE or key in e.partner:
+                continue
+            if any(key == (one.side, one.entity, one.id) for m in e.attached.values() for one in m):
                 continue
             seen = e.seen.get(key)
             link_id = e.link_of.get(key)
@@ -932,7 +966,9 @@ def signals_shown(e: Evidence) -> Iterator[str]:
             continue
         party = bundle.members[Side.ERP].id
         public = {f: v for f, v in bundle.seen[Side.ERP].fields.items() if f in wanted}
-        truth = figures_of(billed[party], today, "EUR", rules).fields
+        beside = [one.id for one in e.attached.get(bundle.link.id, ()) if not one.away]
+        due = [i for key in (party, *beside) for i in billed[key]]
+        truth = figures_of(due, today, "EUR", rules).fields
         ours = {f: v for f, v in public.items() if f in truth}
         e.made += 1
         if band_of(ours, rules) != band_of({f: truth[f] for f in ours}, rules) or not ours:
@@ -985,6 +1021,7 @@ CHECKS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
         map_change_waits,
         signals_shown,
         holds_kept,
+        members_kept,
         verdicts_shown,
     )
 }

@@ -127,11 +127,24 @@ def holds_kept(e: Evidence) -> Iterator[str]:
         row = e.row(Side.ERP, "customer", episode.erp_id)
         seen = e.seen.get((Side.ERP, "customer", episode.erp_id))
         readable = row is not None and seen is not None and seen.there
-        if readable and row is not None and not row.cells.get("on_hold"):
+        if readable and row is not None and not _on_hold(e, episode.link_id, row):
             yield f"deal {deal.id} is paused though its customer is not on hold"
     yield from _moves(e)
     yield from _orders(e)
     yield from _overrides(e)
+
+
+def _on_hold(e: Evidence, link_id: int, primary: Row) -> bool:
+    """Say whether any customer of an account is on hold, or is not known to be off."""
+    if primary.cells.get("on_hold"):
+        return True
+    for one in e.attached.get(link_id, ()) if e.world.project.holds.members == "any" else ():
+        seen = e.seen.get((one.side, one.entity, one.id))
+        row = e.row(one.side, one.entity, one.id)
+        unknown = seen is None or not seen.there or "credit_hold" not in seen.known
+        if not one.away and (unknown or (row is not None and row.cells.get("on_hold"))):
+            return True
+    return False
 
 
 def _moves(e: Evidence) -> Iterator[str]:

@@ -170,6 +170,11 @@ class People:
         ]
         return {f: self.value(entity, f, side) for f in names}
 
+    def alive(self, side: Side, entity: str, record_id: str) -> bool:
+        """Say whether a record is live."""
+        row = self.systems[side].shelf(entity).row(record_id)
+        return row is not None and row.state is State.LIVE
+
     def partner(self, side: Side, entity: str, record_id: str) -> str | None:
         """Find the record that shows this one's id, as a person would."""
         column = "crm_id" if side is Side.CRM else "ErpId__c"

@@ -32,7 +32,7 @@ class Step(msgspec.Struct, frozen=True):
     """One thing that happens: ``kind`` and ``name``, the rest drawn from ``seed``."""
 
     kind: str
-    """"act", "fault", "hold", "project", "sync", "workers", "crash", "wait", "map" or "rest"."""
+    """act, fault, hold, member, project, quote, sync, workers, crash, wait, map or rest."""
     name: str
     seed: int
 

@@ -11,6 +11,7 @@ import msgspec
 
 from interlock.testing.simulator.checks import CHECKS, Evidence
 from interlock.testing.simulator.holds import with_holds
+from interlock.testing.simulator.members import with_members
 from interlock.testing.simulator.plan import History, make_history
 from interlock.testing.simulator.quotes import with_quotes
 from interlock.testing.simulator.steps import take
@@ -49,10 +50,11 @@ class Result:
 
 
 def history_of(seed: int) -> History:
-    """Draw a history; in some are credit holds, moving prices, or deals that become projects."""
+    """Draw a history; in some are credit holds, moving prices, branches, or projects from deals."""
     drawn = make_history(seed)
     steps = with_quotes(seed, with_holds(seed, drawn.steps))
-    return msgspec.structs.replace(drawn, steps=with_projects(seed, steps))
+    steps = with_members(seed, with_projects(seed, steps))
+    return msgspec.structs.replace(drawn, steps=steps)
 
 
 def simulate(

@@ -14,6 +14,7 @@ from interlock.connectors.memory.calls import Call
 from interlock.governance.rules import Side
 from interlock.testing import faults
 from interlock.testing.simulator.holds import act as act_on_hold
+from interlock.testing.simulator.members import act as act_on_member
 from interlock.testing.simulator.people import MAPS
 from interlock.testing.simulator.plan import Step
 from interlock.testing.simulator.quotes import act as act_on_quote
@@ -36,6 +37,8 @@ def take(world: World, step: Step) -> None:
             world.pass_time(rng.choice((0.0, 1.0, 20.0, 100.0)))
         case "hold":
             act_on_hold(world, step)
+        case "member":
+            act_on_member(world, step)
         case "project":
             act_on_project(world, step)
         case "quote":

@@ -38,6 +38,7 @@ from interlock.store.tables import record as record_table
 from interlock.sync.progress import Run
 from interlock.testing.clock import VirtualClock
 from interlock.testing.simulator.holds import paused_stage
+from interlock.testing.simulator.members import whose_hold
 from interlock.testing.simulator.people import People
 from interlock.testing.simulator.plan import History
 from interlock.testing.simulator.rivals import Rival, let_act
@@ -241,7 +242,12 @@ class World:
             erp=replace(base.erp, settings=self.systems[Side.ERP].settings),
             targets=targets_of(self.history.seed),
             go_live=START - timedelta(days=30) if self.history.go_live else None,
-            holds=base.holds.model_copy(update={"paused_stage": paused_stage(self.history.seed)}),
+            holds=base.holds.model_copy(
+                update={
+                    "paused_stage": paused_stage(self.history.seed),
+                    "members": whose_hold(self.history.seed),
+                }
+            ),
             orders=base.orders.model_copy(
                 update={
                     "confirm": self.history.confirm,

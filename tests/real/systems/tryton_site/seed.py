@@ -96,14 +96,25 @@ def seed_accounts(company: Any, ids: Ids) -> dict[str, Any]:
     # Without these an invoice in another currency than the company's cannot be posted.
     settings = get("account.configuration")(1)
     settings.currency_exchange_journal = one("account.journal", code="EXC")
-    settings.currency_exchange_debit_account = accounts["expense"]
-    settings.currency_exchange_credit_account = accounts["revenue"]
+    settings.currency_exchange_debit_account = exchange = seed_exchange(company)
+    settings.currency_exchange_credit_account = exchange
     settings.save()
     this_year = dt.date.today().year  # noqa: DTZ011 - Tryton's own idea of today
     for year in (this_year - 1, this_year, this_year + 1):
         seed_fiscal_year(company, year)
     ids["accounts"] = {kind: account.id for kind, account in accounts.items()}
     return accounts
+
+
+def seed_exchange(company: Any) -> Any:
+    """Make an account for the cents that exchange leaves over: they are no revenue of an invoice."""
+    kind = get("account.account.type")(
+        name="Currency exchange", company=company, statement="income"
+    )
+    kind.save()
+    account = get("account.account")(name="Currency exchange", company=company, type=kind)
+    account.save()
+    return account
 
 
 def seed_fiscal_year(company: Any, year: int) -> None:

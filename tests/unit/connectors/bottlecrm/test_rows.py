@@ -251,7 +251,19 @@ values: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "role": st.none() | st.sampled_from([str(r) for r in ContactRole]),
         "other_id": part,
     },
-    "product": {"sku": part, "name": text, "active": st.booleans()},
+    "product": {
+        "sku": part,
+        "name": text,
+        "active": st.booleans(),
+        "family": part,
+        # 0 is what stands there when nobody stated a price
+        "list_price": st.none()
+        | st.builds(
+            Money,
+            st.decimals("0.01", "9999999999.99", places=2),
+            st.sampled_from(["EUR", "USD", "JPY"]),
+        ),
+    },
     "deal": {
         "name": text,
         "customer": st.none() | st.builds(Ref, st.just("customer"), st.uuids().map(str)),
@@ -266,6 +278,9 @@ values: dict[str, dict[str, st.SearchStrategy[Any]]] = {
         "invoice_total": money,
         "invoice_due_on": day,
         "payment_status": st.none() | st.sampled_from([str(s) for s in PaymentStatus]),
+        "quote_check": st.none() | st.sampled_from(["ok", "warn", "stop"]),
+        "quote_check_reason": part,
+        "quote_checked_at": st.none() | st.datetimes(timezones=st.just(UTC)),
     },
     "task": {
         "subject": text,
@@ -289,6 +304,8 @@ def stored(entity: str, body: dict[str, Any]) -> dict[str, Any]:
     if entity == "task":
         row["custom_fields"]["interlock_ref"] = "il-1"
         row["assigned_to"] = [{"id": one} for one in body["assigned_to"]]
+    if entity == "product":
+        row.setdefault("currency", "USD")
     if entity == "customer":
         for key in ("address_line", "city", "state", "postcode", "country"):
             row.setdefault(key, None)
@@ -311,6 +328,12 @@ def test_every_writable_field_is_covered_by_the_round_trip() -> None:
     for entity, mapping in MAPS.items():
         writable = {item.field for item in mapping.fields if item.writable}
         assert writable == set(values.get(entity, {})), entity
+
+
+def test_a_price_with_more_digits_than_a_product_holds_is_refused() -> None:
+    with pytest.raises(CodecError) as caught:
+        MAPS["product"].encode({"list_price": Money(Decimal(10**10), "EUR")})
+    assert caught.value.field == "list_price"
 
 
 def test_an_address_is_written_whole() -> None:

@@ -474,6 +474,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("link_id", "side", "field", name=op.f("pk_undo")),
     )
     op.create_table(
+        "attached",
+        sa.Column("side", sa.String(length=3), nullable=False),
+        sa.Column("entity", sa.String(length=32), nullable=False),
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("link_id", sa.Integer(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.Column("away", sa.String(length=16), server_default="", nullable=False),
+        sa.ForeignKeyConstraint(["link_id"], ["link.id"], name=op.f("fk_attached_link_id_link")),
+        sa.PrimaryKeyConstraint("side", "entity", "id", name=op.f("pk_attached")),
+    )
+    with op.batch_alter_table("attached", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_attached_link_id"), ["link_id"], unique=False)
+
+    op.create_table(
         "hold_override",
         sa.Column("episode_id", sa.Integer(), nullable=False),
         sa.Column("deal_id", sa.String(length=255), nullable=False),
