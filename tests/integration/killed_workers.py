@@ -14,6 +14,7 @@ import signal
 import sqlite3
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
@@ -134,8 +135,10 @@ def _fork(project: Project, number: int) -> int:
         return pid
     try:
         asyncio.run(_serve(project, number))
-    finally:
-        os._exit(1 if sys.exc_info()[0] else 0)
+    except BaseException:  # noqa: BLE001  why a worker ended is what one wants to know
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
 
 
 async def _end_with(parent: int) -> None:

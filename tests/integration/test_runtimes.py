@@ -266,3 +266,14 @@ async def test_workers_share_lanes_and_locks(bench: Bench) -> None:
         await task
     assert frozenset({"a", "b"}) not in bench.together
     assert bench.ran.count("a") == 2
+
+
+@pytest.mark.postgres
+def test_a_host_whose_clock_is_wrong_goes_by_the_servers(migrated_database: str) -> None:
+    store = Store.open(migrated_database, Schema())
+    for minutes in (90, -90):
+        wrong = timedelta(minutes=minutes)
+        store.clock.here = lambda wrong=wrong: datetime.now(UTC) + wrong  # type: ignore[misc]
+        store.run(rows.everything)
+        assert abs(store.clock() - datetime.now(UTC)) < timedelta(minutes=45)
+    store.close()

@@ -25,6 +25,8 @@ from interlock.runtime.lanes import Timetable, Work
 __all__ = ["SCHEMA", "PostgresLanes"]
 
 _log = logging.getLogger("interlock.runtime")
+# it tells of every job that begins and ends
+logging.getLogger("procrastinate").setLevel(logging.WARNING)
 
 SCHEMA = "interlock_lanes"
 """Where the queue's tables lie; nothing in them is needed for longer than a job runs."""
@@ -187,8 +189,9 @@ class PostgresLanes:
             try:
                 await manager.retry_job(job)
             except exceptions.ConnectorException:
-                # it waits already
-                await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
+                # it waits already, or another worker was quicker
+                with suppress(exceptions.ConnectorException):
+                    await manager.finish_job_by_id_async(job.id, Status.FAILED, delete_job=True)
         return len(stalled)
 
 

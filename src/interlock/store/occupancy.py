@@ -54,7 +54,10 @@ def _file(store: Path, *, shared: bool) -> Iterator[None]:
         try:
             fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError:
-            raise _busy(str(store)) from None
+            raise _busy(
+                str(store),
+                "stop that one first; for several workers at once keep the store on PostgreSQL",
+            ) from None
         yield
 
 
@@ -70,14 +73,12 @@ def _server(url: str, *, shared: bool) -> Iterator[None]:
     try:
         with engine.connect() as connection:
             if not connection.execute(text(f"SELECT {lock}({_SERVED})")).scalar_one():
-                raise _busy(parsed.render_as_string())
+                shown = parsed.set(drivername="postgresql").render_as_string()
+                raise _busy(shown, "stop `serve` and all workers first")
             yield
     finally:
         engine.dispose()
 
 
-def _busy(where: str) -> StoreError:
-    return StoreError(
-        f"{where} is being served by another process",
-        fix="stop that one first; for several workers at once keep the store on PostgreSQL",
-    )
+def _busy(where: str, fix: str) -> StoreError:
+    return StoreError(f"{where} is being served by another process", fix=fix)
