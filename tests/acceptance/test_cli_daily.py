@@ -132,6 +132,12 @@ def test_a_full_sync_reads_everything_again(shop: Shop) -> None:
     assert shop.do("sync", "--once", "--full", "--json").json["read"] > 0
 
 
+def test_sync_lists_what_it_wrote_by_system(fresh: Shop) -> None:
+    said = fresh.go().flat
+    assert "erp 1 contact created" in said
+    assert "erp 2 customers created" in said
+
+
 def test_a_won_deal_becomes_an_order(shop: Shop) -> None:
     with shop.crm() as crm:
         crm.add("deal", deal("W-1"))
