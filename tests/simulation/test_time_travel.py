@@ -39,6 +39,6 @@ def test_ignoring_the_epoch_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_writing_before_a_release_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cycle, "_may_write", lambda tx, pair, run: True)
+    monkeypatch.setattr(cycle, "may_write", lambda tx, pair, run: True)
     monkeypatch.setattr(epochs, "held", lambda tx: False)
     assert _caught(range(20))
