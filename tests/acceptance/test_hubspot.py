@@ -109,6 +109,20 @@ def test_what_hubspot_refuses_is_a_dead_letter_that_names_the_choices(company: C
     assert company.company(name)["terms"] is None
 
 
+def test_a_name_longer_than_the_erp_holds_is_never_cut_in_hubspot(company: Company) -> None:
+    company.do("provision", "--yes")
+    assert company.go().code == 0
+    row = company.twin.shown("companies")[0]
+    name = f"{row['name']} " + "and Sons " * 60
+    company.twin.update("companies", row["id"], {"name": name.strip()})
+    assert company.do("sync", "--once").code == 0
+    held = company.all("customer")[row["interlock_other_id"]]["name"]
+    assert 20 < len(held) < len(name.strip())
+    assert name.startswith(held.rstrip("…"))
+    assert "Nothing to do" in company.do("sync", "--once").flat
+    assert company.twin.shown("companies")[0]["name"] == name.strip()
+
+
 def test_what_is_never_read_is_nowhere_afterwards(company: Company) -> None:
     planted = {
         "companies": ("description", "annualrevenue"), "contacts": ("message", "date_of_birth"),

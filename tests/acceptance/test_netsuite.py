@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 
 from interlock.connectors.memory import MemorySystem
-from interlock.connectors.netsuite import plugin
-from interlock.connectors.registry import connector_names
+from interlock.twins.faults import Fault, FaultKind
 from interlock.twins.netsuite import NetSuiteTwin, make
 from interlock.twins.serving import Running, running
 
@@ -93,26 +92,12 @@ class Company:
 
 @pytest.fixture
 def company(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
-    if "netsuite" not in connector_names():
-        monkeypatch.setattr("interlock.connectors.registry._found", _found_with(plugin))
     twin = make(seed="small")
     twin.configure({"fields": {name: {"kind": "text"} for name in _FIELDS}})
     with running(twin) as served:
         for name in _SECRETS:
             monkeypatch.setenv(f"ERP_{name.upper()}", twin.credentials()[name])
         yield Company(tmp_path / "project", served)
-
-
-def _found_with(extra: Any) -> Any:
-    """Name the plugin where the package was installed before it had this entry point."""
-    from interlock.connectors import registry
-
-    class Entry:
-        def load(self) -> Any:
-            return extra
-
-    before = registry._found
-    return lambda: {**before(), "netsuite": Entry()}
 
 
 def test_from_an_empty_folder_to_a_paid_order(company: Company) -> None:
@@ -177,8 +162,6 @@ def test_a_currency_switched_off_waits_and_follows_when_it_is_back(company: Comp
 def test_an_answer_lost_in_the_middle_makes_one_order(company: Company) -> None:
     company.go()
     company.win()
-    from interlock.twins.faults import Fault, FaultKind
-
     company.twin.faults.arm(
         Fault(kind=FaultKind.LOST_ANSWER, method="POST", path="/record/v1/salesOrder", times=1)
     )
@@ -186,3 +169,42 @@ def test_an_answer_lost_in_the_middle_makes_one_order(company: Company) -> None:
     assert len(company.ours()) == 1
     company.do("sync", "--once")
     assert len(company.ours()) == 1
+
+
+def test_what_does_not_fit_is_handled_as_stated(company: Company) -> None:
+    """A name too long, terms NetSuite has not, and what is never to be known."""
+    twin = company.twin
+    long = "Vereinigte Werkstätten für Filtration und Pumpentechnik " * 2 + "Ltd"
+    with company.crm() as crm:
+        key = crm.add("customer", {"Name": long, "Website": "https://long.example"})
+        other = crm.add("customer", {"Name": "Fourteen Days Ltd", "PaymentTerms": "Net 14",
+                                     "Website": "https://fourteen.example"})  # fmt: skip
+    seen = next(row["id"] for row in twin.shown("customer"))
+    twin.update("customer", seen, {"comments": "planted-comment-4711"})
+    item = next(row["id"] for row in twin.shown("inventoryItem"))
+    twin.update("inventoryItem", item, {"averageCost": "4711.47", "cost": "4711.48"})
+    assert f"cut to 83 of its {len(long)} characters there, ending in …" in company.do(
+        "plan", "--all"
+    ).flat  # fmt: skip
+    company.do("approve")
+    company.do("sync", "--once")
+    company.do("sync", "--once")
+    made = next(r for r in twin.shown("customer") if r["companyName"].startswith("Vereinigte"))
+    assert len(made["companyName"]) <= 83
+    assert made["companyName"].endswith("…")
+    with company.crm() as crm:
+        assert crm.all("customer")[key]["Name"] == long, "never written back over the longer one"
+    twin.update("customer", made["id"], {"phone": "+49 30 1"})
+    company.do("sync", "--once")
+    with company.crm() as crm:
+        cells = crm.all("customer")[key]
+        assert (cells["Name"], cells["Phone"]) == (long, "+49 30 1")
+        assert not crm.all("customer")[other].get("ErpId__c")
+    letters = company.do("dead-letters", "list").flat
+    assert "Due on receipt, Net 15, Net 30, Net 60" in letters + "".join(
+        company.do("dead-letters", "show", number).flat
+        for number in re.findall(r"\b(\d+)\b", letters)[:5]
+    )
+    texts = b"".join(path.read_bytes() for path in company.root.rglob("*") if path.is_file())
+    for planted in (b"planted-comment-4711", b"4711.47", b"4711.48"):
+        assert planted not in texts

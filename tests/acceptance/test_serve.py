@@ -183,11 +183,13 @@ def test_a_signed_webhook_becomes_an_order_that_everybody_is_told_of(
         [order] = until(_orders, "the order")
         with shop.crm() as crm:
             until(lambda: crm.all("deal")[won].get("OrderNumber__c"), "the order's number")
-        metrics = service.call("/metrics")[1].decode()
-        assert 'interlock_writes_total{entity="order",outcome="created",system="erp"} 1.0' in (
-            until(lambda: m if "order" in (m := service.call("/metrics")[1].decode()) else "",
-                  "the write in the metrics")
-        )  # fmt: skip
+        written = 'interlock_writes_total{entity="order",outcome="created",system="erp"} 1.0'
+
+        def _measured() -> str:
+            shown = service.call("/metrics")[1].decode()
+            return shown if written in shown else ""
+
+        metrics = until(_measured, "the write in the metrics")
         assert 'interlock_webhooks_total{outcome="received",system="crm"} 1.0' in metrics
         assert service.json("/v1/status")["webhooks"]["crm"]["received"] == 1
         headers, body = until(

@@ -359,9 +359,9 @@ class ClaimsTooLittle(MemoryConnector):
 
 
 class ForgetsToConfirm(MemoryConnector):
-    """Says an order is open without having opened it."""
+    """Says an order or project is open without having opened it."""
 
-    fails: ClassVar = {"Orders"}
+    fails: ClassVar = {"Orders", "Projects"}
     on = "order"
 
     async def write(self, entity: str, writes: Sequence[WriteRequest]) -> Sequence[Receipt]:

@@ -36,6 +36,8 @@ ERP_NAMES: Mapping[str, Mapping[str, str]] = {
               "lines": "rows"},
     "price": {"product": "item_id", "price_list": "list"},
     "invoice": {"customer": "partner_id", "number": "number"},
+    "project": {"customer": "partner_id", "currency": "currency", "po_number": "customer_po",
+                "name": "title", "net_total": "sold_for"},
 }  # fmt: skip
 
 
@@ -111,7 +113,7 @@ class MemoryHarness(Harness):
 
     async def invalid(self, entity: str) -> Fields:
         fields = await self.sample(entity)
-        if entity == "order":
+        if entity in ("order", "project"):
             return {**fields, "customer": Ref("customer", "999999")}
         return {**fields, self.text_field[entity]: None}
 
@@ -121,6 +123,8 @@ class MemoryHarness(Harness):
     def _cell(self, value: Value | None) -> Any:
         if isinstance(value, Ref):
             return value.id
+        if isinstance(value, Decimal):
+            return str(value)
         return [self._line(line) for line in value] if isinstance(value, tuple) else value
 
     def _line(self, line: Line) -> dict[str, Any]:
@@ -227,7 +231,7 @@ class CrmHarness(MemoryHarness):
 class ErpHarness(MemoryHarness):
     plugin = erp_plugin
     kind = "erp"
-    entities = ("customer", "contact", "product", "order", "price", "invoice")
+    entities = ("customer", "contact", "product", "order", "price", "invoice", "project")
     names = ERP_NAMES
     never = ("cost_price", "margin", "supplier_price")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -438,6 +439,28 @@ class TestOrders:
                 assert (await write_one(connector, write)).outcome is Outcome.CREATED
         finally:
             harness.twin.update("currency", pound, {"isInactive": False})
+
+    async def test_an_account_with_one_currency_has_no_field_for_it(
+        self, harness: NetSuiteHarness
+    ) -> None:
+        tables_of_money = ["customer.currency", "transaction.currency", "itemprice.currency"]
+        fields = await harness.sample("order")
+        harness.twin.configure({"hidden": ["currency", *tables_of_money]})
+        async with harness.connect() as connector:
+            report = await connector.check()
+            assert report.ok, [f for f in report.findings if f.severity is Severity.ERROR]
+            harness.twin.log.reset()
+            made = await write_one(connector, creating("order", fields, "il-4k2m9x-1"))
+            assert made.outcome is Outcome.CREATED, made.reason
+            (sent,) = [e for e in harness.twin.log.entries() if e.path.endswith("/salesOrder")]
+            assert "currency" not in json.loads(sent.body)
+            assert made.record_id is not None
+            order = await fetch_one(connector, "order", made.record_id)
+            assert order.fields["currency"] == "EUR"
+            write = creating("order", {**fields, "currency": "USD"}, "il-4k2m9x-2")
+            other = await write_one(connector, write)
+        assert other.reason is not None
+        assert "in use: EUR" in other.reason.message
 
     async def test_lines_find_their_item_by_name_or_are_named_in_the_refusal(
         self, harness: NetSuiteHarness

@@ -763,6 +763,25 @@ class TestCalls:
         assert found == []
 
 
+class TestSeed:
+    async def test_an_invented_company_is_read_without_a_problem(self) -> None:
+        harness = QuickBooksHarness()
+        served = QuickBooksHarness.running
+        try:
+            with running(make(seed="demo")) as QuickBooksHarness.running:
+                async with connect(harness, page_size=1000) as connector:
+                    found = {
+                        entity: (await read_round(connector.sweep, entity, None))[0]
+                        for entity in ("customer", "product", "order", "invoice")
+                    }
+        finally:
+            QuickBooksHarness.running = served
+        assert [r for records in found.values() for r in records if r.problems] == []
+        assert (len(found["customer"]), len(found["product"])) == (240, 10)
+        assert found["invoice"]
+        assert all(r.fields["billing_address"] for r in found["customer"])
+
+
 class TestWebhooks:
     def _hints(self, harness: QuickBooksHarness, body: Any, **settings: Any) -> Any:
         signed = harness.webhook(json.dumps(body).encode(), datetime.now(UTC))

@@ -167,6 +167,34 @@ class TestAttaching:
         assert group.shown["Phone"] == "0123"
         assert company.erp.all("customer")[group.main]["tel"] == "0123"
 
+    @pytest.mark.parametrize("version_check", [True, False])
+    async def test_a_contact_of_a_branch_is_the_accounts_and_can_move_on(
+        self,
+        found: Founding,
+        version_check: bool,
+    ) -> None:
+        """What the write expects to replace is what the contact itself shows: the branch."""
+        company = found(erp_settings={"version_check": version_check})
+        group = await Group.joined(company)
+        person = {"PersonName": {"FirstName": "Jo", "LastName": "Doe"}, "Email": "jo@acme.com"}
+        contact = company.crm.add("contact", {"AccountId": group.account, **person})
+        await company.rest()
+        [(partner, shown)] = company.erp.all("contact").items()
+        assert shown["partner_id"] == group.main
+        company.erp.edit("contact", partner, {"partner_id": group.branch})
+        before = company.crm.written["contact"] + company.erp.written["contact"]
+        await company.rest()
+        assert company.crm.written["contact"] + company.erp.written["contact"] == before
+        assert company.erp.all("contact")[partner]["partner_id"] == group.branch
+        other = company.crm.add("customer", {"Name": "Other", "VatNumber": "DE129273398"})
+        await company.rest()
+        company.crm.edit("contact", contact, {"AccountId": other})
+        report = await company.sync()
+        assert "conflict" not in report.counts
+        moved_to = company.linked("customer")[other]
+        assert company.erp.all("contact")[partner]["partner_id"] == moved_to
+        assert company.open_fields() == {}
+
     async def test_one_that_waits_to_be_made_in_the_crm_is_attached_instead(
         self, company: Company
     ) -> None:
@@ -494,6 +522,29 @@ class TestGoneOrMerged:
         assert [one.id for one in group.attached()] == [survivor]
         assert list(company.crm.all("customer")) == [group.account]
 
+    async def test_merged_into_one_that_is_gone_it_counts_no_more(self, group: Group) -> None:
+        company = group.company
+        survivor = company.erp.add("customer", {"name": "Acme Paris", "vat_no": TAX})
+        company.erp.merge("customer", group.branch, survivor)
+        company.erp.delete("customer", survivor)
+        for _ in range(2):
+            await company.sync(full=True)
+            company.advance(hours=2)
+        assert [(one.id, one.away) for one in group.attached()] == [(group.branch, "merged")]
+        assert len(company.events("member away")) == 1
+
+    async def test_merged_into_what_was_said_not_to_be_the_same_it_is_detached(
+        self, company: Company
+    ) -> None:
+        group = await Group.joined(company, policy="flag")
+        survivor = company.erp.add("customer", {"name": "Acme Paris", "vat_no": TAX})
+        await company.rest()
+        group.decide("reject", survivor)
+        company.erp.merge("customer", group.branch, survivor)
+        await company.rest()
+        assert group.attached() == []
+        assert company.linked("customer") == {group.account: group.main}
+
     async def test_the_primary_merged_into_it_leaves_it_the_link(self, group: Group) -> None:
         company = group.company
         company.erp.merge("customer", group.main, group.branch)
@@ -582,6 +633,25 @@ class TestAStoreMadeAnew:
         assert [one.id for one in group.attached()] == [group.branch]
         assert company.linked("customer") == {group.account: group.main}
         assert list(company.crm.all("customer")) == [group.account]
+
+    async def test_an_account_with_another_main_one_by_then_takes_them_along(
+        self, group: Group
+    ) -> None:
+        company = group.company
+        main = company.erp.add("customer", {"name": "Acme", "vat_no": TAX})
+        await company.rest()
+        company.crm.edit("customer", group.account, {"ErpId__c": main})
+        company.erp.edit("customer", main, {"crm_id": group.account})
+        company.erp.delete("customer", group.main)
+        group.bill("40.00", partner=group.branch)
+        company.ask(lambda tx: epochs.begin(tx, why="restored", now=company.clock()))
+        await company.go()
+        company.advance(minutes=5)
+        await company.go()
+        await company.rest()
+        assert company.linked("customer") == {group.account: main}
+        assert [one.id for one in group.attached()] == [group.branch]
+        assert group.shown["Balance"] == euro("40.00")
 
     async def test_what_has_an_account_of_its_own_by_then_is_linked_with_it(
         self, group: Group

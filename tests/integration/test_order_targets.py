@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from interlock.service.checking import check
 from interlock.service.timetravel import back_up, restore
 from interlock.store import cases
 from interlock.testing.faults import lose_answer
@@ -259,6 +260,42 @@ class TestNot:
         shop.edit(deal, PoNumber="PO-8")
         await shop.company.rest()
         assert (len(projects(shop)), len(shop.orders)) == (1, 1)
+
+
+class TestTheCheck:
+    async def _said(self, company: Company) -> dict[str, str]:
+        async with company.session() as session:
+            found = (await check(session)).project
+        return {f.message: f.fix for f in found if f.subject == "order_targets"}
+
+    async def test_names_what_the_rules_ask_in_vain(self, found: Founding) -> None:
+        rules = """\
+schema_version: 1
+order_targets:
+  - {where: {custom.region: EMEA}, target: estimate}
+  - {target: both}
+"""
+        company = rule(found(erp_settings={"projects": False}), rules)
+        (company.root / "mappings/erp.yaml").write_text(
+            "schema_version: 1\ndeal: {fields: {custom.region: {path: region, type: text}}}\n"
+        )
+        with (company.root / "ownership.yaml").open("r+") as file:
+            text = file.read().replace(
+                "    paused_stage: {owner: local}",
+                "    paused_stage: {owner: local}\n    custom.region: {owner: local}",
+            )
+            file.seek(0)
+            file.write(text)
+        said = await self._said(company)
+        assert sorted(message.partition(":")[0] for message in said) == [
+            "crm has no place for deal.custom.region",
+            "erp makes no estimates",
+            "erp takes no projects",
+        ]
+        assert "change the rules; it makes: order" in said.values()
+
+    async def test_is_silent_where_all_can_be_made(self, company: Company) -> None:
+        assert await self._said(rule(company, BY_KIND)) == {}
 
 
 class TestWithoutOrders:

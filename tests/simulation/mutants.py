@@ -34,9 +34,10 @@ from interlock.processes import (
     order_to_cash,
     quote_to_order,
     quote_to_project,
+    touched,
 )
 from interlock.processes.quote_verdicts import Verdicts
-from interlock.store import attached, dead_letters, links, observations, outbox
+from interlock.store import attached, dead_letters, links, observations, open_fields, outbox
 from interlock.store.database import Tx
 from interlock.store.outbox import WriteState
 from interlock.store.tables import link as link_table
@@ -352,7 +353,7 @@ def nothing_needs_approval(patch: Patch) -> None:
 
 def open_fields_forgotten(patch: Patch) -> None:
     """Tell nobody what stays different."""
-    patch(links, "save_open", lambda *args: None)
+    patch(open_fields, "save", lambda *args: None)
 
 
 def revision_lost(patch: Patch) -> None:
@@ -470,7 +471,7 @@ def projects_keyed_by_link(patch: Patch) -> None:
         found = intent(self, tx, bundle, case)
         if found is None or found.kind is not WriteKind.CREATE:
             return found
-        return msgspec.structs.replace(found, source=("link", str(bundle.link.id)))
+        return msgspec.structs.replace(found, source=("deal", f"of {bundle.link.id}"))
 
     patch(quote_to_project.QuoteToProject, "_intent", _intent)
 
@@ -478,6 +479,28 @@ def projects_keyed_by_link(patch: Patch) -> None:
 def project_numbers_kept_back(patch: Patch) -> None:
     """Tell no deal what its project is called."""
     patch(quote_to_project.QuoteToProject, "_back", lambda self, deal, made: None)
+
+
+def arrears_hold_nobody(patch: Patch) -> None:
+    """Hold nobody whose arrears say so, in an ERP without holds."""
+    patch(order_to_cash, "by_rule", lambda *_args, **_kw: False)
+
+
+def figures_touched_once(patch: Patch) -> None:
+    """Work out no figures anew, whatever changed."""
+    patch(order_to_cash, "take_touched", _touched_once())
+
+
+def _touched_once() -> Any:
+    take, known = touched.take_touched, set[str]()
+
+    def _take(tx: Any, aged_since: Any) -> Any:
+        found = take(tx, aged_since)
+        fresh = found.customers - known
+        known.update(fresh)
+        return touched.Touched(customers=fresh, orders=found.orders)
+
+    return _take
 
 
 def drafts_never_confirmed(patch: Patch) -> None:
@@ -573,6 +596,8 @@ MUTANTS: dict[str, Callable[[Patch], None]] = {
         go_live_ignored,
         torn_deals_ordered,
         cancelled_ordered_again,
+        arrears_hold_nobody,
+        figures_touched_once,
         projects_left_out,
         projects_made_again,
         projects_keyed_by_link,
@@ -619,9 +644,15 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "changes_not_matched": (0, "created_at_all"),
     "default_taken_for_agreed": (1, "converged"),
     "go_live_ignored": (15, "ordered_once"),
-    "torn_deals_ordered": (40, "ordered_once"),
+    "torn_deals_ordered": (93, "ordered_once"),
     "cancelled_ordered_again": (97, "created_once"),
-    "drafts_never_confirmed": (1, "orders_finished"),
+    "projects_made_again": (38, "created_once"),
+    "arrears_hold_nobody": (6, "holds_kept"),
+    "figures_touched_once": (1, "signals_shown"),
+    "projects_left_out": (38, "projects_at_all"),
+    "projects_keyed_by_link": (1, "keys_rebuildable"),
+    "project_numbers_kept_back": (1, "deal_shows_project"),
+    "drafts_never_confirmed": (1, "projects_finished"),
     "ignore_breaker": (144, "comes_to_rest"),
     "map_change_keeps_base": (123, "map_change_waits"),
     "map_change_asks_nobody": (144, "map_change_waits"),

@@ -134,6 +134,8 @@ def say_write(write: PlannedWrite, links: Mapping[int, str], *, full: bool) -> N
     rows = []
     for change in write.fields:
         new = show_value(change.new, links, full=full)
+        if change.note:
+            new += f"   ({change.note})"
         if write.kind.value == "create":
             rows.append((field_name(change.field), new))
         else:

@@ -53,13 +53,19 @@ def sync(
 
 async def _sync(folder: Path, *, full: bool, quiet: bool) -> tuple[SyncReport, Mapping[str, str]]:
     from interlock.governance.rules import Side
+    from interlock.service.outreach import Outreach
     from interlock.service.session import connect
     from interlock.service.syncing import sync_once
 
     async with connect(load(folder)) as session:
+        outreach = Outreach(session.project, session.store, session.pair.clock)
+        # what an endpoint was told before is known from its first round on
+        await outreach.round()
         names = {side.value: session.pair.side(side).name for side in Side}
         with Progress(names, quiet=quiet) as progress:
-            return await sync_once(session, tick=progress.tick, full=full), names
+            report = await sync_once(session, tick=progress.tick, full=full)
+        await outreach.round()
+        return report, names
 
 
 def _exit_code(report: SyncReport) -> int:

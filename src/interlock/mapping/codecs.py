@@ -298,7 +298,10 @@ class Narrowed:
     def encode(self, value: Value | None) -> Any:
         """Cut and round before the inner codec writes."""
         limits = FieldFacts(
-            max_length=self.max_length, decimals=self.decimals, collapses_space=False
+            max_length=self.max_length,
+            decimals=self.decimals,
+            collapses_space=False,
+            cut_mark=self.codec.facts.cut_mark,
         )
         return self.codec.encode(project(value, limits))
 

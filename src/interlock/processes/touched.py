@@ -14,7 +14,7 @@ from interlock.store import billed, links, signals
 from interlock.store.billed import FOREVER, Billed
 from interlock.store.database import Tx
 
-__all__ = ["Touched", "invoices_of", "take_touched"]
+__all__ = ["Touched", "ages_until", "invoices_of", "take_touched"]
 
 _TWO_YEARS = timedelta(days=2 * 366 + 1)
 """Revenue is compared with that of the year before."""
@@ -70,11 +70,11 @@ def _billed(invoice: signals.Shown) -> Billed:
         customer_id=customer.id if isinstance(customer, Ref) else None,
         order_id=order.id if isinstance(order, Ref) else None,
         currencies=sorted({m.currency for m in amounts if isinstance(m, Money)}),
-        ages_until=_ages_until(fields) if counts else None,
+        ages_until=ages_until(fields) if counts else None,
     )
 
 
-def _ages_until(fields: Fields) -> date | None:
+def ages_until(fields: Fields) -> date | None:
     """The last day on which an invoice may count as something else than the day before."""
     if fields["status"] == InvoiceStatus.OPEN:
         return FOREVER

@@ -166,6 +166,19 @@ history:
 #   catalogue: 0 3 * * *  # products, stock indicator, prices
 #   finance: 0 2 * * *    # invoices, payments
 #   sweep: 0 4 * * *      # everything in full
+
+# Where other systems reach `interlock serve`, if they call it with webhooks.
+# web:
+#   public_url: https://sync.example.org
+
+# Other tools that are told of orders, holds and leaks; signed with the secret.
+# events:
+#   - {{name: warehouse, url: https://tool.example.org/interlock, secret: "${{EVENTS_SECRET}}"}}
+
+# Who is alerted when something needs a person: addresses of apprise, from .env.
+# alerts:
+#   channels:
+#     - {{name: ops, url: "${{ALERTS_URL}}"}}
 """
 
 

@@ -22,6 +22,7 @@ from interlock.governance.rules import (
 from interlock.processes.order_to_cash import made_public
 from interlock.service.running import schedule_note
 from interlock.service.session import Session, hold_rules_of
+from interlock.service.target_check import target_findings
 from interlock.sync.pair import Connection
 
 __all__ = ["CheckResult", "SystemCheck", "check", "rights_findings"]
@@ -62,7 +63,7 @@ async def check(session: Session) -> CheckResult:
     systems = [_system(session, side, report) for side, report in reports.items()]
     reached = {s: r for s, r in reports.items() if r.ok or r.unreadable or r.unwritable}
     project = [*_map_findings(session, reached), *_never_findings(session), *_notes(session)]
-    project.append(schedule_note(session))
+    project += [*target_findings(session), schedule_note(session)]
     sound = all(s.ok for s in systems) and all(f.severity is not Severity.ERROR for f in project)
     return CheckResult(ok=sound, systems=systems, project=project)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -12,6 +13,7 @@ import msgspec
 
 from interlock.connectors.base import Webhook
 from interlock.connectors.kit.webhooks import OUR_SCHEME
+from interlock.errors import ConfigurationError
 from interlock.project.load import Project
 from interlock.project.outreach import AlertChannel, EventEndpoint
 from interlock.service import alerting, events
@@ -117,7 +119,9 @@ class Outreach:
             return 0
         await self.store.call(self._gather, self.clock())
         if self._endpoints:
-            await asyncio.to_thread(gather_leaks, self.project, self.store, self.clock())
+            # before both systems have been read nothing can be said of leaks
+            with suppress(ConfigurationError):
+                await asyncio.to_thread(gather_leaks, self.project, self.store, self.clock())
         return await self._deliver()
 
     def _gather(self, tx: Tx, now: datetime) -> None:

@@ -74,6 +74,8 @@ class FieldChange(msgspec.Struct, frozen=True, kw_only=True):
     old: object
     new: object
     why: str
+    note: str = ""
+    """What becomes of the value on its way, where it does not fit."""
 
 
 class PlannedWrite(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,6 +194,19 @@ def _make(tx: Tx, pair: Pair, run: Run) -> Plan:
     )
 
 
+def _cut(pair: Pair, write: OutboxWrite, field: str, value: object) -> str:
+    """Say that a text will be cut to what the target holds, where it then shows a mark."""
+    caps = pair.side(write.target).entity(write.entity)
+    held = caps.fields.get(field) if caps is not None else None
+    if held is None or not held.cut_mark or held.max_length is None or not isinstance(value, str):
+        return ""
+    if len(value) <= held.max_length:
+        return ""
+    return (
+        f"cut to {held.max_length} of its {len(value)} characters there, ending in {held.cut_mark}"
+    )
+
+
 def _shown(tx: Tx, pair: Pair, pending: Sequence[OutboxWrite]) -> list[PlannedWrite]:
     bundles = links.bundles(tx, [w.link_id for w in pending])
     shown = []
@@ -222,6 +237,7 @@ def _shown(tx: Tx, pair: Pair, pending: Sequence[OutboxWrite]) -> list[PlannedWr
                         old=history.plain(w.expected.get(f)),
                         new=history.plain(v),
                         why=w.reasons.get(f, ""),
+                        note=_cut(pair, w, f, v),
                     )
                     for f, v in sorted(w.fields.items())
                 ],

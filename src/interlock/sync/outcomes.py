@@ -238,6 +238,7 @@ def _note_success(
         else ("unchanged" if receipt.outcome is Outcome.UNCHANGED else "updated")
     )
     s.run.counts[name] += 1
+    s.run.counts[f"{name}:{s.side.value}:{w.entity}"] += 1
 
 
 def _unless_based(fields: Fields, member: Member) -> Fields:

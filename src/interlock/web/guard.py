@@ -16,7 +16,7 @@ from interlock.observability.logs import logger
 from interlock.service import tokens
 from interlock.service.tokens import Caller, authenticate
 from interlock.web.desk import Desk
-from interlock.web.problems import respond, unexpected
+from interlock.web.problems import of_failure, respond
 from interlock.web.routes import PUBLIC, SCOPE
 
 __all__ = ["Guard", "Pace"]
@@ -85,7 +85,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001  nobody is shown a traceback
             _log.exception("failed", method=scope["method"], route=_path(route), exc_info=error)
             if not seen.status:
-                await unexpected()(scope, receive, _send)
+                await of_failure(error)(scope, receive, _send)
         _log.info(
             "called", method=scope["method"], route=_path(route), status=seen.status,
             token="" if caller is None else caller.name,

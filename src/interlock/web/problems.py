@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy import exc
 from starlette.exceptions import HTTPException
 
 from interlock.errors import (
@@ -20,7 +21,7 @@ from interlock.errors import (
     ThrottledError,
 )
 
-__all__ = ["MEDIA_TYPE", "Problem", "of_error", "of_http", "of_validation", "respond", "unexpected"]
+__all__ = ["MEDIA_TYPE", "Problem", "of_error", "of_failure", "of_http", "of_validation", "respond"]
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -93,8 +94,13 @@ def _told(one: Mapping[str, Any]) -> str:
     return f"{where}: {'this is no JSON' if one['type'] == 'json_invalid' else message}"
 
 
-def unexpected() -> Response:
-    """Answer when something failed that nobody foresaw."""
+def of_failure(error: Exception) -> Response:
+    """Answer when something failed that no use case foresaw."""
+    if isinstance(error, exc.OperationalError | exc.TimeoutError):
+        return respond(
+            503, "the store does not answer; what was asked may not have been done",
+            "try again in a minute; /health/ready says when it answers",
+        )  # fmt: skip
     return respond(
         500, "this is a bug in Interlock; what was asked may not have been done",
         "the service's log names the place; look at the record before you repeat the call",

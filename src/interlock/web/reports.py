@@ -19,16 +19,17 @@ from interlock.service.ownership import OwnershipReport, report_ownership
 from interlock.service.revenue import RevenueReport, report_revenue
 from interlock.service.session import weights_of
 from interlock.web.desk import AtDesk
-from interlock.web.routes import Routes, answer, table
+from interlock.web.routes import CSV, Routes, answer, table
 
 __all__ = ["routes"]
 
 routes = Routes("reports")
+_FORMS = ("application/json", CSV)
 
 Format = Annotated[Literal["json", "csv"], Query(alias="format")]
 
 
-@routes.get("/v1/reports/leakage", returns=LeakageReport, csv=True)
+@routes.get("/v1/reports/leakage", returns=LeakageReport, media=_FORMS)
 def report_leakage(
     desk: AtDesk,
     *,
@@ -50,7 +51,7 @@ def report_leakage(
     return answer(found)
 
 
-@routes.get("/v1/reports/revenue", returns=RevenueReport, csv=True)
+@routes.get("/v1/reports/revenue", returns=RevenueReport, media=_FORMS)
 def report_of_revenue(
     desk: AtDesk,
     *,
@@ -72,14 +73,14 @@ def report_of_revenue(
     return table(revenue.sheet_of(found), "revenue") if form == "csv" else answer(found)
 
 
-@routes.get("/v1/reports/holds", returns=list[HoldView], csv=True)
+@routes.get("/v1/reports/holds", returns=list[HoldView], media=_FORMS)
 def report_of_holds(desk: AtDesk, *, form: Format = "json") -> Response:
     """All credit holds there were, the latest first."""
     found = list_holds(desk.project, desk.store, ended=True)
     return table(holds.sheet_of(found), "holds") if form == "csv" else answer(found)
 
 
-@routes.get("/v1/reports/drift", returns=LastDrift, csv=True)
+@routes.get("/v1/reports/drift", returns=LastDrift, media=_FORMS)
 def report_of_drift(desk: AtDesk, *, form: Format = "json") -> Response:
     """What the last full comparison found."""
     last = drift.read_last(desk.store)
@@ -90,7 +91,7 @@ def report_of_drift(desk: AtDesk, *, form: Format = "json") -> Response:
     return table(drift.sheet_of(last), "drift") if form == "csv" else answer(last)
 
 
-@routes.get("/v1/reports/ownership", returns=OwnershipReport, csv=True)
+@routes.get("/v1/reports/ownership", returns=OwnershipReport, media=_FORMS)
 def report_of_ownership(desk: AtDesk, *, form: Format = "json") -> Response:
     """The ownership map: each field's owner and rule, in words."""
     found = report_ownership(desk.project)

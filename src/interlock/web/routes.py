@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -13,12 +13,14 @@ from interlock.service.tables import Sheet, csv_text
 from interlock.service.tokens import Scope
 from interlock.web.problems import MEDIA_TYPE, Problem
 
-__all__ = ["PUBLIC", "SCOPE", "Routes", "answer", "describe", "table"]
+__all__ = ["CSV", "PUBLIC", "SCOPE", "Routes", "answer", "describe", "table"]
 
 SCOPE = "x-interlock-scope"
 """In the OpenAPI document: the least scope of a token that may call; ``public`` needs none."""
 PUBLIC = "public"
 
+_JSON = "application/json"
+CSV = "text/csv"
 _REF = "#/components/schemas/{name}"
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])
 
@@ -29,7 +31,7 @@ class _Route:
     method: str
     scope: str
     returns: Any
-    csv: bool
+    media: Sequence[str]
     takes: Any
     endpoint: Callable[..., Any]
 
@@ -42,22 +44,33 @@ class Routes:
     found: list[_Route] = field(default_factory=list)
 
     def get(
-        self, path: str, *, returns: Any, scope: Scope | str = Scope.VIEWER, csv: bool = False
+        self,
+        path: str,
+        *,
+        returns: Any,
+        scope: Scope | str = Scope.VIEWER,
+        media: Sequence[str] = (_JSON,),
     ) -> Callable[[_Endpoint], _Endpoint]:
-        """Declare what is read; ``csv``: with ``?format=csv`` it comes as a table."""
-        return self._declare(path, "GET", scope, returns, csv, None)
+        """Declare what is read; ``media``: the forms it comes in."""
+        return self._declare(path, "GET", scope, returns, media, None)
 
     def post(
         self, path: str, *, returns: Any, scope: Scope | str = Scope.OPERATOR, takes: Any = None
     ) -> Callable[[_Endpoint], _Endpoint]:
         """Declare what is decided or asked; ``takes``: the body, where the endpoint reads it."""
-        return self._declare(path, "POST", scope, returns, False, takes)
+        return self._declare(path, "POST", scope, returns, (_JSON,), takes)
 
     def _declare(
-        self, path: str, method: str, scope: Scope | str, returns: Any, csv: bool, takes: Any
+        self,
+        path: str,
+        method: str,
+        scope: Scope | str,
+        returns: Any,
+        media: Sequence[str],
+        takes: Any,
     ) -> Callable[[_Endpoint], _Endpoint]:
         def declare(endpoint: _Endpoint) -> _Endpoint:
-            self.found.append(_Route(path, method, str(scope), returns, csv, takes, endpoint))
+            self.found.append(_Route(path, method, str(scope), returns, media, takes, endpoint))
             return endpoint
 
         return declare
@@ -86,9 +99,11 @@ class Routes:
 def _responses(
     route: _Route, schemas: Mapping[Any, dict[str, Any]]
 ) -> dict[int | str, dict[str, Any]]:
-    content: dict[str, Any] = {"application/json": {"schema": schemas[route.returns]}}
-    if route.csv:
-        content["text/csv"] = {"schema": {"type": "string"}}
+    text = {"type": "string"}
+    content = {
+        media: {"schema": schemas[route.returns] if media == _JSON else text}
+        for media in route.media
+    }
     refused = {MEDIA_TYPE: {"schema": schemas[Problem]}}
     return {
         200: {"description": "Done.", "content": content},

@@ -78,7 +78,7 @@ async def _store(desk: Desk) -> Check:
     return Check(name="store", ok=True)
 
 
-@routes.get("/metrics", returns=str)
+@routes.get("/metrics", returns=str, media=("text/plain",))
 def metrics(desk: AtDesk) -> Response:
     """How things stand, for Prometheus."""
     figures = measure(desk.project, desk.store, desk.now())

@@ -62,7 +62,9 @@ async def serve_app(
         pair = session.pair
         own = make_session(session.project, pair.store, clock=pair.clock, new_id=pair.new_id)
         for side in Side:
-            await stack.enter_async_context(own.pair.side(side).connector)
+            connection = own.pair.side(side)
+            stack.push_async_callback(connection.budget.close)
+            await stack.enter_async_context(connection.connector)
         app = make_app(own, wake=wake, ready=ready)
         server = _Server(
             uvicorn.Config(

@@ -18,7 +18,7 @@ from interlock.mapping.codecs import (
     Text,
     ValueMap,
 )
-from interlock.model import FieldFacts, project
+from interlock.model import FieldFacts, agree, project
 
 words = st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=12)
 codes = st.one_of(words, st.integers(-(10**9), 10**9))
@@ -90,6 +90,12 @@ def test_narrowed_text_reads_back_as_what_the_field_holds(text: str, length: int
     codec = Narrowed(Text(), max_length=length)
     value = project(text, codec.facts)
     assert project(codec.decode(codec.encode(value)), codec.facts) == value
+
+
+@given(texts, st.integers(1, 40))
+def test_narrowed_text_that_was_cut_is_no_difference_whatever_marks_it(text: str, length: int):
+    codec = Narrowed(Text(FieldFacts(max_length=30, cut_mark="…")), max_length=length)
+    assert agree(codec.decode(codec.encode(text)), text, codec.facts)
 
 
 @given(texts, st.integers(1, 40))

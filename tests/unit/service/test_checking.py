@@ -28,6 +28,7 @@ from interlock.governance.rules import (
     OwnershipMap,
     Side,
 )
+from interlock.governance.targets import OrderTargets
 from interlock.mapping.codecs import Text
 from interlock.mapping.overrides import FieldOverride, MappingOverrides
 from interlock.model import FieldFacts
@@ -91,6 +92,7 @@ async def look(
         go_live=go_live,
         holds=holds or HoldSettings(),
         schedules=ScheduleSettings(),
+        targets=OrderTargets(),
         connection=lambda side: SimpleNamespace(
             name=side.value,
             plugin=SimpleNamespace(title=side.value.upper()),

@@ -22,12 +22,12 @@ from interlock.connectors.base import (
 )
 from interlock.connectors.hubspot.changes import Feed
 from interlock.connectors.hubspot.check import Inspection
-from interlock.connectors.hubspot.client import Client
+from interlock.connectors.hubspot.client import Client, parts
 from interlock.connectors.hubspot.config import HubSpotSettings
 from interlock.connectors.hubspot.custom import REFERENCE
 from interlock.connectors.hubspot.objects import capabilities, object_maps
 from interlock.connectors.hubspot.provisioning import Provisioner
-from interlock.connectors.hubspot.reading import Reader, Row
+from interlock.connectors.hubspot.reading import MERGED, Reader, Row
 from interlock.connectors.hubspot.webhooks import hints
 from interlock.connectors.hubspot.writing import Writer
 from interlock.connectors.kit import Window
@@ -116,6 +116,11 @@ class HubSpotConnector(Connector):
         now = await self._client.server_time()
         window = Window.load(cursor, now=now, delay=self._delay).begin(now)
         rows, following = await self._feed.page(entity, window)
+        mapping = self._maps[entity]
+        if window.at_modified is None and "@lines" in mapping.paths:
+            known = {row["id"] for row in rows}
+            more = await self._feed.with_changed_lines(entity, mapping.object, window.since)
+            rows += [row for row in more if row["id"] not in known]
         records = [*await self._reader.records(entity, rows), *self._reader.merged(entity, rows)]
         if following is None:
             return Page(records=records, cursor=window.finish(self._delay).save(), more=False)
@@ -148,11 +153,11 @@ class HubSpotConnector(Connector):
         """Find what records became: an old id leads to it, and it names the ids it was made of."""
         tombs = {t.id: t for t in self._reader.merged(entity, rows) if t.id in missing}
         unknown = [key for key in missing if key not in tombs]
-        if unknown:
-            condition = {"propertyName": "hs_merged_object_ids", "operator": "IN",
-                         "values": unknown[:100]}  # fmt: skip
-            others = await self._reader.search(entity, [[condition]], "hs_object_id", 100)
-            tombs |= {t.id: t for t in self._reader.merged(entity, others) if t.id in unknown}
+        if unknown and MERGED in (await self._reader.layout(entity)).readable:
+            for part in parts(unknown):
+                condition = {"propertyName": MERGED, "operator": "IN", "values": part}
+                rest = await self._reader.search(entity, [[condition]], "hs_object_id", _LIST)
+                tombs |= {t.id: t for t in self._reader.merged(entity, rest) if t.id in part}
         return list(tombs.values())
 
     async def find(self, entity: str, references: Sequence[str]) -> Mapping[str, Sequence[Found]]:

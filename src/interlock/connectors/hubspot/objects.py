@@ -60,8 +60,8 @@ OTHER_ENDS: Final = {
 _LONGEST: Final = 65_536
 
 
-def _text(length: int = _LONGEST, *, required: bool = False) -> Text:
-    return Text(FieldFacts(max_length=length, required=required))
+def _text(*, required: bool = False) -> Text:
+    return Text(FieldFacts(max_length=_LONGEST, required=required, cut_mark="…"))
 
 
 def _exact() -> Exact:

@@ -16,11 +16,14 @@ from interlock.mapping.codecs import Instant
 from interlock.mapping.objectmap import ObjectMap
 from interlock.model import Presence, Record
 
-__all__ = ["Layout", "Reader", "Row", "stamp"]
+__all__ = ["LINE", "MERGED", "Layout", "Reader", "Row", "stamp"]
 
 Row = dict[str, Any]
-_MERGED: Final = "hs_merged_object_ids"
-_LINE: Final = ("hs_product_id", "hs_sku", "quantity", "price", "amount")
+LINE: Final = "@line"
+"""Stands for line items where an entity is asked for: only which ones changed is read of them."""
+MERGED: Final = "hs_merged_object_ids"
+"""Property with the ids of the records that were merged into this one."""
+_LINE_PROPERTIES: Final = ("hs_product_id", "hs_sku", "quantity", "price", "amount")
 _BEHIND: Final = {"@outcome": ("dealstage",)}
 """Paths the reader works out -> the properties it needs for it."""
 _SEARCH_BODY: Final = 3_000
@@ -56,7 +59,7 @@ class Reader:
 
     def __init__(self, client: Client, maps: Mapping[str, ObjectMap]) -> None:
         self._client = client
-        self._maps = maps
+        self._maps = {**maps, LINE: ObjectMap(LINE, "line_items", ())}
         self._layouts: dict[str, Layout] = {}
         self._outcomes: dict[str, str] = {}
         self.ties = Ties(client)
@@ -79,9 +82,11 @@ class Reader:
 
     async def names(self, entity: str) -> list[str]:
         """List the properties to ask for: those of the map, and those every record is known by."""
+        if entity == LINE:
+            return [self.modified(entity)]
         layout = await self.layout(entity)
         behind = [n for p in self._maps[entity].paths for n in _BEHIND.get(p, (p,))]
-        wanted = [*behind, REFERENCE, _MERGED, self.modified(entity)]
+        wanted = [*behind, REFERENCE, MERGED, self.modified(entity)]
         seen = [n for n in wanted if not n.startswith("@") and n in layout.readable]
         return list(dict.fromkeys(seen))
 
@@ -124,6 +129,8 @@ class Reader:
         self, entity: str, ids: Sequence[str], *, by: str | None = None, archived: bool = False
     ) -> list[Row]:
         """Read rows by id, or by a unique property, from the records themselves."""
+        if not ids:
+            return []
         body: dict[str, Any] = {
             "properties": await self.names(entity), "propertiesWithHistory": [],
         }  # fmt: skip
@@ -159,7 +166,7 @@ class Reader:
             Record(entity=entity, id=key, fields={}, presence=Presence.MERGED,
                    merged_into=row["id"])
             for row in rows
-            for key in (row.get(_MERGED) or "").split(";")
+            for key in (row.get(MERGED) or "").split(";")
             if key and key != row["id"]
         ]  # fmt: skip
 
@@ -196,7 +203,7 @@ class Reader:
         path = self._client.paths.objects("line_items", "/batch/read")
         lines: dict[str, Row] = {}
         for part in parts(ids):
-            body = {"properties": _LINE, "propertiesWithHistory": [],
+            body = {"properties": _LINE_PROPERTIES, "propertiesWithHistory": [],
                     "inputs": [{"id": key} for key in part]}  # fmt: skip
             answer = await self._client.call("POST", path, json=body)
             lines |= {row["id"]: row for row in _rows(answer.data.get("results") or ())}
@@ -206,7 +213,7 @@ class Reader:
 
     def _decoded(self, entity: str, row: Row) -> Record:
         problems: dict[str, str] = {}
-        moment = stamp(row[self.modified(entity)])
+        moment = stamp(row.get(self.modified(entity)) or row["updated"])
         return Record(
             entity=entity,
             id=row["id"],
@@ -220,11 +227,14 @@ class Reader:
 
 
 def _rows(results: Iterable[Mapping[str, Any]]) -> list[Row]:
-    """Flatten records: their properties, their id, and whether they are archived."""
+    """Flatten records: their properties, their id, their time, and whether they are archived."""
     return [
-        {**item["properties"], "id": str(item["id"]), "archived": bool(item.get("archived"))}
+        {
+            **item["properties"], "id": str(item["id"]), "updated": item.get("updatedAt"),
+            "archived": bool(item.get("archived")),
+        }
         for item in results
-    ]
+    ]  # fmt: skip
 
 
 def _outcome(metadata: Mapping[str, Any]) -> str:

@@ -123,23 +123,30 @@ class Writer:
             ours = await self._arrived(entity, part, answered)
             for request in part:
                 found = answered[request.id]
+                unsure = ours is None and isinstance(found, Problem) and request.reference
                 if isinstance(found, Mapping) and found.get("new", True):
                     receipts[request.id] = Receipt(
                         write_id=request.id, outcome=Outcome.CREATED, record_id=str(found["id"])
                     )
-                elif isinstance(found, Mapping) or request.reference in ours:
-                    receipts[request.id] = _there_already(request)
+                elif isinstance(found, Mapping) or unsure or request.reference in (ours or ()):
+                    receipts[request.id] = _to_be_looked_up(request)
                 else:
                     receipts[request.id] = await self._not_done(entity, request, found)
 
     async def _arrived(
         self, entity: str, part: Sequence[WriteRequest], answered: Mapping[str, Answered]
-    ) -> set[str]:
-        """Look whether an earlier try of what was refused has arrived: how that is told varies."""
+    ) -> set[str] | None:
+        """Look whether an earlier try of what was refused has arrived: how that is told varies.
+
+        ``None``: nobody can say now.
+        """
         asked = [r.reference for r in part if isinstance(answered[r.id], Problem) and r.reference]
         if not asked:
             return set()
-        rows = await self._reader.live(entity, asked, by=REFERENCE)
+        try:
+            rows = await self._reader.live(entity, asked, by=REFERENCE)
+        except ConnectorError:
+            return None
         return {str(row.get(REFERENCE)) for row in rows}
 
     # ── updating ─────────────────────────────────────────────────────────────────────────────
@@ -259,15 +266,21 @@ class Writer:
         code = _CODES.get(found.code, "invalid_value" if names else "rejected")
         text = found.told
         if code == "unknown_choice":
-            known = (await self._reader.layout(entity)).choices
-            allowed = [choice for name in names for choice in known.get(name, ())]
+            allowed = await self._choices(entity, names)
             text += f" (it holds: {', '.join(allowed)})" if allowed else ""
         return rejected(request, code, text, model)
 
+    async def _choices(self, entity: str, names: Sequence[str]) -> list[str]:
+        try:
+            known = (await self._reader.layout(entity)).choices
+        except ConnectorError:
+            return []
+        return [choice for name in names for choice in known.get(name, ())]
 
-def _there_already(request: WriteRequest) -> Receipt:
-    """An earlier try of this very create has arrived: it is to be looked up."""
+
+def _to_be_looked_up(request: WriteRequest) -> Receipt:
+    """An earlier try of this very create has arrived, or may have."""
     return Receipt(
         write_id=request.id, outcome=Outcome.UNKNOWN,
-        reason=Reason(code="duplicate", message="our reference is there already"),
+        reason=Reason(code="duplicate", message="our reference is there already, or may be"),
     )  # fmt: skip

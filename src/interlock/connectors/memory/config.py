@@ -21,9 +21,9 @@ class MemorySettings(BaseModel):
     counter, the second of their last change (several changes may share it), or nothing.
     ``webhook_secret``: signs the webhooks somebody sends in the system's name; without one there
     are none.
-    ``projects``: whether it has projects; ``orders_as``: what its orders are, where it does not
-    make sales orders.  ``commit_delay``, ``read_lag``, ``settle_time`` in seconds, as declared to
-    the engine.
+    ``projects``, ``holds``: whether it has projects, and credit holds of its own.  ``orders_as``:
+    what its orders are, where it does not make sales orders.  ``commit_delay``, ``read_lag``,
+    ``settle_time`` in seconds, as declared to the engine.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -40,6 +40,7 @@ class MemorySettings(BaseModel):
     prices: bool = True
     enforces_reference: bool = False
     projects: bool = True
+    holds: bool = True
     orders_as: tuple[Literal["order", "estimate", "invoice"], ...] = ("order",)
     versions: Literal["counted", "seconds", "absent"] = "counted"
     commit_delay: Seconds = 0.0

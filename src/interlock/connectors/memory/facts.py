@@ -45,6 +45,9 @@ def maps(kind: str, settings: MemorySettings, overrides: MappingOverrides) -> di
         declared["order"] = made_as(settings.orders_as)
     if not settings.projects:
         declared.pop("project", None)
+    if kind == "erp" and not settings.holds:
+        shown = {f.field for f in declared["customer"].fields} - {"credit_hold", "hold_reason"}
+        declared["customer"] = declared["customer"].limited_to(shown)
     return {entity: item.with_overrides(overrides) for entity, item in declared.items()}
 
 

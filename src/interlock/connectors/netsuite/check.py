@@ -51,7 +51,7 @@ class Inspection(Checkup):
 
     async def _connection(self) -> None:
         answer = await self._client.call(
-            "POST", "/query/v1/suiteql", json={"q": "SELECT id FROM currency ORDER BY id"},
+            "POST", "/query/v1/suiteql", json={"q": "SELECT id FROM customer WHERE id = 0"},
             params={"limit": "1"}, headers={"Prefer": "transient"},
         )  # fmt: skip
         self.clock(answer.server_time, answer.sent_at)

@@ -119,7 +119,7 @@ class Client:
     async def server_time(self) -> datetime:
         """Tell the system's clock, never ahead of it: as every answer says it, in whole seconds."""
         if self._ahead is None:
-            await self.page("SELECT id FROM currency", 1)
+            await self.page("SELECT id FROM customer WHERE id = 0", 1)
         return self._now() + (self._ahead or timedelta(0))
 
     # ── the session ──────────────────────────────────────────────────────────────────────────

@@ -61,7 +61,7 @@ class NetSuiteConnector(Connector):
         self.capabilities = capabilities(self._maps, settings)
         self._delay = timedelta(seconds=max(settings.commit_delay, settings.read_lag))
         self._client = Client(context.connection, settings, context.clock, context.budget)
-        self._directory = Directory(self._client)
+        self._directory = Directory(self._client, settings.currency)
         self._reader = Reader(self._client, self._maps, settings, self._directory)
         self._writer = Writer(self._client, self._maps, self._reader, self._directory, settings)
 

@@ -104,6 +104,8 @@ class Reader:
         shown = self.columns(entity)
         for item in self._maps[entity].fields:
             needed = [n.lower() for path in item.paths for n in PARTS.get(path, (path,))]
+            if self._directory.one_currency:
+                needed = [name for name in needed if name != "currency"]
             lines = self._settings.line_key_field in self.hidden.get("transactionline", ())
             if any(name not in shown for name in needed) or (item.path == "item:lines" and lines):
                 out.add(item.field)
@@ -226,9 +228,13 @@ class Reader:
 
     async def _prices(self, ids: Sequence[str], raws: Sequence[dict[str, Any]]) -> None:
         currency = await self._directory.currency(self._settings.currency)
+        if currency is None:
+            # a price in another currency is none of ours
+            return
         rows = await self._all(
             "SELECT p.item, p.price FROM itemprice p WHERE p.item IN ({ids}) AND "
-            f"p.pricelevelname = {quoted(self._settings.price_level)} AND p.currency = {currency}",
+            f"p.pricelevelname = {quoted(self._settings.price_level)}"
+            + (f" AND p.currency = {currency}" if currency else ""),
             ids, "p.item",
         )  # fmt: skip
         prices = {str(row["item"]): row.get("price") for row in rows}
@@ -305,7 +311,8 @@ class Reader:
     ) -> None:
         symbols = await self._directory.symbols()
         for row, raw in zip(rows, raws, strict=True):
-            symbol = symbols.get(str(row.get("currency")))
+            one = self._directory.one_currency
+            symbol = self._settings.currency if one else symbols.get(str(row.get("currency")))
             if "currency.symbol" in paths:
                 raw["currency.symbol"] = symbol
             amounts = {"billed:total": row.get("foreigntotal"), "billed:open": _open(row),

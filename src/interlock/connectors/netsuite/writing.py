@@ -133,7 +133,8 @@ class Writer:
             elif path == "terms":
                 body["terms"] = value and {"id": await self._term(value)}
             elif path == "currency":
-                body["currency"] = {"id": await self._currency(value.get("symbol"))}
+                found = await self._currency(value.get("symbol"))
+                body |= {"currency": {"id": found}} if found else {}
             elif path in ("entity", "company"):
                 body[path] = value and {"id": value}
             elif path == "status":

@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
         "suite", "connection", "reading", "writing", "values", "boundary", "honesty", "orders",
         "webhooks",
         "prices",
+        "projects",
     ))
 )  # fmt: skip
 
@@ -27,6 +28,7 @@ from interlock.testing.conformance.harness import CannotInject, Harness, Wrong  
 from interlock.testing.conformance.honesty import BaseHonesty  # noqa: E402
 from interlock.testing.conformance.orders import BaseOrders  # noqa: E402
 from interlock.testing.conformance.prices import BasePrices  # noqa: E402
+from interlock.testing.conformance.projects import BaseProjects  # noqa: E402
 from interlock.testing.conformance.reading import (  # noqa: E402
     BaseChanges,
     BasePresence,
@@ -47,12 +49,13 @@ BEHAVIOURS: tuple[type[Conformance], ...] = (
     BaseThrottling, BaseValues, BaseRoundTrip, BaseBoundary, BaseRedaction, BaseHonesty, BaseOrders,
     BaseWebhooks,
     BasePrices,
+    BaseProjects,
 )  # fmt: skip
 """Every behaviour; a connector is conformant when it passes all of them."""
 
 __all__ = [
     "BEHAVIOURS", "REASON_CODES", "CannotInject", "Conformance", "Harness", "Wrong",
     "BaseBatch", "BaseBoundary", "BaseChanges", "BaseConnection", "BaseCreate", "BaseHonesty",
-    "BaseOrders", "BasePresence", "BasePrices", "BaseRedaction", "BaseRoundTrip", "BaseSweep",
-    "BaseThrottling", "BaseUpdate", "BaseValues", "BaseWebhooks",
+    "BaseOrders", "BasePresence", "BasePrices", "BaseProjects", "BaseRedaction", "BaseRoundTrip",
+    "BaseSweep", "BaseThrottling", "BaseUpdate", "BaseValues", "BaseWebhooks",
 ]  # fmt: skip

@@ -60,7 +60,7 @@ class Harness(ABC):
     text_field: ClassVar[Mapping[str, str]] = MappingProxyType({
         "customer": "name", "contact": "name", "product": "name", "deal": "name",
         "quote": "number", "order": "po_number", "price": "price_list", "invoice": "number",
-        "task": "subject",
+        "task": "subject", "project": "po_number",
     })  # fmt: skip
     """Entity -> a free-text field that users write, and the connector where it may."""
     example_ids: ClassVar[tuple[str, ...]] = ("1", "42")
@@ -183,6 +183,13 @@ class Harness(ABC):
             case "task":
                 customer = await self.seed_sample("customer")
                 return {"subject": f"Task {number}", "customer": Ref("customer", customer)}
+            case "project":
+                customer = await self.seed_sample("customer")
+                return {
+                    "name": f"Project {number}", "customer": Ref("customer", customer),
+                    "currency": self.currencies[0], "net_total": Decimal("309.97"),
+                    "po_number": f"PO-{number}",
+                }  # fmt: skip
         raise LookupError(entity)
 
     async def _order_sample(self, number: str) -> Fields:

@@ -50,7 +50,7 @@ from interlock.store.outbox import OutboxWrite, WriteState
 from interlock.store.tables import link as link_table
 from interlock.store.tables import record as record_table
 from interlock.sync.identity import reference_of
-from interlock.testing.simulator.holds import holds_kept
+from interlock.testing.simulator.holds import WORKED_OUT, held_by_rule, holds_kept
 from interlock.testing.simulator.members import members_kept
 from interlock.testing.simulator.people import MAPS, PRIVATE, SECRET
 from interlock.testing.simulator.quotes import verdicts_shown
@@ -105,7 +105,9 @@ class Evidence:
 
     def wanted(self, entity: str) -> frozenset[str]:
         """Fields the engine may read."""
-        return self.world.project.ownership.wanted().get(entity, frozenset())
+        wanted = self.world.project.ownership.wanted().get(entity, frozenset())
+        # where holds follow from a rule the ERP shows none: ``holds_kept`` looks at the CRM's
+        return wanted - WORKED_OUT if held_by_rule(self.world.history.seed) else wanted
 
     def fields(self, side: Side, row: Row) -> Fields:
         """Decode a row, whatever was asked for."""
@@ -194,7 +196,8 @@ class Evidence:
         moving = SIGNALS.get(bundle.link.entity, frozenset())
         if bundle.link.id in self.had_members:
             moving |= set(HOLD_FIELDS)
-        return [rule for rule in merged if rule.field not in moving]
+        known = self.wanted(bundle.link.entity)
+        return [r for r in merged if r.field not in moving and r.field in known]
 
     def worked_out(self, key: Key) -> frozenset[str]:
         """Fields of a record that stand in no record of the other system by themselves."""
@@ -502,8 +505,8 @@ def values_have_a_source(e: Evidence) -> Iterator[str]:
         other = e.partner.get(key)
         if other is None or not any(c.by_program for c in changes):
             continue
-        moving = e.worked_out(key)
-        for rule in (r for r in rules.merged() if r.field not in moving):
+        told = e.wanted(entity) - e.worked_out(key)
+        for rule in (r for r in rules.merged() if r.field in told):
             defaults = (rule.default,) if rule.default is not None else ()
             for change, _, after in e.edits(key, rule.field):
                 if not change.by_program or change.bent or after is None or isinstance(after, Ref):

@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING
 
+from interlock.connectors.memory.invoicing import issue_invoice, register_payment
 from interlock.connectors.memory.storage import Row, State
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
@@ -18,13 +20,22 @@ from interlock.testing.simulator.plan import Step
 
 if TYPE_CHECKING:
     from interlock.testing.simulator.checks import Evidence
+    from interlock.testing.simulator.systems import Change
     from interlock.testing.simulator.world import World
 
-__all__ = ["act", "holds_kept", "paused_stage", "with_holds"]
+__all__ = [
+    "DAYS", "WORKED_OUT", "act", "held_by_rule", "holds_kept", "is_held", "paused_stage",
+    "with_holds",
+]  # fmt: skip
 
 _SHARE = 0.25
 """Histories with holds."""
 _ACTS = ("place", "place", "release", "renewal", "renewal", "move", "unpause", "override", "win")
+DAYS = 3
+"""Where the ERP has no holds: longer overdue than this is a hold."""
+WORKED_OUT = frozenset({"credit_hold", "hold_reason"})
+_BY_RULE = 0.4
+"""Of the histories with holds those in which the ERP has none of its own."""
 _UNSEEN = timedelta(seconds=150)
 """A hold placed so shortly before an order's create may not have been seen by the last look."""
 
@@ -43,6 +54,13 @@ def with_holds(seed: int, steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(out)
 
 
+def held_by_rule(seed: int) -> bool:
+    """Say whether holds follow from what is overdue in this history."""
+    return Random(f"holds {seed}").random() < _SHARE and (
+        Random(f"hold rule {seed}").random() < _BY_RULE
+    )
+
+
 def paused_stage(seed: int) -> str:
     """The stage paused deals are moved to in this history; empty: they are only marked."""
     return Random(f"stage {seed}").choice(("", "On Hold"))
@@ -51,15 +69,15 @@ def paused_stage(seed: int) -> str:
 def act(world: World, step: Step) -> None:
     """Carry out one of these steps."""
     rng = Random(step.seed)
-    crm, erp = world.systems[Side.CRM], world.systems[Side.ERP]
-    world.struck["holds"] += 1
+    crm = world.systems[Side.CRM]
+    world.struck["holds by rule" if held_by_rule(world.history.seed) else "holds"] += 1
     match step.name:
         case "place" | "release" | "release_all":
             on = step.name == "place"
-            rows = [r for r in _live(world, Side.ERP, "customer") if r.cells.get("on_hold") != on]
+            rows = [r for r in _live(world, Side.ERP, "customer") if is_held(world, r) != on]
             chosen = rows if step.name == "release_all" else rng.sample(rows, min(len(rows), 1))
             for row in chosen:
-                erp.edit("customer", row.id, {"on_hold": on})
+                _set_hold(world, row, on=on)
                 world.say(f"erp: {step.name} hold of customer {row.id}")
         case "renewal":
             linked = [r for r in _live(world, Side.CRM, "customer") if r.cells.get("ErpId__c")]
@@ -76,6 +94,38 @@ def act(world: World, step: Step) -> None:
         case _:
             _move(world, rng, step.name)
     world.pass_time(rng.choice((0.0, 5.0, 400.0)))
+
+
+def is_held(world: World, customer: Row) -> bool:
+    """Say whether a customer of the ERP is on hold, as the ERP or its ledger says now."""
+    if not held_by_rule(world.history.seed):
+        return bool(customer.cells.get("on_hold"))
+    today = world.clock().date()
+    return any(
+        _is_overdue(row, today)
+        for row in _live(world, Side.ERP, "invoice")
+        if row.cells["partner_id"] == customer.id
+    )
+
+
+def _is_overdue(invoice: Row, today: date) -> bool:
+    if invoice.state is not State.LIVE or invoice.cells["state"] != "posted":
+        return False
+    due = date.fromisoformat(invoice.cells["due_date"] or invoice.cells["invoice_date"])
+    return Decimal(invoice.cells["open"]["amt"]) > 0 and (today - due).days > DAYS
+
+
+def _set_hold(world: World, customer: Row, *, on: bool) -> None:
+    """Place or release a hold, by the ledger where the ERP has none of its own."""
+    erp, today = world.systems[Side.ERP], world.clock().date()
+    if not held_by_rule(world.history.seed):
+        erp.edit("customer", customer.id, {"on_hold": on})
+    elif on:
+        issue_invoice(erp, customer.id, "10.00", due_on=today - timedelta(days=30))
+    else:
+        for row in _live(world, Side.ERP, "invoice"):
+            if row.cells["partner_id"] == customer.id and _is_overdue(row, today):
+                register_payment(erp, row.id)
 
 
 def _live(world: World, side: Side, entity: str) -> list[Row]:
@@ -129,6 +179,7 @@ def holds_kept(e: Evidence) -> Iterator[str]:
         readable = row is not None and seen is not None and seen.there
         if readable and row is not None and not _on_hold(e, episode.link_id, row):
             yield f"deal {deal.id} is paused though its customer is not on hold"
+    yield from _shown_by_rule(e)
     yield from _moves(e)
     yield from _orders(e)
     yield from _overrides(e)
@@ -136,15 +187,35 @@ def holds_kept(e: Evidence) -> Iterator[str]:
 
 def _on_hold(e: Evidence, link_id: int, primary: Row) -> bool:
     """Say whether any customer of an account is on hold, or is not known to be off."""
-    if primary.cells.get("on_hold"):
+    if is_held(e.world, primary):
         return True
     for one in e.attached.get(link_id, ()) if e.world.project.holds.members == "any" else ():
         seen = e.seen.get((one.side, one.entity, one.id))
         row = e.row(one.side, one.entity, one.id)
         unknown = seen is None or not seen.there or "credit_hold" not in seen.known
-        if not one.away and (unknown or (row is not None and row.cells.get("on_hold"))):
+        if not one.away and (unknown or (row is not None and is_held(e.world, row))):
             return True
     return False
+
+
+def _shown_by_rule(e: Evidence) -> Iterator[str]:
+    """A hold that follows from a rule stands on the CRM's account while it holds, and no longer."""
+    if not held_by_rule(e.world.history.seed):
+        return
+    waiting = {w.link_id for w in e.outbox}
+    for bundle, _ in e.healthy():
+        if bundle.link.entity != "customer" or bundle.link.id in waiting:
+            continue
+        account = e.row(Side.CRM, "customer", bundle.members[Side.CRM].id)
+        party = e.row(Side.ERP, "customer", bundle.members[Side.ERP].id)
+        if account is None or party is None or e.open.get(bundle.link.id):
+            continue
+        if bundle.link.id in e.had_members:
+            continue  # ``members_kept`` looks at these
+        e.made += 1
+        held, shown = is_held(e.world, party), bool(account.cells.get("CreditHold__c"))
+        if held != shown:
+            yield f"crm customer {account.id} shows hold {shown}, its ledger says {held}"
 
 
 def _moves(e: Evidence) -> Iterator[str]:
@@ -166,21 +237,39 @@ def _moves(e: Evidence) -> Iterator[str]:
 def _orders(e: Evidence) -> Iterator[str]:
     given = {deal for _, deal in e.world.store.run(holds.overrides)}
     for change in e.world.journal.changes:
-        if change.entity != "order" or not change.by_program or change.before is not None:
+        if change.entity not in ("order", "project"):
+            continue
+        if not change.by_program or change.before is not None:
             continue
         deal, partner = str(change.after.cells.get("crm_id")), change.after.cells["partner_id"]
-        placed = None
-        for edit in e.by_record[Side.ERP, "customer", partner]:
-            if edit.number > change.number:
-                break
-            if not edit.after.cells.get("on_hold"):
-                placed = None
-            elif placed is None:
-                placed = edit.at
+        placed = _placed(e, partner, change)
         e.made += 1
         if placed is None or change.late or change.at - placed < _UNSEEN or deal in given:
             continue
-        yield f"order {change.id} was made while customer {partner} was on hold since {placed}"
+        what = f"{change.entity} {change.id}"
+        yield f"{what} was made while customer {partner} was on hold since {placed}"
+
+
+def _placed(e: Evidence, partner: str, order: Change) -> datetime | None:
+    """Since when a customer had been on hold as an order was made; ``None``: it was not."""
+    by_rule = held_by_rule(e.world.history.seed)
+    entity = "invoice" if by_rule else "customer"
+    since: list[datetime] = []
+    for (side, kind, record_id), edits in e.by_record.items():
+        if (side, kind) != (Side.ERP, entity) or (not by_rule and record_id != partner):
+            continue
+        placed = None
+        for edit in edits:
+            if edit.number > order.number:
+                break
+            mine = edit.after.cells.get("partner_id") == partner
+            held = mine and _is_overdue(edit.after, order.at.date())
+            if not (held if by_rule else edit.after.cells.get("on_hold")):
+                placed = None
+            elif placed is None:
+                placed = edit.at
+        since += [] if placed is None else [placed]
+    return min(since, default=None)
 
 
 def _overrides(e: Evidence) -> Iterator[str]:

@@ -15,6 +15,7 @@ from interlock.processes.hold_rules import Members
 from interlock.service.review import decide, take_back
 from interlock.store import attached, links, observations
 from interlock.store.database import Tx
+from interlock.testing.simulator.holds import is_held
 from interlock.testing.simulator.plan import Step
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _holds(e: Evidence) -> Iterator[str]:
         if not all(o is not None and o.there and "credit_hold" in o.known for o in observed):
             continue
         e.made += 1
-        held = any(row is not None and row.cells.get("on_hold") for row in rows)
+        held = any(row is not None and is_held(e.world, row) for row in rows)
         if bool(shown[Side.CRM].get("credit_hold")) is not held:
             yield (
                 f"crm customer {bundle.members[Side.CRM].id} shows a hold of "

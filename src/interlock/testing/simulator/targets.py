@@ -132,16 +132,13 @@ def projects_at_all(e: Evidence) -> Iterator[str]:
         e.made += 1
         if row.state is not State.LIVE or row.cells.get("StageKind") != "won" or row.id in made:
             continue
-        case = noted.get(row.id) or e.cases.get(row.id)
+        case, order = noted.get(row.id), e.cases.get(row.id)
+        if case is None and order is not None and order.state not in ("ordered", "changed"):
+            continue  # what is wrong with the deal was told once
         if case is None or case.state == "settling":
             yield f"deal {row.id} is won and has no project, and no case tells why"
-        elif (
-            case.process == PROJECT.process
-            and case.state == "ordered"
-            and not any(
-                w.entity == "project" and w.source_id == row.id and w.state in _TOLD
-                for w in e.outbox
-            )
+        elif case.state == "ordered" and not any(
+            w.entity == "project" and w.source_id == row.id and w.state in _TOLD for w in e.outbox
         ):
             yield f"deal {row.id} is said to have a project but has none"
 

@@ -37,7 +37,7 @@ from interlock.store.tables import outbox as outbox_table
 from interlock.store.tables import record as record_table
 from interlock.sync.progress import Run
 from interlock.testing.clock import VirtualClock
-from interlock.testing.simulator.holds import paused_stage
+from interlock.testing.simulator.holds import DAYS, held_by_rule, paused_stage
 from interlock.testing.simulator.members import whose_hold
 from interlock.testing.simulator.people import People
 from interlock.testing.simulator.plan import History
@@ -228,7 +228,8 @@ class World:
 
     def _system(self, side: Side) -> WatchedSystem:
         setup = self.history.crm if side is Side.CRM else self.history.erp
-        settings = MemorySettings(system=f"sim-{side}", **setup.settings)  # type: ignore[arg-type]
+        ways = {**setup.settings, "holds": not held_by_rule(self.history.seed)}
+        settings = MemorySettings(system=f"sim-{side}", **ways)  # type: ignore[arg-type]
         system = WatchedSystem(side, self.clock, setup.skew, self.journal, settings)
         Mischief(system, Random(f"{self.history.seed}{side}"))
         register(f"sim-{side}", system)
@@ -246,6 +247,7 @@ class World:
                 update={
                     "paused_stage": paused_stage(self.history.seed),
                     "members": whose_hold(self.history.seed),
+                    "days_overdue": DAYS if held_by_rule(self.history.seed) else None,
                 }
             ),
             orders=base.orders.model_copy(
