@@ -56,7 +56,8 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 def main(plan: Plan) -> None:
-    deliver.LEASE_MARGIN = timedelta(seconds=1)
+    # a dead worker's claims are taken over soon; a batch must be prepared within this time
+    deliver.LEASE_MARGIN = timedelta(seconds=1 if plan.batch < 20 else 20)
     root = Path(plan.root)
     project = _project(plan)
     with closing(MemorySystem("erp", path=root / "erp.db")) as erp:
