@@ -158,7 +158,7 @@ def test_a_long_name_keeps_its_end_in_the_crm_and_another_currency_makes_nothing
         })  # fmt: skip
     company.go()
     (customer,) = company.shown("Customer")
-    assert customer["DisplayName"] == name[:100].strip()
+    assert customer["DisplayName"] == name[:97].rstrip() + "..."
     # the bookkeeper's own edit comes back, the cut name does not
     company.twin.update("Customer", customer["Id"], {"PrimaryPhone": {"FreeFormNumber": "1"}})
     company.do("sync", "--once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from decimal import Decimal
@@ -13,9 +14,12 @@ from pydantic import SecretStr, ValidationError
 from interlock.connectors.base import ConnectorContext, Outcome, Severity
 from interlock.connectors.salesforce import plugin
 from interlock.connectors.salesforce.config import SalesforceSettings
-from interlock.errors import NotPermittedError, ThrottledError, TransientError
+from interlock.errors import BudgetSpentError, NotPermittedError, ThrottledError, TransientError
+from interlock.governance.budget import BudgetLimits
 from interlock.mapping.overrides import FieldOverride, MappingOverrides
-from interlock.model import ENTITIES, Address, Money, Ref, StageKind
+from interlock.model import ENTITIES, Address, Money, Ref, Schema, StageKind
+from interlock.store.database import Store
+from interlock.sync.budget import SharedBudget
 from interlock.testing.conformance import BEHAVIOURS, Conformance, Wrong
 from interlock.testing.conformance.suite import creating, fetch_one, read_round, updating, write_one
 from interlock.twins.faults import Fault, FaultKind
@@ -84,20 +88,29 @@ class TestLimits:
     async def test_calls_of_others_are_left_to_them(self, harness: SalesforceHarness) -> None:
         quota = harness.twin.quota
         limit = quota.limit
+        store = Store.open("sqlite:///:memory:", Schema())
+        budget = SharedBudget(
+            store, "crm", "Salesforce", BudgetLimits(reserve=0.2),
+            clock=harness.now, sleep=asyncio.sleep, new_id=lambda: "1",
+        )  # fmt: skip
+        context = ConnectorContext(
+            connection="crm", installation="4k2m9x", clock=harness.now, budget=budget,
+            wanted={"customer": frozenset({"name"})},
+        )  # fmt: skip
         try:
-            async with harness.connect() as connector:
+            async with plugin.connect(harness.settings(), context) as connector:
                 await connector.sweep("customer", None)
-                quota.limit, quota.others = 1000, 790
-                used = quota.used
-                quota.others += 800 - used
+                quota.limit = 1000
+                quota.others += 800 - quota.used
                 await connector.sweep("customer", None)
                 before = quota.used
-                with pytest.raises(ThrottledError, match="left to others") as caught:
+                with pytest.raises(BudgetSpentError, match="200 left to other programs") as caught:
                     await connector.sweep("customer", None)
                 assert quota.used == before
                 assert caught.value.until is not None
         finally:
             quota.limit, quota.others = limit, 0
+            store.close()
 
     async def test_calls_used_up_are_throttling_with_a_time(
         self, harness: SalesforceHarness

@@ -89,7 +89,7 @@ CUSTOM_FIELDS: Mapping[str, tuple[CustomField, ...]] = {
 
 
 def _text(length: int | None = None, *, required: bool = False, unique: bool = False) -> Text:
-    return Text(FieldFacts(max_length=length, required=required, unique=unique))
+    return Text(FieldFacts(max_length=length, required=required, unique=unique, cut_mark="…"))
 
 
 def _choices(values: type[OrderStatus | ContactRole | StageKind]) -> Choice:

@@ -106,7 +106,8 @@ def object_maps(settings: QuickBooksSettings) -> Mapping[str, ObjectMap]:
     )  # fmt: skip
     return {
         "customer": ObjectMap("customer", "Customer", (
-            FieldMap("name", "DisplayName", Name(FieldFacts(max_length=100, unique=True)),
+            FieldMap("name", "DisplayName",
+                     Name(FieldFacts(max_length=100, cut_mark="...", unique=True)),
                      required=True),
             FieldMap("website", "WebAddr.URI",
                      Exact(FieldFacts(max_length=1000, ignores_scheme=True))),

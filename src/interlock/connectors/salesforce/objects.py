@@ -93,7 +93,7 @@ CUSTOM_FIELDS: Final[Mapping[str, tuple[CustomField, ...]]] = {
 
 
 def _text(length: int, *, required: bool = False) -> Text:
-    return Text(FieldFacts(max_length=length, required=required))
+    return Text(FieldFacts(max_length=length, required=required, cut_mark="…"))
 
 
 def _exact(length: int) -> Exact:
