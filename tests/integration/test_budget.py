@@ -214,3 +214,15 @@ class TestSync:
                 second = Run(id="3", until=company.clock())
                 await observe_side(session.pair, Side.CRM, second, full=True, entities={"customer"})
             assert runs > 1
+
+
+async def test_calls_given_back_by_a_pause_are_given_back_once(store: Store) -> None:
+    workers = Workers(store, BudgetLimits(per_day=1000))
+    budget = workers.worker()
+    assert await workers.call(budget)
+    # 19 calls are left of the handful; a pause and a call beside it both give back what is left
+    until = T0 + timedelta(seconds=1)
+    _, made = await asyncio.gather(budget.block(until), workers.call(budget))
+    await budget.close()
+    assert made
+    assert store.run(budgets.load, "erp", T0).calls == 2

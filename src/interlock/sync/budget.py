@@ -105,9 +105,9 @@ class SharedBudget:
 
     async def block(self, until: datetime) -> None:
         """Keep everybody from calling before a time."""
-        self._taken_at = None
-        await self._store.call(self._changed, Counter(self._left), None, until)
-        self._left.clear()
+        # taken away before it is given back, lest a call beside this one gives it back as well
+        rest, self._left = self._left, Counter()
+        await self._store.call(self._changed, rest, None, until)
 
     async def close(self) -> None:
         """Give back what is left, and store what the system said last."""
