@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from interlock.errors import ConfigurationError
-from interlock.service.pausing import pause, resume
+from interlock.governance.rules import Side
+from interlock.service.pausing import pause, rest, resume, resting
 from interlock.service.status import read_status
 from interlock.store import pauses
 from interlock.testing.faults import meddle
@@ -114,3 +115,15 @@ async def test_what_is_not_there_cannot_be_paused_or_resumed(found: Founding) ->
         go_on(company, "erp")
     with pytest.raises(ConfigurationError, match="in the past"):
         stop(company, "erp", until=company.clock() - timedelta(hours=1))
+
+
+async def test_failures_of_runs_beside_each_other_are_one_failure(found: Founding) -> None:
+    company = await started(found)
+    now = company.clock()
+    with company.store() as store:
+        first = store.run(rest, Side.ERP, "away", now, "unreachable")
+        assert store.run(rest, Side.ERP, "away", now, "unreachable") == first
+        assert store.run(resting, now) == {Side.ERP: first}
+        [one] = store.run(pauses.everything)
+        assert one.tries == 1, "two lanes met the same outage"
+        assert store.run(rest, Side.ERP, "away", first, "unreachable") - first > first - now

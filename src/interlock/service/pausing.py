@@ -111,7 +111,8 @@ def resting(tx: Tx, now: datetime) -> dict[Side, datetime]:
 def rest(tx: Tx, side: Side, reason: str, now: datetime, code: str = "") -> datetime:
     """Leave a system that failed alone for a while, longer each time; returns until when."""
     known = next((p for p in pauses.everything(tx) if p.subject == side.value), None)
-    if known is not None and not known.is_own and known.holds(now):
+    if known is not None and known.holds(now):
+        # a person's word, or the failure of a run that went on beside this one: it is one failure
         return known.until or now + _LONGEST_REST
     tries = 1 if known is None or not known.is_own else known.tries + 1
     until = now + min(_REST * float(2 ** (min(tries, 10) - 1)), _LONGEST_REST)

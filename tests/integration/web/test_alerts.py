@@ -95,8 +95,9 @@ async def test_each_cause_is_told_once_and_its_end(found: Founding) -> None:
         [refused] = await people.look()
         assert "erp refuses the credentials" in refused
         with company.store() as store:
-            for _ in range(2):
-                store.run(rest, Side.CRM, "away", company.clock(), "unreachable")
+            for hours in (1, 2):
+                later = company.clock() + timedelta(hours=hours)
+                store.run(rest, Side.CRM, "away", later, "unreachable")
         assert await people.look() == ["Interlock: crm does not answer, 3 times in a row"]
         with company.store() as store:
             store.run(rested, [Side.CRM, Side.ERP], company.clock())
