@@ -13,7 +13,9 @@ from interlock.errors import StoreError
 from interlock.governance.rules import Side
 from interlock.runtime.embedded import Embedded
 from interlock.service.lanework import LaneRun
+from interlock.service.pausing import pause
 from interlock.service.serving import Service, open_service
+from interlock.store import hints, outbox
 from interlock.store.occupancy import occupied
 from interlock.testing.faults import fail_before
 
@@ -108,3 +110,25 @@ async def test_one_process_serves_a_file(found: Founding) -> None:
         async with open_service(company.project()):
             pass
     assert "another process" in str(error.value)
+
+
+async def test_what_cannot_be_followed_or_sent_now_is_no_reason_to_run_at_once(
+    found: Founding,
+) -> None:
+    company = found()
+    account = company.crm.add("customer", {"Name": "Old"})
+    await company.go()
+    await company.rest()
+    contact = company.crm.add("contact", {"AccountId": account, "PersonName": {"LastName": "New"}})
+    company.advance(minutes=10)
+    async with open_service(
+        company.project(), make=embedded, clock=company.clock, new_id=company.new_id
+    ) as service:
+        store, now = service.session.store, company.clock()
+        await service.work("observe:crm:customers")
+        pause(company.project(), store, "contact", by="anna", reason="", now=now)
+        assert await service.work("settle") == []
+        assert await store.call(outbox.next_due, list(Side)) is not None, "decided, not sent"
+        await store.call(hints.add, Side.CRM, [("contact", contact)], now)
+        assert await service.work("observe:crm:customers") == []
+        assert await store.call(hints.due_entities, Side.CRM, now) == {"contact"}

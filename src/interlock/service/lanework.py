@@ -123,11 +123,13 @@ class LaneWork:
 
     async def _observe(self, name: str, part: Part, run: Run) -> list[Call]:
         # in slices, so that what changes meanwhile does not wait for the end of a full read
-        run.until = self.pair.clock() + (SWEEP_SLICE if part.full else SLICE)
+        began = self.pair.clock()
+        run.until = began + (SWEEP_SLICE if part.full else SLICE)
         await observe_side(self.pair, part.side, run, full=part.full, entities=part.entities)
         moved = any(run.counts[what] for what in ("read", "gone"))
-        # what a webhook named and did not show yet is looked at once more, whatever the schedule
-        again = await self.pair.store.call(hints.next_due, part.side, part.entities)
+        # what a webhook named and did not show yet is looked at once more, whatever the schedule;
+        # what was due and could not be followed (paused, no right, no calls left) waits for it
+        again = await self.pair.store.call(hints.next_due, part.side, part.entities, began)
         if run.unfinished:
             again = self.pair.clock()
         calls = [] if again is None or part.side in run.paused else [Call(name, again)]
@@ -166,7 +168,9 @@ class LaneWork:
             if run.counts["created"] == created or self._draining:
                 break
         reachable = [side for side in Side if side not in run.paused]
-        due = await pair.store.call(outbox.next_due, reachable) if write else None
+        if not write:
+            return []
+        due = await pair.store.call(outbox.next_due, reachable, run.paused_entities)
         return [] if due is None else [Call(SETTLE, max(due, pair.clock() + SOON))]
 
     async def _ask_for_help(self) -> None:

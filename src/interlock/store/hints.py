@@ -102,9 +102,9 @@ def look_again(
         )
 
 
-def next_due(tx: Tx, side: Side, entities: Collection[str]) -> datetime | None:
-    """When the next record of these is to be fetched."""
-    mine = hint.c.side == side, hint.c.entity.in_(sorted(entities))
+def next_due(tx: Tx, side: Side, entities: Collection[str], after: datetime) -> datetime | None:
+    """When the next record of these is to be fetched, of those not due until an instant."""
+    mine = hint.c.side == side, hint.c.entity.in_(sorted(entities)), hint.c.due_at > after
     return tx.conn.execute(select(func.min(hint.c.due_at)).where(*mine)).scalar()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -160,6 +160,7 @@ _EARLIEST = fixed(
 _NEXT = fixed(
     select(func.min(func.coalesce(outbox.c.lease_until, outbox.c.due_at))).where(
         outbox.c.target.in_(bindparam("b_targets", expanding=True)),
+        outbox.c.entity.not_in(bindparam("b_without", expanding=True)),
         outbox.c.needs_approval.is_(False),
         outbox.c.state.in_(
             (WriteState.READY, WriteState.WAITING, WriteState.IN_DOUBT, WriteState.SENDING)
@@ -397,9 +398,10 @@ def earliest_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
     return tx.conn.execute(_EARLIEST, {"b_targets": list(sides)}).scalar_one_or_none()
 
 
-def next_due(tx: Tx, sides: Sequence[Side]) -> datetime | None:
-    """When the next write to one of these sides may be claimed."""
-    return tx.conn.execute(_NEXT, {"b_targets": list(sides)}).scalar_one_or_none()
+def next_due(tx: Tx, sides: Sequence[Side], without: Iterable[str] = ()) -> datetime | None:
+    """When the next write to one of these sides may be claimed, ``without`` some entities."""
+    wanted = {"b_targets": list(sides), "b_without": sorted(without)}
+    return tx.conn.execute(_NEXT, wanted).scalar_one_or_none()
 
 
 def wake(tx: Tx, now: datetime) -> None:
