@@ -20,7 +20,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """A cause that stands now, with all its records together.
 
     ``cause``: names it alike each time.  ``lasting``: it goes on until it is over; else it is
-    something that happened since people were last told.
+    something that happened since people were last told.  ``looked``: without, nobody looked now
+    whether it still stands, so it is neither told again nor over.
     """
 
     cause: str
@@ -28,6 +29,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     text: str
     lasting: bool = True
+    looked: bool = True
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +73,7 @@ def decide(
     drop: list[str] = []
     for alarm in alarms:
         before = told.get(alarm.cause)
-        if before is not None and now < before.told_at + window:
+        if not alarm.looked or (before is not None and now < before.told_at + window):
             continue
         going_on = before is not None and before.closed_at is None
         since = before.since if before is not None and going_on else now

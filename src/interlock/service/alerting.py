@@ -88,7 +88,7 @@ def read_alarms(
         found += _deviation(tx, now)
     elif before is not None and before.closed_at is None:
         # not looked at now is not over
-        found.append(Alarm(cause=before.cause, kind=before.kind, title="", text=""))
+        found.append(Alarm(cause=before.cause, kind=before.kind, title="", text="", looked=False))
     return found
 
 

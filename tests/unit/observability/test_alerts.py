@@ -120,3 +120,12 @@ def test_never_two_openings_of_a_cause_in_a_window(
 )
 def test_a_day_far_from_all_before_it_is_told(days: list[int], said: str) -> None:
     assert deviation(days) == said
+
+
+def test_what_nobody_looked_at_now_is_neither_told_again_nor_over() -> None:
+    people = People()
+    people.see(alarm("a"))
+    unseen = Alarm(cause="a", kind="kind", title="", text="", looked=False)
+    assert people.see(unseen, minutes=241) == []
+    [again] = people.see(alarm("a"))
+    assert again.title.startswith("wrong (since ")
