@@ -134,10 +134,12 @@ class Outreach:
 
     async def _deliver(self) -> int:
         count = 0
-        destinations = [*self._endpoints, *self._channels]
-        while rows := await self.store.call(outgoing.claim, destinations, self.clock(), LEASE, 5):
+        open_to = {*self._endpoints, *self._channels}
+        while rows := await self.store.call(outgoing.claim, open_to, self.clock(), LEASE, 5):
             results = await asyncio.gather(*(self._tell(row) for row in rows))
             count += sum(results)
+            # one that does not answer keeps neither the others nor the next round waiting
+            open_to -= {r.destination for r, told in zip(rows, results, strict=True) if not told}
         return count
 
     async def _tell(self, row: Outgoing) -> bool:
@@ -147,10 +149,11 @@ class Outreach:
             else:
                 text = msgspec.json.decode(row.body, type=Text)
                 await self._notify(self._channels[row.destination], text)
-        except Undelivered as failure:
+        except Exception as failure:  # noqa: BLE001  a library's failure is one of this row alone
+            why = str(failure) if isinstance(failure, Undelivered) else type(failure).__name__
             now = self.clock()
             again = now + backoff(row.attempts) if now < row.at + GIVE_UP_AFTER else None
-            await self.store.call(outgoing.failed, row, again, str(failure))
+            await self.store.call(outgoing.failed, row, again, why)
             return False
         await self.store.call(outgoing.delivered, row, self.clock())
         return True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hmac
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from interlock.project.outreach import EventKind
+from interlock.project.outreach import EventEndpoint, EventKind
 from interlock.service.events import gather_leaks
 from interlock.service.outreach import GIVE_UP_AFTER, Outreach, backoff
 from interlock.store import outgoing
+from interlock.store.outgoing import Outgoing
 from tests.integration.company import Company
 from tests.integration.conftest import Founding
 from tests.integration.test_holds import Firm
@@ -185,3 +186,29 @@ def item_without_product() -> dict[str, Any]:
 def test_waiting_grows_to_an_hour() -> None:
     assert [backoff(n) for n in (0, 1, 2)] == [timedelta(seconds=s) for s in (30, 60, 120)]
     assert backoff(99) == timedelta(hours=1)
+
+
+async def test_an_endpoint_that_does_not_answer_keeps_no_other_waiting(found: Founding) -> None:
+    asked = []
+
+    async def refuse(_to: EventEndpoint, row: Outgoing, _now: datetime) -> None:
+        asked.append(row.id)
+        raise RuntimeError("a library's own failure")
+
+    async with web_sink() as sink:
+        company = found()
+        ask_for_events(company, sink)
+        now = company.clock()
+        rows = [
+            Outgoing(destination="event:shop", id=str(n), kind="order.created", body=b"{}", at=now,
+                     due_at=now)
+            for n in range(40)
+        ]  # fmt: skip
+        with company.store() as store:
+            store.run(outgoing.put, rows)
+            outreach = Outreach(company.project(), store, company.clock, post=refuse)
+            assert await outreach.round() == 0
+            waiting = store.run(outgoing.waiting)["event:shop"]
+            [last, *_] = [r for r in store.run(outgoing.recent, "event:shop") if r.attempts]
+        assert len(asked) == 5, "a round ends; the rest is tried in the next"
+        assert (waiting.count, waiting.failing, last.why) == (40, 5, "RuntimeError")
