@@ -8,7 +8,7 @@ import pytest
 
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
-from interlock.service.pausing import pause, rest, resume, resting
+from interlock.service.pausing import pause, rest, resting, resume
 from interlock.service.status import read_status
 from interlock.store import pauses
 from interlock.testing.faults import meddle

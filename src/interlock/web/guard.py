@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, cast
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, HTTPException, Response
 from fastapi.routing import APIRoute
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -77,11 +77,6 @@ class Guard:
             else:
                 scope.setdefault("state", {})["caller"] = caller
                 await self._app(scope, _Limited(receive), _send)
-        except _TooLargeError:
-            if not seen.status:
-                await respond(413, f"the body is larger than {MOST_BYTES} bytes")(
-                    scope, receive, _send
-                )
         except Exception as error:  # noqa: BLE001  nobody is shown a traceback
             _log.exception("failed", method=scope["method"], route=_path(route), exc_info=error)
             if not seen.status:
@@ -142,10 +137,6 @@ class _Seen:
     status = 0
 
 
-class _TooLargeError(Exception):
-    """More came than is taken."""
-
-
 class _Limited:
     """Receives a body up to a size."""
 
@@ -157,7 +148,8 @@ class _Limited:
         message = await self._receive()
         self._size += len(message.get("body", b""))
         if self._size > MOST_BYTES:
-            raise _TooLargeError
+            # of this kind, or the framework that reads the body would call it unreadable
+            raise HTTPException(413, f"the body is larger than {MOST_BYTES} bytes")
         return message
 
 

@@ -257,6 +257,8 @@ async def test_a_body_beyond_measure_is_refused(company: Company) -> None:
     async with serving(company) as callers:
         got = await callers["viewer"]("POST", "/v1/quotes/check", raw=b" " * (5 << 20))
         assert got.status == 413
+        text = b'{"name": "' + b"x" * (5 << 20) + b'"}'
+        assert (await callers["admin"]("POST", "/v1/tokens", raw=text)).status == 413
 
 
 async def test_readiness_follows_the_store_and_whoever_runs_the_app(company: Company) -> None:
