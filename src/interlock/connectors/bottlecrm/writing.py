@@ -77,12 +77,16 @@ class Writer:
             )  # fmt: skip
         return Receipt(
             write_id=request.id, outcome=Outcome.CREATED, record_id=str(row["id"]),
-            record=await self._decoded(entity, row) if entity == "product" else None,
+            record=await self._shown(entity, row) if entity == "product" else None,
         )  # fmt: skip
 
     async def _told(self, entity: str, request: WriteRequest) -> Receipt:
         """Look up what was made: the answer says no more than that it was."""
-        record = await self._made(entity, request.reference or "")
+        try:
+            record = await self._made(entity, request.reference or "")
+        except ConnectorError:
+            # it was made, whatever becomes of this look
+            record = None
         if record is None:
             raise UnknownOutcomeError(
                 f"{self._client.name}: the {entity} just created is not found by its reference",
@@ -112,7 +116,7 @@ class Writer:
         )
         return Receipt(
             write_id=request.id, outcome=Outcome.UPDATED, record_id=request.record_id,
-            record=await self._decoded(entity, data["product"]) if entity == "product" else None,
+            record=await self._shown(entity, data["product"]) if entity == "product" else None,
         )  # fmt: skip
 
     def _compare(self, request: WriteRequest, current: Record) -> Receipt | None:
@@ -169,6 +173,13 @@ class Writer:
         if all(holder.id == request.record_id for holder in holders):
             return None
         return rejected(request, "duplicate", "another product has this SKU", "sku")
+
+    async def _shown(self, entity: str, row: Mapping[str, Any]) -> Record | None:
+        """Read the answer to a write; it is written, whether it can be read now or not."""
+        try:
+            return await self._decoded(entity, row)
+        except ConnectorError:
+            return None
 
     async def _decoded(self, entity: str, row: Mapping[str, Any]) -> Record:
         organization: Organization = await self._organization.read()

@@ -11,7 +11,7 @@ from interlock.connectors.kit.receipts import rejected
 from interlock.connectors.salesforce.client import Client, first_error, told
 from interlock.connectors.salesforce.objects import REFERENCE_FIELD, flatten, model_field
 from interlock.connectors.salesforce.reading import Reader, any_of, is_id
-from interlock.errors import TransientError, UnknownOutcomeError
+from interlock.errors import ConnectorError, TransientError, UnknownOutcomeError
 from interlock.mapping.codecs import CodecError
 from interlock.mapping.objectmap import ObjectMap
 from interlock.model import ANYTHING, Presence, Record, Value, agree
@@ -198,10 +198,17 @@ class Writer:
         field = next((f for name in names if (f := model_field(mapping, name))), None)
         text = f"{code}: {told(message)}"
         if _CODES.get(code) == "unknown_choice":
-            known = (await self._reader.layout(entity)).choices
-            allowed = [choice for name in names for choice in known.get(name, ())]
+            allowed = await self._choices(entity, names)
             text += f" (it holds: {', '.join(allowed)})" if allowed else ""
         return rejected(request, _CODES.get(code, "rejected"), text, field)
+
+    async def _choices(self, entity: str, names: Sequence[str]) -> list[str]:
+        try:
+            known = (await self._reader.layout(entity)).choices
+        except ConnectorError:
+            # the others of this call are written: what is only told must not undo their receipts
+            return []
+        return [choice for name in names for choice in known.get(name, ())]
 
 
 def _parts(items: Sequence[Any], size: int) -> list[Sequence[Any]]:

@@ -109,6 +109,16 @@ async def test_an_answer_without_an_id_leaves_the_create_unsure() -> None:
     assert receipt.outcome is Outcome.UNKNOWN
 
 
+async def test_a_task_made_and_not_found_for_want_of_a_call_may_be_there() -> None:
+    server = Server()
+    server.on("POST", "/api/tasks/", {"error": False})
+    server.on("GET", "/api/tasks/", ThrottledError("no calls left"))
+    made = WriteRequest(id="w", entity="task", kind=WriteKind.CREATE, fields={"subject": "Call"},
+                        reference="il-1")  # fmt: skip
+    [receipt] = await connect(server).write("task", [made])
+    assert receipt.outcome is Outcome.UNKNOWN
+
+
 @pytest.mark.parametrize(
     "error", [TransientError("x"), NeedsAuthError("x"), NotPermittedError("x"), ThrottledError("x")]
 )
