@@ -116,6 +116,13 @@ async def test_a_pause_asked_for_holds_every_worker_and_outlives_them(store: Sto
     assert await workers.call(workers.worker())
 
 
+async def test_a_pause_lasts_no_longer_than_a_day(store: Store) -> None:
+    workers = Workers(store, BudgetLimits())
+    await workers.worker().block(T0 + timedelta(days=9999))
+    workers.now = T0 + timedelta(days=1)
+    assert await workers.call(workers.worker())
+
+
 async def test_what_the_system_says_is_known_to_the_next_process(store: Store) -> None:
     workers = Workers(store, BudgetLimits(reserve=0.5))
     first = workers.worker()

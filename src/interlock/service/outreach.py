@@ -15,7 +15,7 @@ from interlock.connectors.base import Webhook
 from interlock.connectors.kit.webhooks import OUR_SCHEME
 from interlock.errors import ConfigurationError
 from interlock.project.load import Project
-from interlock.project.outreach import AlertChannel, EventEndpoint
+from interlock.project.outreach import AlertChannel, EventEndpoint, EventKind
 from interlock.service import alerting, events
 from interlock.service.alerting import Text, raise_alerts
 from interlock.service.events import gather_events, gather_leaks
@@ -130,7 +130,8 @@ class Outreach:
         raise_alerts(tx, self.project, now, count_runs=count_runs)
         if count_runs:
             self._counted_at = now
-            outgoing.prune(tx, now - KEEP)
+            known = {*self._endpoints, *self._channels}
+            outgoing.prune(tx, now - KEEP, known, lasting=[EventKind.LEAK_FOUND])
 
     async def _deliver(self) -> int:
         count = 0

@@ -282,7 +282,7 @@ class Store:
     async def call(self, work: Callable[..., T], *args: Any, **kw: Any) -> T:
         """Run ``work(tx, …)`` in one transaction, in the store's thread.
 
-        A cancelled caller still waits for the transaction: half of one never stands.
+        One whose caller is cancelled is carried out all the same: half of one never stands.
         """
         if self._thread is None:
             return self.run(work, *args, **kw)

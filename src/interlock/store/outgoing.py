@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import and_, delete, func, or_, select, update
 
 from interlock.store.database import Tx
 from interlock.store.tables import event_endpoint, outgoing
@@ -120,9 +120,22 @@ def recent(tx: Tx, destination: str, limit: int = 100) -> list[Outgoing]:
     return [Outgoing(**row._asdict()) for row in tx.conn.execute(query)]
 
 
-def prune(tx: Tx, before: datetime) -> None:
-    """Forget what was told, or given up, before an instant."""
-    tx.conn.execute(delete(outgoing).where(outgoing.c.due_at.is_(None), outgoing.c.at < before))
+def prune(
+    tx: Tx, before: datetime, destinations: Collection[str], *, lasting: Collection[str] = ()
+) -> None:
+    """Forget what was told or given up before an instant, or is for no destination any more.
+
+    ``lasting`` kinds are kept once told: what is found out again would else be told again.
+    """
+    tx.conn.execute(
+        delete(outgoing).where(
+            outgoing.c.at < before,
+            or_(
+                and_(outgoing.c.due_at.is_(None), outgoing.c.kind.not_in(sorted(lasting))),
+                outgoing.c.destination.not_in(sorted(destinations)),
+            ),
+        )
+    )
 
 
 def endpoint(tx: Tx, name: str) -> Endpoint | None:

@@ -12,7 +12,7 @@ import msgspec
 
 from interlock.connectors.budget import current_purpose
 from interlock.errors import BudgetSpentError
-from interlock.governance.budget import BudgetLimits, Grant, Purpose, Spent, grant, slots_for
+from interlock.governance.budget import DAY, BudgetLimits, Grant, Purpose, Spent, grant, slots_for
 from interlock.store import budgets
 from interlock.store.database import Store, Tx
 
@@ -104,7 +104,9 @@ class SharedBudget:
             self._taken_at = None
 
     async def block(self, until: datetime) -> None:
-        """Keep everybody from calling before a time."""
+        """Keep everybody from calling before a time, at most for a day."""
+        # no quota lasts longer; a header gone wrong must not end the connection for good
+        until = min(until, self._clock() + DAY)
         # taken away before it is given back, lest a call beside this one gives it back as well
         rest, self._left = self._left, Counter()
         await self._store.call(self._changed, rest, None, until)

@@ -9,7 +9,7 @@ from typing import Any
 
 from interlock.project.outreach import EventEndpoint, EventKind
 from interlock.service.events import gather_leaks
-from interlock.service.outreach import GIVE_UP_AFTER, Outreach, backoff
+from interlock.service.outreach import GIVE_UP_AFTER, KEEP, Outreach, backoff
 from interlock.store import outgoing
 from interlock.store.outgoing import Outgoing
 from tests.integration.company import Company
@@ -212,3 +212,24 @@ async def test_an_endpoint_that_does_not_answer_keeps_no_other_waiting(found: Fo
             [last, *_] = [r for r in store.run(outgoing.recent, "event:shop") if r.attempts]
         assert len(asked) == 5, "a round ends; the rest is tried in the next"
         assert (waiting.count, waiting.failing, last.why) == (40, 5, "RuntimeError")
+
+
+async def test_what_is_for_nobody_goes_and_what_lasts_is_not_told_again(found: Founding) -> None:
+    company = found()
+    old, now = company.clock() - timedelta(days=31), company.clock()
+
+    def row(name: str, kind: str, due_at: datetime | None, to: str = "event:shop") -> Outgoing:
+        return Outgoing(destination=to, id=name, kind=kind, body=b"{}", at=old, due_at=due_at)
+
+    with company.store() as store:
+        rows = [
+            row("told", "order.created", None),
+            row("told leak", "leak.found", None),
+            row("waits", "order.created", now),
+            row("for nobody", "order.created", now, "event:gone"),
+        ]
+        store.run(outgoing.put, rows)
+        store.run(outgoing.prune, now - KEEP, ["event:shop"], lasting=[EventKind.LEAK_FOUND])
+        left = {one.id for one in store.run(outgoing.recent, "event:shop")}
+        assert left == {"told leak", "waits"}
+        assert store.run(outgoing.recent, "event:gone") == []
