@@ -7,7 +7,7 @@ decides purely from case and observations what should be written, as often as it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -28,7 +28,7 @@ from interlock.processes.order_cases import (
     settling,
     tell,
 )
-from interlock.processes.order_drafts import Drafting, Index
+from interlock.processes.order_drafts import Drafting, Index, accepted
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
 from interlock.processes.order_kinds import KINDS, ORDER, OrderKind, targets_of
 from interlock.processes.snapshot import Draft, Refusal
@@ -209,7 +209,7 @@ class QuoteToOrder:
         accounts = [a.id for d in deals.values() if isinstance(a := d.fields.get("customer"), Ref)]
         await self._fetched("customer", sorted(set(accounts)), run)
         for deal in deals.values():
-            quote = _accepted(
+            quote = accepted(
                 [quotes[i] for i in index.quotes.get(deal.id, ()) if i in quotes], deal.id
             )
             await self.pair.store.call(self._decide, deal, quote, index, run)
@@ -374,14 +374,3 @@ _UNCLEAR = Refusal(
     fix="let Interlock read what order_targets in rules.yaml asks for",
     waits=True,
 )
-
-
-def _accepted(quotes: Sequence[Record], deal_id: str) -> Record | None:
-    """The accepted quote of a deal; the latest of several."""
-    accepted = [
-        q
-        for q in quotes
-        if q.fields.get("accepted") is True and q.fields.get("deal") == Ref("deal", deal_id)
-    ]
-    oldest = datetime.min.replace(tzinfo=UTC)
-    return max(accepted, key=lambda q: (q.modified or oldest, q.id), default=None)
