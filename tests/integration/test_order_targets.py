@@ -9,7 +9,7 @@ import pytest
 from interlock.service.checking import check
 from interlock.service.timetravel import back_up, restore
 from interlock.store import cases
-from interlock.testing.faults import lose_answer
+from interlock.testing.faults import fail_before, lose_answer
 
 from .company import Company
 from .conftest import Founding
@@ -206,6 +206,25 @@ class TestAfterwards:
             await shop.company.sync()
         assert (shop.orders, len(projects(shop))) == ([], 1)
         assert shop.shown(deal)["ProjectNumber__c"]
+
+
+    async def test_what_was_decided_on_both_still_becomes_only_one_of_them(
+        self, found: Founding
+    ) -> None:
+        shop = await Shop.open(rule(found(), BY_KIND))
+        # nothing can be made yet: both wait for the customer
+        account = shop.company.crm.add("customer", {"Name": "New"})
+        shop.company.erp_faults.arm(fail_before, operation="write", entity="customer", times=1)
+        shop.company.advance(minutes=1)
+        deal = shop.deal(Type="Bundle", AccountId=account)
+        await shop.company.sync()
+        assert {w.entity for w in shop.company.pending()} >= {"order", "project"}
+        assert (shop.orders, projects(shop)) == ([], [])
+        shop.edit(deal, Type="Consulting")
+        for _ in range(4):
+            shop.company.advance(minutes=3)
+            await shop.company.sync()
+        assert (shop.orders, len(projects(shop))) == ([], 1)
 
 
 class TestTheStoreWentBack:

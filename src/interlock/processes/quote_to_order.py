@@ -30,7 +30,7 @@ from interlock.processes.order_cases import (
 )
 from interlock.processes.order_drafts import Drafting, Index, accepted
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
-from interlock.processes.order_kinds import KINDS, ORDER, OrderKind, targets_of
+from interlock.processes.order_kinds import KINDS, ORDER, OrderKind, made, targets_of
 from interlock.processes.snapshot import Draft, Refusal
 from interlock.processes.sold import difference, digest_of, pack, unpack
 from interlock.store import cases, dead_letters, links, observations
@@ -63,8 +63,6 @@ class QuoteToOrder:
 
     kind: OrderKind = ORDER
     entity = ORDER.links
-    unmade = 1
-    """Members a link has before the ERP's record is made."""
 
     def __init__(self, pair: Pair, settings: OrderSettings) -> None:
         self.pair = pair
@@ -102,8 +100,8 @@ class QuoteToOrder:
         return targets_of(self.settings.targets, others, deal)
 
     def _others(self, tx: Tx, ids: Sequence[str] | None = None) -> list[Mapping[str, Case]]:
-        """What is noted of the same deals for the other kinds of what they become."""
-        return [cases.load(tx, k.process, ids) for k in KINDS if k is not self.kind]
+        """What was made of the same deals as the other kinds of what they become."""
+        return [made(tx, k, ids) for k in KINDS if k is not self.kind]
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
@@ -131,7 +129,7 @@ class QuoteToOrder:
         known, others = cases.load(tx, self.kind.process), self._others(tx)
         deals = observations.present(tx, Side.CRM, "deal")
         linked = self._links_of(deals, known)
-        unsent = links.alone(tx, list(linked.values()), members=self.unmade)
+        unsent = links.alone(tx, list(linked.values()), members=self.kind.unmade)
         now = self.pair.clock()
         noted, close, ordered = [], [], []
         for deal in deals:
@@ -234,7 +232,7 @@ class QuoteToOrder:
         link_id = self._link_of(tx, case)
         if link_id is not None:
             # what was made or sent meanwhile is not taken back
-            if not links.alone(tx, [link_id], hold=True, members=self.unmade):
+            if not links.alone(tx, [link_id], hold=True, members=self.kind.unmade):
                 self.amending.amend(tx, link_id, case, seen, outcome, deal, quote, run)
                 return
             if self._upheld(tx, link_id, case, seen, outcome, deal, targets):
