@@ -8,7 +8,8 @@ import pytest
 
 from interlock.service.checking import check
 from interlock.service.timetravel import back_up, restore
-from interlock.store import cases
+from interlock.store import cases, purging
+from interlock.store.database import Tx
 from interlock.testing.faults import fail_before, lose_answer
 
 from .company import Company
@@ -207,7 +208,6 @@ class TestAfterwards:
         assert (shop.orders, len(projects(shop))) == ([], 1)
         assert shop.shown(deal)["ProjectNumber__c"]
 
-
     async def test_what_was_decided_on_both_still_becomes_only_one_of_them(
         self, found: Founding
     ) -> None:
@@ -257,6 +257,27 @@ class TestTheStoreWentBack:
         await company.rest()
         for deal in (early, late, ended):
             assert shop.shown(deal)["ProjectStatus__c"] == "fulfilled"
+
+
+class TestTheNeverList:
+    async def test_both_snapshots_of_one_deal_lose_a_field(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(purging, "BATCH", 1)
+        shop.deal(Type="Bundle", PoNumber="Vk8po")
+        await shop.company.rest()
+
+        def _kept(tx: Tx) -> list[bytes]:
+            found = [cases.load(tx, p) for p in ("quote_to_order", "quote_to_project")]
+            return [c.snapshot for known in found for c in known.values() if c.snapshot]
+
+        def _purge(tx: Tx) -> list[bytes]:
+            purging.purge(tx, ["deal.po_number", "order.po_number", "project.po_number"],
+                          shop.company.clock())  # fmt: skip
+            return _kept(tx)
+
+        assert [b"Vk8po" in kept for kept in shop.company.ask(_kept)] == [True, True]
+        assert [b"Vk8po" in kept for kept in shop.company.ask(_purge)] == [False, False]
 
 
 class TestNot:
