@@ -11,7 +11,9 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from interlock.connectors.budget import calls_for
 from interlock.errors import ConnectorError
+from interlock.governance.budget import Purpose
 from interlock.governance.rules import Side
 from interlock.governance.targets import Targets, Unclear
 from interlock.model import SIGNALS, Fields, Record, Ref, StageKind
@@ -118,7 +120,8 @@ class QuoteToOrder:
         assert caps is not None
         for part in chunks(close, caps.page_size):
             try:
-                await self._consider(part, index, run)
+                with calls_for(Purpose.ORDERS):
+                    await self._consider(part, index, run)
             except ConnectorError as error:
                 note_failure(pair.crm, run, error, "deal")
             if Side.CRM in run.paused:
