@@ -258,6 +258,35 @@ class TestTheStoreWentBack:
         for deal in (early, late, ended):
             assert shop.shown(deal)["ProjectStatus__c"] == "fulfilled"
 
+    async def test_what_was_decided_before_stays_decided(self, shop: Shop) -> None:
+        company = shop.company
+        renamed = shop.deal(Type="Consulting")
+        changed = shop.deal(Name="Later", Type="Consulting")
+        await company.rest()
+        shop.edit(renamed, Type="License")
+        await company.rest()
+        company.erp_faults.arm(fail_before, operation="write", entity="project")
+        shop.deal(Name="Decided", Type="Consulting")
+        await company.sync()
+        assert (shop.orders, len(projects(shop))) == ([], 2)
+        assert [w.entity for w in company.pending()] == ["project"]
+        kept = company.root / "yesterday.backup"
+        with company.store() as store:
+            back_up(company.project(), store, kept, now=company.clock())
+        company.advance(hours=1)
+        company.close()
+        restore(company.project(), kept, by="tester", now=company.clock())
+        for _ in range(3):
+            await company.go()
+            company.advance(minutes=1)
+        await company.rest()
+        assert (shop.orders, len(projects(shop))) == ([], 3)
+        shop.edit(changed, Amount={"Amount": "20.00", "CurrencyIsoCode": "EUR"},
+                  Lines=[item(1, "4")])  # fmt: skip
+        await company.rest()
+        [letter] = company.letters()
+        assert "the deal changed" in letter.message
+
 
 class TestTheNeverList:
     async def test_both_snapshots_of_one_deal_lose_a_field(
