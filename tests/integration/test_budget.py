@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from interlock.connectors.base import UNSUPPORTED
-from interlock.connectors.budget import calls_for
+from interlock.connectors.budget import calls_for, current_purpose
+from interlock.connectors.memory.calls import Call
 from interlock.errors import BudgetSpentError
 from interlock.governance.budget import BudgetLimits, Purpose
 from interlock.governance.rules import Side
@@ -25,6 +27,7 @@ from interlock.sync.progress import Run
 from interlock.testing.faults import answer_status
 
 from .company import Company
+from .test_orders import Shop
 
 T0 = datetime(2026, 5, 1, tzinfo=UTC)
 
@@ -160,6 +163,33 @@ class TestSync:
             await company.sync()
         assert len(company.erp.all("customer")) == 40
         assert company.pending() == []
+
+    async def test_orders_and_holds_are_looked_at_as_what_they_are(self, company: Company) -> None:
+        asked: list[tuple[str, str, Purpose]] = []
+
+        def note(call: Call, do: Callable[[], Any]) -> Any:
+            asked.append((call.operation, call.entity, current_purpose()))
+            return do()
+
+        shop = await Shop.open(company)
+        [partner] = company.erp.all("customer")
+        for faults in (company.crm_faults, company.erp_faults):
+            faults.arm(note, operation="fetched", times=None)
+        shop.deal()
+        await company.sync()
+        assert len(shop.orders) == 1
+        looked = {(entity, purpose) for _, entity, purpose in asked}
+        assert {("deal", Purpose.ORDERS), ("customer", Purpose.ORDERS)} <= looked
+        assert Purpose.CUSTOMERS not in {purpose for _, purpose in looked}
+        company.erp.edit("customer", partner, {"on_hold": True})
+        await company.rest()
+        company.erp.edit("customer", partner, {"on_hold": False})
+        await company.sync()
+        company.advance(minutes=20)
+        asked.clear()
+        await company.sync()
+        assert company.events("hold released")
+        assert ("fetched", "customer", Purpose.CREDIT) in asked
 
     async def test_a_pause_the_system_asks_for_outlives_the_process(self, company: Company) -> None:
         await company.go()

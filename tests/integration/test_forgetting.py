@@ -17,7 +17,7 @@ from interlock.service.forgetting import Forgotten, forget_email, forget_record
 from interlock.store import alerts, forgotten, observations
 from interlock.store.database import Tx
 from interlock.store.tables import metadata, outbox
-from interlock.testing.faults import answer_status
+from interlock.testing.faults import answer_status, fail_before
 
 from .company import Company
 from .conftest import Founding
@@ -261,6 +261,49 @@ async def test_an_order_is_delivered_before_its_customer_is_forgotten(
     await company.rest()
     assert len(shop.orders) == 1
     forget(company, "customer", shop.account)
+
+
+async def _sells_projects(company: Company) -> Shop:
+    (company.root / "rules.yaml").write_text(
+        "schema_version: 1\norder_targets: [{where: {kind: Bundle}, target: both}]\n"
+    )
+    shop = await Shop.open(company)
+    # a project is called after its customer
+    company.crm.edit("customer", shop.account, {"Name": MARK})
+    await company.rest()
+    return shop
+
+
+async def test_a_project_is_delivered_before_its_customer_is_forgotten(
+    found_company: Company,
+) -> None:
+    company = found_company
+    shop = await _sells_projects(company)
+    company.erp_faults.arm(fail_before, operation="write", entity="project")
+    shop.deal(Type="Bundle")
+    await company.sync()
+    assert [w.entity for w in company.pending()] == ["project"], "its order is made"
+    with pytest.raises(StaleStateError, match="the project made from deal"):
+        forget(company, "customer", shop.account)
+    company.advance(minutes=5)
+    await company.rest()
+    assert len(company.erp.all("project")) == 1
+    forget(company, "customer", shop.account)
+    assert MARK.encode() not in stored(company)
+
+
+async def test_nothing_is_left_of_a_project_the_erp_refused(found_company: Company) -> None:
+    company = found_company
+    shop = await _sells_projects(company)
+    company.erp_faults.arm(answer_status(400), operation="write", entity="project", times=None)
+    shop.deal(Type="Bundle")
+    for _ in range(3):
+        await company.sync()
+        company.advance(minutes=10)
+    assert [letter.entity for letter in company.letters()] == ["project"]
+    forget(company, "customer", shop.account)
+    assert MARK.encode() not in stored(company)
+    assert company.letters() == []
 
 
 async def test_what_waits_for_an_approval_is_dropped(found_company: Company) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from interlock.service.checking import check
 from interlock.service.timetravel import back_up, restore
-from interlock.store import cases
-from interlock.testing.faults import lose_answer
+from interlock.store import cases, purging
+from interlock.store.database import Tx
+from interlock.testing.faults import fail_before, lose_answer
 
 from .company import Company
 from .conftest import Founding
@@ -207,6 +208,24 @@ class TestAfterwards:
         assert (shop.orders, len(projects(shop))) == ([], 1)
         assert shop.shown(deal)["ProjectNumber__c"]
 
+    async def test_what_was_decided_on_both_still_becomes_only_one_of_them(
+        self, found: Founding
+    ) -> None:
+        shop = await Shop.open(rule(found(), BY_KIND))
+        # nothing can be made yet: both wait for the customer
+        account = shop.company.crm.add("customer", {"Name": "New"})
+        shop.company.erp_faults.arm(fail_before, operation="write", entity="customer", times=1)
+        shop.company.advance(minutes=1)
+        deal = shop.deal(Type="Bundle", AccountId=account)
+        await shop.company.sync()
+        assert {w.entity for w in shop.company.pending()} >= {"order", "project"}
+        assert (shop.orders, projects(shop)) == ([], [])
+        shop.edit(deal, Type="Consulting")
+        for _ in range(4):
+            shop.company.advance(minutes=3)
+            await shop.company.sync()
+        assert (shop.orders, len(projects(shop))) == ([], 1)
+
 
 class TestTheStoreWentBack:
     async def test_no_project_is_made_twice(self, shop: Shop) -> None:
@@ -238,6 +257,56 @@ class TestTheStoreWentBack:
         await company.rest()
         for deal in (early, late, ended):
             assert shop.shown(deal)["ProjectStatus__c"] == "fulfilled"
+
+    async def test_what_was_decided_before_stays_decided(self, shop: Shop) -> None:
+        company = shop.company
+        renamed = shop.deal(Type="Consulting")
+        changed = shop.deal(Name="Later", Type="Consulting")
+        await company.rest()
+        shop.edit(renamed, Type="License")
+        await company.rest()
+        company.erp_faults.arm(fail_before, operation="write", entity="project")
+        shop.deal(Name="Decided", Type="Consulting")
+        await company.sync()
+        assert (shop.orders, len(projects(shop))) == ([], 2)
+        assert [w.entity for w in company.pending()] == ["project"]
+        kept = company.root / "yesterday.backup"
+        with company.store() as store:
+            back_up(company.project(), store, kept, now=company.clock())
+        company.advance(hours=1)
+        company.close()
+        restore(company.project(), kept, by="tester", now=company.clock())
+        for _ in range(3):
+            await company.go()
+            company.advance(minutes=1)
+        await company.rest()
+        assert (shop.orders, len(projects(shop))) == ([], 3)
+        shop.edit(changed, Amount={"Amount": "20.00", "CurrencyIsoCode": "EUR"},
+                  Lines=[item(1, "4")])  # fmt: skip
+        await company.rest()
+        [letter] = company.letters()
+        assert "the deal changed" in letter.message
+
+
+class TestTheNeverList:
+    async def test_both_snapshots_of_one_deal_lose_a_field(
+        self, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(purging, "BATCH", 1)
+        shop.deal(Type="Bundle", PoNumber="Vk8po")
+        await shop.company.rest()
+
+        def _kept(tx: Tx) -> list[bytes]:
+            found = [cases.load(tx, p) for p in ("quote_to_order", "quote_to_project")]
+            return [c.snapshot for known in found for c in known.values() if c.snapshot]
+
+        def _purge(tx: Tx) -> list[bytes]:
+            purging.purge(tx, ["deal.po_number", "order.po_number", "project.po_number"],
+                          shop.company.clock())  # fmt: skip
+            return _kept(tx)
+
+        assert [b"Vk8po" in kept for kept in shop.company.ask(_kept)] == [True, True]
+        assert [b"Vk8po" in kept for kept in shop.company.ask(_purge)] == [False, False]
 
 
 class TestNot:

@@ -316,6 +316,57 @@ async def test_a_stop_blocks_until_an_approver_lets_it_through(company: Company)
     assert "below the lowest price" in told.why
 
 
+@pytest.mark.parametrize("kind", ["Consulting", "Bundle"])
+async def test_a_stop_blocks_a_project_just_so(company: Company, kind: str) -> None:
+    (company.root / "rules.yaml").write_text(
+        "schema_version: 1\norder_targets:\n"
+        "  - {where: {kind: Consulting}, target: project}\n"
+        "  - {where: {kind: Bundle}, target: both}\n"
+    )
+    shop = await Shop.open(
+        company, "rules: [{name: all, max_discount: 10}]\n", "{before_order: block}"
+    )
+    # what a third of comes to no round price is checked as the same by both
+    deal = shop.deal("26.67", quantity="3", stage="Closed Won", Type=kind)
+    for _ in range(3):
+        await company.sync()
+        company.advance(minutes=20)
+    assert company.erp.all("project") == company.erp.all("order") == {}
+    waiting = {w.entity: w.waits_for for w in company.pending()}
+    assert set(waiting) == ({"project"} if kind == "Consulting" else {"project", "order"})
+    assert all("an approver" in str(why) for why in waiting.values())
+    assert len(company.events("quote_checked")) == 1, "one verdict, however many are kept back"
+    writes = len(company.events("written"))
+    for _ in range(2):
+        company.advance(minutes=20)
+        await company.sync()
+    assert len(company.events("written")) == writes
+    shop.override(deal)
+    company.advance(minutes=20)
+    await company.rest()
+    assert len(company.erp.all("project")) == 1
+    assert len(company.erp.all("order")) == (kind == "Bundle")
+
+
+async def test_the_role_of_a_deals_owner_counts_before_its_order_too(company: Company) -> None:
+    shop = await Shop.open(
+        company,
+        """
+roles: {manager: ["005-9"]}
+rules:
+  - {name: bosses, role: manager, max_discount: 30}
+  - {name: all, max_discount: 10}
+""",
+        "{before_order: block}",
+    )
+    deal = shop.deal("80.00", OwnerId="005-9")
+    await company.rest()
+    assert shop.shown(deal)[0] == "ok"
+    shop.win(deal)
+    assert await ordered(shop) == 1
+    assert shop.shown(deal)[0] == "ok"
+
+
 async def test_an_override_is_for_what_was_quoted_only(company: Company) -> None:
     shop = await Shop.open(
         company, "rules: [{name: all, max_discount: 10}]\n", "{before_order: block}"

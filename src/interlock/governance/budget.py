@@ -36,6 +36,7 @@ class Purpose(StrEnum):
 
 _PURPOSES: Final = {
     "deal": Purpose.ORDERS, "order": Purpose.ORDERS, "quote": Purpose.ORDERS,
+    "project": Purpose.ORDERS,
     "invoice": Purpose.CREDIT, "task": Purpose.CREDIT,
     "product": Purpose.CATALOGUE, "price": Purpose.CATALOGUE,
 }  # fmt: skip

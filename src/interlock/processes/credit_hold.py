@@ -12,7 +12,9 @@ from datetime import datetime
 
 import msgspec
 
+from interlock.connectors.budget import calls_for
 from interlock.errors import ConnectorError
+from interlock.governance.budget import Purpose
 from interlock.governance.rules import Side
 from interlock.model import Fields
 from interlock.processes import pauses
@@ -184,7 +186,8 @@ class CreditHold:
             return
         over = await pair.store.call(self._over)
         if over and not run.paused:
-            await self._read_again(over, run)
+            with calls_for(Purpose.CREDIT):
+                await self._read_again(over, run)
         await pair.store.call(self._step)
 
     def _over(self, tx: Tx) -> list[Episode]:

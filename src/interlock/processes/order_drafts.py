@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
 
 import msgspec
 
@@ -17,9 +19,12 @@ from interlock.processes.order_kinds import ORDER, OrderKind
 from interlock.processes.snapshot import Draft, Refusal, draft_order
 from interlock.store import links, observations
 from interlock.store.database import Tx
+from interlock.store.observations import Observation
 from interlock.sync.pair import Pair
 
-__all__ = ["Drafting", "Index"]
+__all__ = ["Drafting", "Index", "accepted"]
+
+_Seen = TypeVar("_Seen", Record, Observation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +172,14 @@ class Drafting:
             if side in seen:
                 out |= {f: v for f, v in seen[side].fields.items() if v is not None}
         return out
+
+
+def accepted(quotes: Sequence[_Seen], deal_id: str) -> _Seen | None:
+    """The accepted quote of a deal; the latest of several."""
+    ours = [
+        q
+        for q in quotes
+        if q.fields.get("accepted") is True and q.fields.get("deal") == Ref("deal", deal_id)
+    ]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return max(ours, key=lambda q: (q.modified or oldest, q.id), default=None)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from interlock.governance.targets import OrderTargets, Targets, Unclear
 from interlock.model import Fields
 from interlock.processes.sold import unpack
-from interlock.store import cases
+from interlock.store import cases, links
 from interlock.store.cases import Case
 from interlock.store.database import Tx
 
-__all__ = ["KINDS", "ORDER", "PROJECT", "OrderKind", "noted", "targets_of"]
+__all__ = ["KINDS", "ORDER", "PROJECT", "OrderKind", "made", "noted", "targets_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,8 @@ class OrderKind:
     """One kind.
 
     ``entity``: in the ERP.  ``process``: whose cases the deals are.  ``links``: entity of its
-    links.  ``number``, ``status``: where the deal shows them.
+    links.  ``number``, ``status``: where the deal shows them.  ``unmade``: members a link has
+    before the ERP's record is made.
     """
 
     entity: str
@@ -28,6 +29,7 @@ class OrderKind:
     links: str
     number: str
     status: str
+    unmade: int
 
     def is_wanted(self, targets: Targets) -> bool:
         """Say whether a deal with these targets becomes one."""
@@ -40,6 +42,7 @@ ORDER = OrderKind(
     links="deal",
     number="order_number",
     status="order_status",
+    unmade=1,
 )
 PROJECT = OrderKind(
     entity="project",
@@ -47,6 +50,7 @@ PROJECT = OrderKind(
     links="deal_project",
     number="project_number",
     status="project_status",
+    unmade=0,
 )
 """Its links hold the project alone: a deal's own link is the order's."""
 
@@ -56,13 +60,25 @@ KINDS = (ORDER, PROJECT)
 def targets_of(
     rules: OrderTargets, others: Iterable[Case | None], deal: Fields
 ) -> Targets | Unclear:
-    """Say what becomes of a deal; what has been decided for another kind of it stays decided."""
+    """Say what becomes of a deal; ``others``: what was made of it, or sent, as another kind."""
     for case in others:
         if case is not None and case.snapshot is not None:
             decided = unpack(case.snapshot).targets
             if decided is not None:
                 return decided
     return rules.of(deal)
+
+
+def made(tx: Tx, kind: OrderKind, ids: Sequence[str] | None = None) -> dict[str, Case]:
+    """Cases of deals of which one of the kind was made, or is on its way.
+
+    What is only decided settles nothing for the other kinds: each would uphold the other.
+    """
+    known = cases.load(tx, kind.process, ids)
+    decided = {i: c for i, c in known.items() if c.snapshot is not None and c.link_id is not None}
+    unmade = links.alone(tx, [c.link_id for c in decided.values() if c.link_id is not None],
+                         members=kind.unmade)  # fmt: skip
+    return {i: c for i, c in decided.items() if c.link_id not in unmade}
 
 
 def noted(tx: Tx, ids: Sequence[str] | None = None) -> dict[str, Case]:

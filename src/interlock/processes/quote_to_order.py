@@ -7,11 +7,13 @@ decides purely from case and observations what should be written, as often as it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
+from interlock.connectors.budget import calls_for
 from interlock.errors import ConnectorError
+from interlock.governance.budget import Purpose
 from interlock.governance.rules import Side
 from interlock.governance.targets import Targets, Unclear
 from interlock.model import SIGNALS, Fields, Record, Ref, StageKind
@@ -28,9 +30,9 @@ from interlock.processes.order_cases import (
     settling,
     tell,
 )
-from interlock.processes.order_drafts import Drafting, Index
+from interlock.processes.order_drafts import Drafting, Index, accepted
 from interlock.processes.order_intent import OrderSettings, intent_of, subject_of
-from interlock.processes.order_kinds import KINDS, ORDER, OrderKind, targets_of
+from interlock.processes.order_kinds import KINDS, ORDER, OrderKind, made, targets_of
 from interlock.processes.snapshot import Draft, Refusal
 from interlock.processes.sold import difference, digest_of, pack, unpack
 from interlock.store import cases, dead_letters, links, observations
@@ -63,8 +65,6 @@ class QuoteToOrder:
 
     kind: OrderKind = ORDER
     entity = ORDER.links
-    unmade = 1
-    """Members a link has before the ERP's record is made."""
 
     def __init__(self, pair: Pair, settings: OrderSettings) -> None:
         self.pair = pair
@@ -102,8 +102,8 @@ class QuoteToOrder:
         return targets_of(self.settings.targets, others, deal)
 
     def _others(self, tx: Tx, ids: Sequence[str] | None = None) -> list[Mapping[str, Case]]:
-        """What is noted of the same deals for the other kinds of what they become."""
-        return [cases.load(tx, k.process, ids) for k in KINDS if k is not self.kind]
+        """What was made of the same deals as the other kinds of what they become."""
+        return [made(tx, k, ids) for k in KINDS if k is not self.kind]
 
     # ── looking ──────────────────────────────────────────────────────────────────────────────
 
@@ -120,7 +120,8 @@ class QuoteToOrder:
         assert caps is not None
         for part in chunks(close, caps.page_size):
             try:
-                await self._consider(part, index, run)
+                with calls_for(Purpose.ORDERS):
+                    await self._consider(part, index, run)
             except ConnectorError as error:
                 note_failure(pair.crm, run, error, "deal")
             if Side.CRM in run.paused:
@@ -131,7 +132,7 @@ class QuoteToOrder:
         known, others = cases.load(tx, self.kind.process), self._others(tx)
         deals = observations.present(tx, Side.CRM, "deal")
         linked = self._links_of(deals, known)
-        unsent = links.alone(tx, list(linked.values()), members=self.unmade)
+        unsent = links.alone(tx, list(linked.values()), members=self.kind.unmade)
         now = self.pair.clock()
         noted, close, ordered = [], [], []
         for deal in deals:
@@ -209,7 +210,7 @@ class QuoteToOrder:
         accounts = [a.id for d in deals.values() if isinstance(a := d.fields.get("customer"), Ref)]
         await self._fetched("customer", sorted(set(accounts)), run)
         for deal in deals.values():
-            quote = _accepted(
+            quote = accepted(
                 [quotes[i] for i in index.quotes.get(deal.id, ()) if i in quotes], deal.id
             )
             await self.pair.store.call(self._decide, deal, quote, index, run)
@@ -234,7 +235,7 @@ class QuoteToOrder:
         link_id = self._link_of(tx, case)
         if link_id is not None:
             # what was made or sent meanwhile is not taken back
-            if not links.alone(tx, [link_id], hold=True, members=self.unmade):
+            if not links.alone(tx, [link_id], hold=True, members=self.kind.unmade):
                 self.amending.amend(tx, link_id, case, seen, outcome, deal, quote, run)
                 return
             if self._upheld(tx, link_id, case, seen, outcome, deal, targets):
@@ -374,14 +375,3 @@ _UNCLEAR = Refusal(
     fix="let Interlock read what order_targets in rules.yaml asks for",
     waits=True,
 )
-
-
-def _accepted(quotes: Sequence[Record], deal_id: str) -> Record | None:
-    """The accepted quote of a deal; the latest of several."""
-    accepted = [
-        q
-        for q in quotes
-        if q.fields.get("accepted") is True and q.fields.get("deal") == Ref("deal", deal_id)
-    ]
-    oldest = datetime.min.replace(tzinfo=UTC)
-    return max(accepted, key=lambda q: (q.modified or oldest, q.id), default=None)

@@ -29,7 +29,6 @@ class QuoteToProject(QuoteToOrder):
 
     kind = PROJECT
     entity = PROJECT.links
-    unmade = 0
 
     async def prepare(self, run: Run) -> None:
         """Bring the cases of all deals up to date that are to become projects, or have."""

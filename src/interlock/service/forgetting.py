@@ -182,14 +182,14 @@ def _with_partners(tx: Tx, keys: Collection[Key]) -> list[Key]:
 def _refuse_under_way(tx: Tx, keys: Sequence[Key]) -> None:
     """A write that is under way would bring back what was forgotten, or lose an order."""
     mine = forgetting.links_of(tx, keys)
-    naming = [d for d in forgetting.documents_of(tx, keys) if d.link_id is not None]
+    naming = forgetting.links_of_documents(tx, forgetting.documents_of(tx, keys))
     for w in outbox.of_links(tx, mine).values():
         if w.state in _SENT:
             raise StaleStateError(
                 f"a write to {w.entity} {w.record_id or w.source_id} is under way",
                 fix="run `interlock sync --once`, then forget it",
             )
-    for w in outbox.of_links(tx, [d.link_id for d in naming if d.link_id is not None]).values():
+    for w in outbox.of_links(tx, naming).values():
         if w.state is not WriteState.DEAD:
             raise StaleStateError(
                 f"the {w.entity} made from {w.source_entity} {w.source_id} is not delivered yet",

@@ -253,8 +253,7 @@ def make_session(
     cash = OrderToCash(pair, project.signals, rules, roles)
     holds = CreditHold(pair, rules, roles, cash)
     quotes = Quotes(pair, quote_settings_of(project))
-    gates["order"] = in_turn(HoldGate(cash), QuoteGate(quotes))
-    gates["project"] = HoldGate(cash)
+    gates["order"] = gates["project"] = in_turn(HoldGate(cash), QuoteGate(quotes))
     # figures come before the holds that follow from them, and those before orders
     catalogue = Catalogue(pair, project.signals.stock)
     verdicts = Verdicts(pair, quotes)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import delete, exists, func, select, text, union_all, update
 from sqlalchemy.exc import DatabaseError
 
 from interlock.errors import StoreError
@@ -19,6 +19,7 @@ from interlock.store.history import Event
 from interlock.store.mark import Position
 from interlock.store.tables import (
     ERRANDS,
+    MADE_ALONE,
     approval,
     attached,
     case,
@@ -196,7 +197,10 @@ def begin(tx: Tx, *, why: str, now: datetime, after: int = 0) -> None:
 
 def _part_singles(tx: Tx) -> None:
     """Take links apart whose other side was not there: it may have been made since."""
-    paired = select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1)
+    paired = union_all(
+        select(member.c.link_id).group_by(member.c.link_id).having(func.count() > 1),
+        select(member.c.link_id).join(link).where(link.c.entity.in_(MADE_ALONE)),
+    )
     # errands have no members by nature, and are there for what is seen, not for what was made
     single = select(link.c.id).where(link.c.id.not_in(paired), link.c.entity.not_in(ERRANDS))
     tx.conn.execute(

@@ -30,7 +30,7 @@ from interlock.store.tables import (
     undo,
 )
 
-__all__ = ["Document", "documents_of", "forget", "links_of"]
+__all__ = ["Document", "documents_of", "forget", "links_of", "links_of_documents"]
 
 _GONE = "forgotten"
 
@@ -71,7 +71,7 @@ def forget(tx: Tx, keys: Sequence[Key], *, by: str, now: datetime) -> None:
     for side, entity, record_id in keys:
         if (side, entity) == (Side.CRM, "customer"):
             done = alerts.end_of_customer(tx, record_id, why=_GONE, now=now)
-            links.raise_revision(tx, done)
+            _drop_unsent(tx, done)
     for link_id in touched:
         links.forget_link(tx, link_id, reason=_GONE, now=now)
     through = _last_row(tx)
@@ -118,6 +118,25 @@ def documents_of(tx: Tx, keys: Sequence[Key]) -> list[Document]:
         if any(isinstance(v, Ref) and (side, v) in named for v in values):
             found.append(Document(side, row.entity, row.id, row.link_id))
     return found
+
+
+def links_of_documents(tx: Tx, documents: Sequence[Document]) -> list[int]:
+    """Links of these documents, and of what is made or to be made of the deals among them."""
+    found = {d.link_id for d in documents if d.link_id is not None}
+    for part in chunks([d.id for d in documents if d.entity == "deal"]):
+        where = (case.c.source_id.in_(part), case.c.link_id.is_not(None))
+        found |= set(tx.conn.execute(select(case.c.link_id).where(*where)).scalars())
+    return sorted(found)
+
+
+def _drop_unsent(tx: Tx, link_ids: Sequence[int]) -> None:
+    """Have what these errands want written decided anew: its words may be of what is forgotten."""
+    sent = (WriteState.SENDING, WriteState.IN_DOUBT, WriteState.UNCERTAIN)
+    for part in chunks(sorted(link_ids)):
+        tx.conn.execute(
+            delete(outbox).where(outbox.c.link_id.in_(part), outbox.c.state.not_in(sent))
+        )
+    links.raise_revision(tx, link_ids)
 
 
 def _history_links(tx: Tx, key: Key) -> list[int]:
@@ -226,6 +245,7 @@ def _forget_letters(tx: Tx, keys: Sequence[Key], link_ids: Sequence[int], now: d
 
 def _forget_documents(tx: Tx, documents: Sequence[Document], now: datetime) -> None:
     """Take what is personal out of the documents; the rest is business, not a person."""
+    link_ids = links_of_documents(tx, documents)
     for document in documents:
         schema = tx.schema[document.entity]
         mine = (document.side, document.entity, document.id)
@@ -243,7 +263,6 @@ def _forget_documents(tx: Tx, documents: Sequence[Document], now: datetime) -> N
                 update(case).where(case.c.source_id == document.id).values(snapshot=None)
             )
     _forget_verdicts(tx, [f"{d.entity}:{d.id}" for d in documents])
-    link_ids = [d.link_id for d in documents if d.link_id is not None]
     for part in chunks(link_ids):
         tx.conn.execute(
             delete(outbox).where(outbox.c.link_id.in_(part), outbox.c.state == WriteState.DEAD)
@@ -256,6 +275,7 @@ def _forget_verdicts(tx: Tx, subjects: Sequence[str]) -> None:
     known = cases.load(tx, "quote_check", subjects)
     cases.drop(tx, "quote_approval", [c.seen_hash.hex() for c in known.values() if c.seen_hash])
     cases.drop(tx, "quote_check", list(known))
+    _drop_unsent(tx, [c.link_id for c in known.values() if c.link_id is not None])
 
 
 def _empty(tx: Tx, key: Key) -> None:

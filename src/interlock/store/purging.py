@@ -111,13 +111,16 @@ def _case_snapshots(tx: Tx, entity: str, names: set[str]) -> None:
     """Snapshots hold packed fields of a deal and what is made of it, one inside the other."""
     if entity not in ("deal", "order", "project"):
         return
-    for row in _rows(tx, case, "source_id", case.c.snapshot.is_not(None)):
-        content = msgspec.msgpack.decode(row.snapshot)
-        for part in ("fields", "deal", "former"):
-            if isinstance(content, dict) and isinstance(content.get(part), bytes):
-                content[part] = _without(content[part], names)
-        _change(tx, case, row, {"snapshot": msgspec.msgpack.encode(content)},
-                case.c.process == row.process, case.c.source_id == row.source_id)  # fmt: skip
+    # a deal may have a case in each of several processes
+    for process in tx.conn.execute(select(case.c.process).distinct()).scalars().all():
+        mine = (case.c.process == process, case.c.snapshot.is_not(None))
+        for row in _rows(tx, case, "source_id", *mine):
+            content = msgspec.msgpack.decode(row.snapshot)
+            for part in ("fields", "deal", "former"):
+                if isinstance(content, dict) and isinstance(content.get(part), bytes):
+                    content[part] = _without(content[part], names)
+            _change(tx, case, row, {"snapshot": msgspec.msgpack.encode(content)},
+                    case.c.process == process, case.c.source_id == row.source_id)  # fmt: skip
 
 
 def _without(blob: Any, names: set[str]) -> Any:

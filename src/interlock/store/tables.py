@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from interlock.store.instant import Instant
 
-__all__ = ["ERRANDS", "SUMMED", "metadata"]
+__all__ = ["ERRANDS", "MADE_ALONE", "SUMMED", "metadata"]
 
 
 metadata = MetaData(
@@ -38,6 +38,9 @@ metadata = MetaData(
 
 ERRANDS = ("pause", "task", "verdict")
 """Entities of links that are no pair of records: the subjects of a process's writes."""
+
+MADE_ALONE = ("deal_project",)
+"""Entities of links that are whole with one member: what was made of a record linked elsewhere."""
 
 SUMMED = ("customer", "order", "invoice")
 """Entities of the ERP that figures are worked out from."""

@@ -158,7 +158,7 @@ def test_what_a_person_stated_goes_before_what_the_connector_knows() -> None:
 
 @pytest.mark.parametrize(
     ("entity", "purpose"),
-    [("order", Purpose.ORDERS), ("invoice", Purpose.CREDIT), ("customer", Purpose.CUSTOMERS),
+    [("order", Purpose.ORDERS), ("project", Purpose.ORDERS), ("invoice", Purpose.CREDIT), ("customer", Purpose.CUSTOMERS),
      ("price", Purpose.CATALOGUE)],
 )  # fmt: skip
 def test_an_entity_says_what_its_calls_serve(entity: str, purpose: Purpose) -> None:
