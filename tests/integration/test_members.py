@@ -12,6 +12,8 @@ from sqlalchemy import delete
 from interlock.connectors.memory.invoicing import issue_invoice, register_payment
 from interlock.errors import ConfigurationError
 from interlock.governance.rules import Side
+from interlock.processes.hold_gate import why_held
+from interlock.processes.hold_rules import Members
 from interlock.service.customers import run_matching
 from interlock.service.decisions import export_attached, import_decisions
 from interlock.service.drift import run_drift
@@ -25,6 +27,7 @@ from interlock.store import alerts, attached, epochs, holds, links, observations
 from interlock.store.attached import Attached
 from interlock.store.database import Tx
 from interlock.store.tables import metadata
+from interlock.sync.observe import observe_side
 from interlock.sync.progress import Run
 from interlock.testing.faults import answer_status
 
@@ -303,6 +306,18 @@ class TestRolledUp:
         await company.rest()
         assert not group.shown["CreditHold"]
         assert group.open_holds() == []
+
+    async def test_a_members_hold_counts_from_the_moment_it_is_seen(self, group: Group) -> None:
+        """Before the figures that would publish it are worked out, and before there is an episode."""
+        company = group.company
+        group.hold(group.branch)
+        async with company.session() as session:
+            await observe_side(session.pair, Side.ERP, Run(id="1"), entities={"customer"})
+        [link_id] = company.ask(
+            lambda tx: links.members_of(tx, Side.ERP, [("customer", group.main)]).values()
+        )
+        assert company.ask(lambda tx: why_held(tx, link_id, "1", Members.ANY)) is not None
+        assert company.ask(lambda tx: why_held(tx, link_id, "1", Members.PRIMARY)) is None
 
     async def test_only_the_primary_holds_where_that_is_set(self, found: Founding) -> None:
         company = found()

@@ -18,7 +18,7 @@ from interlock.governance.budget import Purpose
 from interlock.governance.rules import Side
 from interlock.model import Fields
 from interlock.processes import pauses
-from interlock.processes.hold_rules import HoldRules, Step, next_step, standing
+from interlock.processes.hold_rules import HoldRules, Members, Step, next_step, standing
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.processes.receivables import arrears
 from interlock.processes.roles import Role, Roles
@@ -34,7 +34,7 @@ from interlock.sync.observe import fetch_now, note_failure
 from interlock.sync.pair import Pair
 from interlock.sync.progress import Run
 
-__all__ = ["CreditHold", "read_customers", "seen_on_hold", "subject_of"]
+__all__ = ["CreditHold", "read_customers", "seen_on_hold", "shown_holds", "subject_of"]
 
 
 _LOOKED = "credit_hold"
@@ -89,7 +89,7 @@ class CreditHold:
         """Note holds that were placed or seen off; what is written belongs to other links."""
         whole = {b.link.id: b for b in bundles if len(b.members) == len(Side)}
         known = holds.episodes_of(tx, whole)
-        shown = self._shown(tx, list(whole.values()))
+        shown = shown_holds(tx, list(whole.values()), self.rules.members)
         now = self.pair.clock()
         placed = []
         for link_id, bundle in whole.items():
@@ -110,17 +110,6 @@ class CreditHold:
                 self._run.counts["moved"] += 1
                 self._run.counts["holds_placed"] += len(placed)
         return {}
-
-    def _shown(self, tx: Tx, bundles: Sequence[Bundle]) -> dict[int, bool | None]:
-        """What the ERP shows of each account: link id -> on hold, or not, or not known."""
-        further = _further(tx, bundles)
-        return {
-            b.link.id: standing(
-                [seen_on_hold(o) for o in (b.seen.get(Side.ERP), *further[b.link.id])],
-                self.rules.members,
-            )
-            for b in bundles
-        }
 
     def _place(self, tx: Tx, bundle: Bundle, now: datetime) -> Episode:
         erp, crm = bundle.members[Side.ERP], bundle.members[Side.CRM]
@@ -201,7 +190,7 @@ class CreditHold:
         now, steps = self.pair.clock(), []
         bundles = links.bundles(tx, [e.link_id for e in found]) if found else {}
         whole = [b for b in bundles.values() if len(b.members) == len(Side)]
-        shown = self._shown(tx, whole)
+        shown = shown_holds(tx, whole, self.rules.members)
         for episode in found:
             seen = shown.get(episode.link_id, False)
             steps.append((episode, next_step(episode, seen, now, self.rules.release_after)))
@@ -301,6 +290,17 @@ class CreditHold:
             return False
         feeds.set_meta(tx, _LOOKED, state)
         return True
+
+
+def shown_holds(tx: Tx, bundles: Sequence[Bundle], members: Members) -> dict[int, bool | None]:
+    """What the ERP shows of each account: link id -> on hold, or not, or not known."""
+    further = _further(tx, bundles)
+    return {
+        b.link.id: standing(
+            [seen_on_hold(o) for o in (b.seen.get(Side.ERP), *further[b.link.id])], members
+        )
+        for b in bundles
+    }
 
 
 def _further(tx: Tx, bundles: Sequence[Bundle]) -> dict[int, list[Observation | None]]:

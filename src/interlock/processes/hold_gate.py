@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from interlock.governance.rules import Side
 from interlock.model import Ref
-from interlock.processes.credit_hold import read_customers, seen_on_hold
+from interlock.processes.credit_hold import read_customers, shown_holds
+from interlock.processes.hold_rules import Members
 from interlock.processes.order_to_cash import OrderToCash
 from interlock.store import holds, links, observations
 from interlock.store.database import Tx
@@ -20,10 +21,11 @@ ON_HOLD = "on_hold"
 """Code of the refusal of an order that waits for a hold's release."""
 
 
-def why_held(tx: Tx, link_id: int, deal_id: str) -> str | None:
+def why_held(tx: Tx, link_id: int, deal_id: str, members: Members = Members.PRIMARY) -> str | None:
     """Say why a customer's deal is not ordered now; ``None`` when no hold stands against it.
 
-    A hold lasts until its episode has ended, whatever the ERP shows meanwhile.
+    A hold lasts until its episode has ended, whatever the ERP shows meanwhile.  ``members``: whose
+    hold counts while there is no episode yet.
     """
     episode = holds.episodes_of(tx, [link_id]).get(link_id)
     if episode is not None:
@@ -31,8 +33,7 @@ def why_held(tx: Tx, link_id: int, deal_id: str) -> str | None:
             return None
         return f"the customer is on credit hold since {episode.began_at:%Y-%m-%d}"
     bundle = links.bundles(tx, [link_id]).get(link_id)
-    seen = None if bundle is None else bundle.seen.get(Side.ERP)
-    if seen_on_hold(seen):
+    if bundle is not None and shown_holds(tx, [bundle], members)[link_id]:
         return "the customer is on credit hold"
     return None
 
@@ -64,7 +65,7 @@ class HoldGate:
             shown = seen.get(customers.get(w.id, ""))
             if shown is None or shown.link_id is None or w.source_id is None:
                 continue
-            why = why_held(tx, shown.link_id, w.source_id)
+            why = why_held(tx, shown.link_id, w.source_id, self.cash.holds.members)
             if why is not None:
                 found[w.id] = why
         return found
