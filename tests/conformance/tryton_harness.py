@@ -26,13 +26,14 @@ from tests.real.systems.tryton_rpc import TrytonFault, TrytonRpc
 
 MODELS: Mapping[str, str] = {
     "customer": "party.party", "contact": "party.party", "product": "product.product",
-    "order": "sale.sale",
+    "order": "sale.sale", "project": "project.work",
 }  # fmt: skip
 TABLES: Mapping[str, Sequence[tuple[str, str]]] = {
     "customer": [("party_party", "id"), ("party_address", "party")],
     "contact": [("party_party", "id"), ("party_relation", "from_")],
     "product": [("product_product", "id")],
     "order": [("sale_sale", "id"), ("sale_line", "sale")],
+    "project": [("project_work", "id")],
 }
 FIELDS: Mapping[tuple[str, str], str] = {("order", "po_number"): "reference"}
 
@@ -45,13 +46,14 @@ class TrytonHarness(Harness):
     """One Tryton, shared by all tests, behind a proxy of the test's own."""
 
     plugin = plugin
-    entities = ("customer", "contact", "product", "order")
+    entities = ("customer", "contact", "product", "order", "project")
+    text_field = MappingProxyType({**Harness.text_field, "project": "name"})
     currencies = ("USD",)
     cannot: ClassVar[Mapping[str, str]] = MappingProxyType({
-        "archive": "a sale cannot be archived",
-        "merge": "sales cannot be merged; merging of products was not tried",
+        "archive": "neither a sale nor a project can be archived",
+        "merge": "sales and projects cannot be merged; merging of products was not tried",
         "plant": "only products have fields on Tryton's list of never",
-        "tear_next_create": "a sale is made with all its lines in one transaction",
+        "tear_next_create": "a sale is made with all its lines in one transaction, a project has none",
     })  # fmt: skip
     server: ClassVar[TrytonServer]
     admin: ClassVar[TrytonRpc]
@@ -84,7 +86,7 @@ class TrytonHarness(Harness):
         return TrytonSettings.model_validate({
             "url": "http://127.0.0.1:1" if wrong is Wrong.ADDRESS else self.proxy.url,
             "database": self.server.database, "login": login, "password": password,
-            "page_size": 3, "batch_size": 3, "commit_delay": 5, **self.options,
+            "page_size": 3, "batch_size": 3, "commit_delay": 5, "projects": True, **self.options,
         })  # fmt: skip
 
     def object_maps(self) -> Mapping[str, ObjectMap]:
@@ -139,6 +141,8 @@ class TrytonHarness(Harness):
             domain = [["categories.name", "=", "Customer"]]
         elif entity == "contact":
             domain = [["relations.type.name", "like", "%ontact of"]]
+        elif entity == "project":
+            domain = [["type", "=", "project"]]
         return {str(key) for key in self.call(MODELS[entity], "search", domain)}
 
     async def sample(self, entity: str) -> Fields:
@@ -169,7 +173,7 @@ class TrytonHarness(Harness):
                 key="x", product=line.product, quantity=Decimal("1.5"), unit_price=Decimal(1)
             )
             return {**fields, "lines": (bad,)}
-        if entity == "contact":
+        if entity in ("contact", "project"):
             return {**fields, "customer": Ref("customer", "999999")}
         # Tryton has no such payment term
         return {**fields, "payment_terms": f"Net {self.token}"}
@@ -233,10 +237,19 @@ class TrytonHarness(Harness):
             "lines": [["create", rows]],
         }  # fmt: skip
 
+    def _project(self, fields: Fields) -> dict[str, Any]:
+        customer = fields["customer"]
+        assert isinstance(customer, Ref)
+        [status] = self.call("project.work.status", "search", [["default", "=", True]])
+        return {
+            "name": fields["name"], "type": "project", "party": int(customer.id), "status": status,
+            "company": self.server.ids["company"],
+        }  # fmt: skip
+
     # ── faults ───────────────────────────────────────────────────────────────────────────────
 
     async def archive(self, entity: str, record_id: str) -> None:
-        if entity == "order":
+        if entity in ("order", "project"):
             raise CannotInject
         self.call(MODELS[entity], "write", [int(record_id)], {"active": False})
 

@@ -46,6 +46,7 @@ MODULES = (
     "account_credit_limit",
     "account_dunning",
     "account_payment",
+    "project",
 )
 
 _HERE = Path(__file__).parent

@@ -56,6 +56,8 @@ async def check(
         directory.forget_fields()
         unreadable, unwritable = {}, {}
         for entity in scope.maps:
+            if entity == "project" and not await directory.has(MODELS[entity]):
+                continue  # told among the modules
             missing, closed = await _rights(client, directory, scope, entity)
             findings += _about(scope.maps[entity], missing, closed)
             unreadable[entity], unwritable[entity] = missing, closed
@@ -95,6 +97,8 @@ async def _modules(client: TrytonClient, settings: TrytonSettings) -> list[Findi
     needed = dict(_MODULES)
     if settings.contacts:
         needed["party_relationship"] = "contacts (or set contacts: false)"
+    if settings.projects:
+        needed["project"] = "projects (or set projects: false)"
     domain = [["name", "in", list(needed)], ["state", "=", "activated"]]
     active = {row["name"] for row in await client.rows("ir.module", domain, ["name"])}
     return [

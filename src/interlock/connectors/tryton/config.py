@@ -41,6 +41,9 @@ class TrytonSettings(BaseModel):
         },
         description="relation type from a person to the customer, for each role",
     )
+    projects: bool = Field(
+        False, description="make projects of deals and follow them (needs the module project)"
+    )
     other_prefix: str | None = Field(
         None,
         pattern=r"^\S+$",

@@ -1,9 +1,9 @@
-"""The Tryton connector: an ERP with customers, contacts, products and orders."""
+"""The Tryton connector: an ERP with customers, contacts, products, orders and projects."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -33,7 +33,9 @@ from interlock.connectors.tryton.customers import PartyDesk
 from interlock.connectors.tryton.directory import Directory, RefusedError
 from interlock.connectors.tryton.objects import NEVER, object_maps
 from interlock.connectors.tryton.orders import OrderDesk
+from interlock.connectors.tryton.parties import Layout
 from interlock.connectors.tryton.prices import PriceDesk
+from interlock.connectors.tryton.projects import COMMENT, ProjectDesk
 from interlock.connectors.tryton.reading import Reader
 from interlock.connectors.tryton.scope import Scope
 from interlock.connectors.tryton.writing import deliver, failed, settled
@@ -49,6 +51,7 @@ _ORDER_LABELS = {
     "Shipment Address": "shipping_address", "Payment Term": "payment_terms", "Product": "lines",
     "Reference": "po_number", "Unit Price": "lines", "Quantity": "lines", "Unit": "lines",
 }  # fmt: skip
+_PROJECT_LABELS = {"Party": "customer", "Name": "name", "Status": "status"}
 
 
 class TrytonConnector(Connector):
@@ -77,6 +80,7 @@ class TrytonConnector(Connector):
             self._client, self._directory, key_field=settings.order_key_field,
             accept_warnings=settings.accept_warnings,
         )  # fmt: skip
+        self._projects = ProjectDesk(self._client, self._directory)
         # confirming locks whole tables of Tryton, and SQLite has one writer
         self._writing = asyncio.Lock()
 
@@ -112,7 +116,7 @@ class TrytonConnector(Connector):
         return await self._reader.fetch(entity, ids)
 
     async def find(self, entity: str, references: Sequence[str]) -> Mapping[str, Sequence[Found]]:
-        """Find customers, contacts and orders by our references."""
+        """Find customers, contacts, orders and projects by our references."""
         if not self.capabilities.entities[entity].find:
             raise NotImplementedError(entity)
         return await self._reader.find(entity, references)
@@ -144,41 +148,23 @@ class TrytonConnector(Connector):
             raise NotImplementedError(entity)
         async with self._writing:
             if entity == "order":
-                return await self._write_orders(writes)
+                return await _one_by_one(
+                    writes, self._create_order, self._update_order, _ORDER_LABELS
+                )
+            if entity == "project":
+                return await _one_by_one(
+                    writes, self._create_project, self._update_project, _PROJECT_LABELS
+                )
             return await self._parties.write(entity, writes)
-
-    async def _write_orders(self, writes: Sequence[WriteRequest]) -> list[Receipt]:
-        """Write orders one by one: each is a transaction or more of its own."""
-
-        async def send(batch: Sequence[WriteRequest]) -> list[Receipt]:
-            (write,) = batch
-            try:
-                if write.kind is WriteKind.CREATE:
-                    return [await self._create_order(write)]
-                return [await self._update_order(write)]
-            except (CodecError, RefusedError) as error:
-                return [failed(write, error, _ORDER_LABELS)]
-
-        results = await deliver(writes, send, size=1)
-        return [
-            failed(write, result, _ORDER_LABELS) if isinstance(result, ConnectorError) else result
-            for write, result in zip(writes, results, strict=True)
-        ]
 
     async def _create_order(self, write: WriteRequest) -> Receipt:
         raw = self._scope.maps["order"].encode(write.fields)
         made = await self._orders.create(raw, await self._scope.layout(), write.reference)
-        return await self._order_receipt(write, Outcome.CREATED, made)
+        return await self._receipt("order", write, Outcome.CREATED, made)
 
     async def _update_order(self, write: WriteRequest) -> Receipt:
         layout, orders = await self._scope.layout(), self._scope.maps["order"]
-        ids = await self._reader.existing("order", [write.record_id or ""])
-        rows: list[Row] = await self._reader.rows("order", ids)
-        if not rows:
-            raise RefusedError("not_found", f"there is no order {write.record_id} in Tryton")
-        row = rows[0]
-        record = self._reader.record("order", row, layout)
-        receipt = settled(write, record, orders.facts())
+        row, receipt = await self._decided_on("order", write, layout)
         if receipt is not None:
             return receipt
         raw = orders.encode(write.fields)
@@ -198,12 +184,40 @@ class TrytonConnector(Connector):
         if raw.get("state"):
             done |= await self._orders.bring_to(row["id"], raw["state"])
         outcome = Outcome.UPDATED if done else Outcome.UNCHANGED
-        return await self._order_receipt(write, outcome, row["id"])
+        return await self._receipt("order", write, outcome, row["id"])
 
-    async def _order_receipt(self, write: WriteRequest, outcome: Outcome, order: int) -> Receipt:
-        shown = await self._parties.shown("order", [order])
-        return Receipt(write_id=write.id, outcome=outcome, record_id=str(order),
-                       record=shown.get(str(order)))  # fmt: skip
+    async def _create_project(self, write: WriteRequest) -> Receipt:
+        raw = self._scope.maps["project"].encode(write.fields)
+        made = await self._projects.create(raw, await self._scope.layout(), write.reference)
+        return await self._receipt("project", write, Outcome.CREATED, made)
+
+    async def _update_project(self, write: WriteRequest) -> Receipt:
+        layout = await self._scope.layout()
+        row, receipt = await self._decided_on("project", write, layout)
+        if receipt is not None:
+            return receipt
+        raw = self._scope.maps["project"].encode(write.fields)
+        done = await self._projects.update(raw, row, layout)
+        outcome = Outcome.UPDATED if done else Outcome.UNCHANGED
+        return await self._receipt("project", write, outcome, row["id"])
+
+    async def _decided_on(
+        self, entity: str, write: WriteRequest, layout: Layout
+    ) -> tuple[Row, Receipt | None]:
+        """Read what an update is of, and its receipt when it need or may not be sent."""
+        ids = await self._reader.existing(entity, [write.record_id or ""])
+        rows: list[Row] = await self._reader.rows(entity, ids)
+        if not rows:
+            raise RefusedError("not_found", f"there is no {entity} {write.record_id} in Tryton")
+        record = self._reader.record(entity, rows[0], layout)
+        return rows[0], settled(write, record, self._scope.maps[entity].facts())
+
+    async def _receipt(
+        self, entity: str, write: WriteRequest, outcome: Outcome, made: int
+    ) -> Receipt:
+        shown = await self._parties.shown(entity, [made])
+        return Receipt(write_id=write.id, outcome=outcome, record_id=str(made),
+                       record=shown.get(str(made)))  # fmt: skip
 
     # ── provisioning ─────────────────────────────────────────────────────────────────────────
 
@@ -217,6 +231,28 @@ class TrytonConnector(Connector):
         """Remove nothing: category and relation types are the company's own once in use."""
         del dry_run
         return []
+
+
+async def _one_by_one(
+    writes: Sequence[WriteRequest],
+    create: Callable[[WriteRequest], Awaitable[Receipt]],
+    update: Callable[[WriteRequest], Awaitable[Receipt]],
+    labels: dict[str, str],
+) -> list[Receipt]:
+    """Write orders or projects: each is a transaction or more of its own."""
+
+    async def send(batch: Sequence[WriteRequest]) -> list[Receipt]:
+        (write,) = batch
+        try:
+            return [await (create if write.kind is WriteKind.CREATE else update)(write)]
+        except (CodecError, RefusedError) as error:
+            return [failed(write, error, labels)]
+
+    results = await deliver(writes, send, size=1)
+    return [
+        failed(write, result, labels) if isinstance(result, ConnectorError) else result
+        for write, result in zip(writes, results, strict=True)
+    ]
 
 
 def _usable(item: ObjectMap) -> ObjectMap:
@@ -273,6 +309,11 @@ def _capabilities(settings: TrytonSettings, maps: Mapping[str, ObjectMap]) -> Ca
                 **written, reference=settings.order_key_field, drafts=True, batch_size=10,
                 amends=frozenset({OrderStatus.DRAFT}), cancels=frozenset({OrderStatus.DRAFT}),
                 lookup=NOT_IMPLEMENTED, fields=item.facts(),
+            )  # fmt: skip
+        elif entity == "project":
+            entities[entity] = EntityCapabilities(
+                **written, reference=COMMENT, batch_size=10, lookup=NOT_IMPLEMENTED,
+                fields=item.facts(),
             )  # fmt: skip
         else:
             entities[entity] = EntityCapabilities(

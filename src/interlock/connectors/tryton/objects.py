@@ -11,10 +11,11 @@ Some paths name a place among a record's rows rather than a field of its own:
 - ``stock:quantity``: what of it lies in the warehouses
 - ``billed:net`` and the like: amounts, dates and the order of an invoice
 - ``dunning:hold``, ``dunning:reason``: whether and why dunning stops the customer's credit
-- ``key:other``, ``key:quote``: words in the text field of a sale that holds our keys
+- ``work:state``, ``work:currency``: how a project stands; the company's currency
+- ``key:other``, ``key:quote``: words in the text field of a sale or project that holds our keys
 
-``parties``, ``orders``, ``invoices`` and ``holds`` make these from rows and turn them into rows
-again.
+``parties``, ``orders``, ``projects``, ``invoices`` and ``holds`` make these from rows and turn them
+into rows again.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from typing import Any
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.holds import HOLD
 from interlock.connectors.tryton.invoices import INVOICE_COLUMNS, DueDate
+from interlock.connectors.tryton.projects import COMMENT, WORK
 from interlock.connectors.tryton.taxids import TaxId
 from interlock.mapping.codecs import Boolean, Choice, CodecError, Date, Number, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
@@ -43,11 +45,12 @@ from interlock.model import (
     Value,
 )
 
-__all__ = ["MODELS", "NEVER", "PARTS", "columns_of", "object_maps"]
+__all__ = ["MODELS", "NEVER", "PARTS", "columns_of", "key_field_of", "object_maps"]
 
 MODELS: Mapping[str, str] = MappingProxyType({
     "customer": "party.party", "contact": "party.party",
     "product": "product.product", "order": "sale.sale", "invoice": "account.invoice",
+    "project": WORK,
 })  # fmt: skip
 
 NEVER = (
@@ -70,13 +73,20 @@ PARTS: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })  # fmt: skip
 """Rows below a record, and the columns read of each."""
 
-_SALE_COLUMNS: Mapping[str, tuple[str, ...]] = MappingProxyType({
+_WORKED_OUT: Mapping[str, tuple[str, ...]] = MappingProxyType({
     "sale:active": ("active", "template.active", "template.salable"),
     "sale:list_price": ("sale_price_uom",),
     "stock:quantity": ("quantity",),
+    "work:state": ("status.progress",),
+    "work:currency": (),
 })  # fmt: skip
 
 _PARTY_PARTS = frozenset({"addresses", "contact_mechanisms", "identifiers"})
+
+
+def key_field_of(entity: str, settings: TrytonSettings) -> str:
+    """Name the text field of a sale or project that holds our keys."""
+    return COMMENT if entity == "project" else settings.order_key_field
 
 
 def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
@@ -88,8 +98,8 @@ def columns_of(path: str, key_field: str = "description") -> tuple[str, ...]:
     head = path.partition(":")[0]
     if head == "key":
         return (key_field,)
-    if path in _SALE_COLUMNS:
-        return _SALE_COLUMNS[path]
+    if path in _WORKED_OUT:
+        return _WORKED_OUT[path]
     if head not in PARTS:
         return (head,)
     stamped = ("_timestamp",) if head in _PARTY_PARTS or head == "lines" else ()
@@ -257,7 +267,10 @@ def object_maps(settings: TrytonSettings) -> dict[str, ObjectMap]:
     maps = {
         "customer": _customer(address, settings), "contact": _contact(settings),
         "product": _PRODUCT, "price": _PRICE, "order": _order(address), "invoice": _INVOICE,
+        "project": _PROJECT,
     }  # fmt: skip
+    if not settings.projects:
+        del maps["project"]
     if not settings.contacts:
         del maps["contact"]
     return maps
@@ -337,6 +350,19 @@ _INVOICE = ObjectMap("invoice", "account.invoice", (
     FieldMap("open", "billed:open", CompanyMoney(), writable=False),
     FieldMap("paid_on", "billed:paid", Date(), writable=False),
     FieldMap("order", "billed:sale", Pointer("order"), writable=False),
+))  # fmt: skip
+
+# what it was sold for and the PO number have no place in Tryton's projects
+_PROJECT = ObjectMap("project", WORK, (
+    FieldMap("customer", "party", Pointer("customer"), required=True),
+    FieldMap("name", "name", Text(), required=True),
+    FieldMap("number", "number", Text(), writable=False),
+    FieldMap("status", "work:state", Choice({
+        "open": OrderStatus.OPEN.value, "done": OrderStatus.FULFILLED.value,
+    }), writable=False),
+    FieldMap("currency", "work:currency", Text()),
+    FieldMap("quote_number", "key:quote", Text()),
+    FieldMap("other_id", "key:other", Text()),
 ))  # fmt: skip
 
 _STATUS = MappingProxyType({

@@ -22,8 +22,9 @@ from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
 from interlock.connectors.tryton.holds import DUNNING, HOLD, SHOWN, hold_domain, holds_of
 from interlock.connectors.tryton.invoices import invoice_raw
-from interlock.connectors.tryton.objects import MODELS
+from interlock.connectors.tryton.objects import MODELS, key_field_of
 from interlock.connectors.tryton.parties import Layout, party_raw, party_reference, version
+from interlock.connectors.tryton.projects import WORK, project_raw
 from interlock.connectors.tryton.sales import order_raw, read_keys
 from interlock.connectors.tryton.scope import Scope
 from interlock.errors import NotPermittedError, RejectedError
@@ -62,6 +63,7 @@ _FEEDS = {
                                      stamps=("create_date", "write_date"))),
     "product": (_Feed("product.product"), _Feed("product.template", through="template")),
     "order": (_Feed("sale.sale"), _Feed("sale.line", owner="sale")),
+    "project": (_Feed(WORK, stamps=("last_modified_at", "status.last_modified_at")),),
     # a payment in part or in full moves the invoice's own row, too; a new due date only the line
     "invoice": (_Feed("account.invoice", stamps=(
         "last_modified_at", "move.lines.last_modified_at",
@@ -216,9 +218,10 @@ class Reader:
         """Decode one row."""
         if entity in ("customer", "contact"):
             raw, reference = party_raw(row, layout), party_reference(row, layout)
-        elif entity == "order":
-            keys = read_keys(row.get(self._settings.order_key_field), layout)
-            raw, reference = order_raw(row, layout, keys), keys.reference
+        elif entity in ("order", "project"):
+            keys = read_keys(row.get(key_field_of(entity, self._settings)), layout)
+            make = order_raw if entity == "order" else project_raw
+            raw, reference = make(row, layout, keys), keys.reference
         elif entity == "invoice":
             raw, reference = invoice_raw(row, layout.currency), None
         else:
@@ -239,8 +242,8 @@ class Reader:
 
         Each record was made in one step with all it has, so one that is found is complete.
         """
-        if entity == "order":
-            return await self._find_orders(references)
+        if entity in ("order", "project"):
+            return await self._find_by_words(entity, references)
         prefix = (await self._scope.layout()).reference_prefix
         codes = [prefix + reference for reference in references]
         domain = [["type", "=", None], ["code", "in", codes]]
@@ -255,8 +258,10 @@ class Reader:
                 found.setdefault(row["code"][len(prefix) :], []).append(Found(record=record))
         return found
 
-    async def _find_orders(self, references: Sequence[str]) -> dict[str, list[Found]]:
-        layout, field = await self._scope.layout(), self._settings.order_key_field
+    async def _find_by_words(
+        self, entity: str, references: Sequence[str]
+    ) -> dict[str, list[Found]]:
+        layout, field = await self._scope.layout(), key_field_of(entity, self._settings)
         found: dict[str, list[Found]] = {}
         for start in range(0, len(references), 50):
             part = references[start : start + 50]
@@ -264,8 +269,8 @@ class Reader:
                 [field, "like", f"%{_literal(layout.reference_prefix + reference)}%"]
                 for reference in part
             ]
-            domain = [*await self._scope.domain("order"), ["OR", *like]]
-            for record in await self.read("order", await self._search("sale.sale", domain)):
+            domain = [*await self._scope.domain(entity), ["OR", *like]]
+            for record in await self.read(entity, await self._search(MODELS[entity], domain)):
                 if record.reference is not None and record.reference in part:
                     found.setdefault(record.reference, []).append(Found(record=record))
         return found

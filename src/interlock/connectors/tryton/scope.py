@@ -8,7 +8,7 @@ from typing import Any
 from interlock.connectors.tryton.config import TrytonSettings
 from interlock.connectors.tryton.directory import Directory
 from interlock.connectors.tryton.holds import ASKED, DUNNING, HOLD
-from interlock.connectors.tryton.objects import MODELS, NEVER, columns_of
+from interlock.connectors.tryton.objects import MODELS, NEVER, columns_of, key_field_of
 from interlock.connectors.tryton.parties import Layout
 from interlock.mapping.objectmap import ObjectMap
 
@@ -38,6 +38,8 @@ class Scope:
             return [["id", "not in", list(company.parties)], persons]
         if entity == "order":
             return [["company", "=", company.id]]
+        if entity == "project":
+            return [["company", "=", company.id], ["type", "=", "project"]]
         if entity == "invoice":
             return [["company", "=", company.id], ["type", "=", "out"]]
         if entity == "product":
@@ -55,12 +57,12 @@ class Scope:
         """Name the columns to request: those of the mapped fields that may be read."""
         readable = await self.look(entity)
         columns = ["_timestamp", "last_modified_at"]
-        key_field = self._settings.order_key_field
+        key_field = key_field_of(entity, self._settings)
         if MODELS[entity] == "party.party":
             columns += ["active", "replaced_by", *columns_of("identifiers:")]
         elif entity == "product":
             columns += ["active", "replaced_by", "template._timestamp"]
-        elif entity == "order":
+        elif entity in ("order", "project"):
             columns.append(key_field)
         for path in readable.paths:
             columns += columns_of(path, key_field)
@@ -68,7 +70,7 @@ class Scope:
 
     async def look(self, entity: str) -> ObjectMap:
         """Find out which mapped fields this user may read and this Tryton has."""
-        key_field, places = self._settings.order_key_field, {}
+        key_field, places = key_field_of(entity, self._settings), {}
         for item in self.maps[entity].fields:
             columns = [c for path in item.paths for c in columns_of(path, key_field)]
             places[item.field] = await self._places(MODELS[entity], columns)

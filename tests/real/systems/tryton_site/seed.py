@@ -28,7 +28,10 @@ COUNTRIES = (
 )
 CURRENCIES = (("USD", "US Dollar", "$", "1"), ("EUR", "Euro", "€", "0.9"))
 TERMS = (("Immediate", 0), ("Net 30", 30), ("Net 60", 60))
-GROUPS = ("Sales", "Sales Administrator", "Accounting", "Payment", "Dunning", "Stock")
+GROUPS = (
+    "Sales", "Sales Administrator", "Accounting", "Payment", "Dunning", "Stock",
+    "Project Administration",
+)  # fmt: skip
 
 Ids = dict[str, Any]
 get: Any = Model.get
