@@ -27,7 +27,7 @@ def test_it_opens_with_what_its_env_example_names(
     for line in (folder / ".env.example").read_text(encoding="utf-8").splitlines():
         variable, _, value = line.partition("=")
         if not line.startswith("#"):
-            given = "http://127.0.0.1:1" if variable.endswith("_URL") else "x"
+            given = "http://127.0.0.1:1" if variable.endswith("_URL") else "1"
             monkeypatch.setenv(variable, value or given)
     opened = open_project(folder)
     assert f"{opened.crm.plugin.name}-{opened.erp.plugin.name}" == name
