@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 SEEDS ?= 0:1000
+NAME ?= salesforce-netsuite
 
-.PHONY: help demo demo-real test test-fast coverage lint format bench simulate kill-workers storm reconcile build clean
+.PHONY: help demo example demo-real test test-fast coverage lint format bench simulate kill-workers storm reconcile build clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +23,10 @@ $(VENV)/.core: $(VENV)/bin/python pyproject.toml constraints.txt
 	@$(PIP) install -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/.twins: $(VENV)/.core
+	@$(PIP) install -c constraints.txt -e ".[twins]"
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.core
 	@echo "Installing what tests and checks need ..."
 	@$(PIP) install -c constraints.txt --group dev
@@ -29,6 +34,9 @@ $(VENV)/.dev: $(VENV)/.core
 
 demo: $(VENV)/.core  ## A messy company on two systems in memory, told step by step
 	@$(BIN)/interlock demo
+
+example: $(VENV)/.twins  ## One of examples/ between two twins: NAME=salesforce-netsuite
+	@$(BIN)/python examples/start.py $(NAME)
 
 demo-real: $(VENV)/.dev  ## The same between BottleCRM and Tryton, both started for real
 	@$(BIN)/python -m tests.real.demo

@@ -25,6 +25,10 @@ OBJECTS: Mapping[str, str] = {
     "quote": "Quote",
 }  # fmt: skip
 TEXT = {"type": "Text", "label": "x", "length": 255}
+AMOUNT = {"type": "Currency", "label": "x", "precision": 18, "scale": 2}
+NUMBER = {"type": "Number", "label": "x", "precision": 18, "scale": 2}
+DAY = {"type": "Date", "label": "x"}
+BOX = {"type": "Checkbox", "label": "x", "defaultValue": "false"}
 REFERENCE = {"type": "Text", "label": "x", "length": 80, "externalId": True, "unique": True}
 
 
@@ -45,7 +49,27 @@ FIELDS: Mapping[str, Mapping[str, Any]] = {
     "Opportunity.Order_Number__c": TEXT,
     "Opportunity.Order_Status__c": picklist("draft open fulfilled cancelled"),
     "Opportunity.PO_Number__c": TEXT,
-}
+    "Account.Credit_Hold__c": BOX,
+    "Account.Hold_Reason__c": TEXT,
+    **{f"Account.{name}__c": AMOUNT for name in (
+        "Balance", "Overdue", "Credit_Balance", "Revenue_12m", "Lifetime_Revenue")},
+    **{f"Account.{name}__c": NUMBER for name in (
+        "Days_Overdue", "Revenue_Change", "Days_To_Pay", "Health_Score")},
+    **{f"Account.{name}__c": TEXT for name in ("Health_Reasons", "Tier", "Figures_From")},
+    "Account.Oldest_Due_On__c": DAY,
+    "Account.Last_Payment_On__c": DAY,
+    "Account.Figures_At__c": {"type": "DateTime", "label": "x"},
+    "Opportunity.Paused__c": BOX,
+    "Opportunity.Paused_Stage__c": TEXT,
+    "Opportunity.Payment_Status__c": {
+        "type": "Picklist", "label": "x", "valueSet": {"restricted": True, "valueSetDefinition": {
+            "value": [{"fullName": word} for word in
+                      ("open", "partly paid", "paid", "overdue", "disputed")]}},
+    },
+    "Opportunity.Invoice_Numbers__c": TEXT,
+    "Opportunity.Invoice_Total__c": AMOUNT,
+    "Opportunity.Invoice_Due_On__c": DAY,
+}  # fmt: skip
 """The custom fields, as an administrator would make them."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -178,27 +178,33 @@ class TestRecords:
             "phone": "+49 421 1", "tax_id": "DE123", "billing_address": address,
             "shipping_address": address, "payment_terms": "Net 30",
             "credit_limit": Money(Decimal("1234.50"), "EUR"), "other_id": "77",
+            "credit_hold": True, "hold_reason": "late", "balance": Money(Decimal("9.90"), "EUR"),
+            "days_overdue": Decimal(34), "oldest_due_on": date(2026, 4, 1), "tier": "A",
+            "figures_at": datetime(2026, 5, 1, 12, 0, 1, tzinfo=UTC),
         }  # fmt: skip
         async with harness.connect() as connector:
             receipt = await write_one(connector, creating("customer", fields, "il-4k2m9x-1"))
             assert receipt.record_id is not None
-            assert (
-                dict((await fetch_one(connector, "customer", receipt.record_id)).fields) == fields
-            )
-            blank = dict.fromkeys(set(fields) - {"name"})
+            now = (await fetch_one(connector, "customer", receipt.record_id)).fields
+            assert {k: v for k, v in now.items() if v is not None and k != "owner"} == fields
+            blank = {**dict.fromkeys(set(fields) - {"name"}), "credit_hold": False}
             await write_one(connector, updating("customer", receipt.record_id, blank))
             now = (await fetch_one(connector, "customer", receipt.record_id)).fields
-            assert {k: v for k, v in now.items() if v is not None} == {"name": "Acme"}
+            assert {k: v for k, v in now.items() if v is not None and k != "owner"} == {
+                "name": "Acme", "credit_hold": False,
+            }  # fmt: skip
         (row,) = harness.twin.shown("Account")
         assert row["BillingCountry"] is None
 
     async def test_an_unknown_choice_is_refused_with_those_there_are(
         self, harness: SalesforceHarness
     ) -> None:
-        tier = {"Account.Tier__c": picklist("gold silver")}
-        if harness.twin.org.object("Account").named("Tier__c") is None:
+        tier = {"Account.Standing__c": picklist("gold silver")}
+        if harness.twin.org.object("Account").named("Standing__c") is None:
             harness.twin.configure({"fields": tier})
-        overrides = MappingOverrides({"customer": {"payment_terms": FieldOverride(path="Tier__c")}})
+        overrides = MappingOverrides(
+            {"customer": {"payment_terms": FieldOverride(path="Standing__c")}}
+        )
         key = await harness.seed_sample("customer")
         async with harness.connect(overrides=overrides) as connector:
             fields = {"payment_terms": "platinum"}

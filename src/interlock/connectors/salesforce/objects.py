@@ -27,9 +27,16 @@ from interlock.connectors.kit.codecs import (
     StatusIs,
 )
 from interlock.connectors.salesforce.codecs import Constant, Lines, PersonName, Stage, WonAt
+from interlock.connectors.salesforce.figures import (
+    CHECKBOX,
+    FIGURES,
+    METADATA,
+    figure_maps,
+    place,
+)
 from interlock.mapping.codecs import Boolean, Choice, Text
 from interlock.mapping.objectmap import FieldMap, ObjectMap
-from interlock.model import ContactRole, FieldFacts, OrderStatus
+from interlock.model import ContactRole, FieldFacts, OrderStatus, PaymentStatus
 
 __all__ = [
     "CHILDREN", "CUSTOM_FIELDS", "NEVER", "REFERENCE_FIELD", "CustomField", "capabilities",
@@ -59,7 +66,14 @@ class CustomField:
     metadata: Mapping[str, Any] = field(default_factory=lambda: {"type": "Text", "length": 255})
 
 
-def _choice(words: type[OrderStatus | ContactRole]) -> dict[str, Any]:
+def _figures(entity: str) -> tuple[CustomField, ...]:
+    return tuple(
+        CustomField(place(name), name.replace("_", " ").capitalize(), METADATA[kind])
+        for name, kind in FIGURES[entity].items()
+    )
+
+
+def _choice(words: type[OrderStatus | ContactRole | PaymentStatus]) -> dict[str, Any]:
     values = [{"fullName": str(w), "label": str(w).capitalize(), "default": False} for w in words]
     definition = {"sorted": False, "value": values}
     return {"type": "Picklist", "valueSet": {"restricted": True, "valueSetDefinition": definition}}
@@ -80,6 +94,9 @@ CUSTOM_FIELDS: Final[Mapping[str, tuple[CustomField, ...]]] = {
         CustomField("Payment_Terms__c", "Payment terms"),
         CustomField("Credit_Limit__c", "Credit limit",
                     {"type": "Currency", "precision": 18, "scale": 2}),
+        CustomField("Credit_Hold__c", "Credit hold", CHECKBOX),
+        CustomField("Hold_Reason__c", "Reason of the hold"),
+        *_figures("customer"),
     ),
     "Contact": (_REFERENCE, _OTHER_ID, CustomField("Role__c", "Role", _choice(ContactRole))),
     "Product2": (_REFERENCE,),
@@ -88,6 +105,10 @@ CUSTOM_FIELDS: Final[Mapping[str, tuple[CustomField, ...]]] = {
         CustomField("Order_Number__c", "{other} order number"),
         CustomField("Order_Status__c", "{other} order status", _choice(OrderStatus)),
         CustomField("PO_Number__c", "Purchase order number"),
+        CustomField("Paused__c", "Paused by Interlock", CHECKBOX),
+        CustomField("Paused_Stage__c", "Stage before the pause"),
+        CustomField("Payment_Status__c", "Payment status", _choice(PaymentStatus)),
+        *_figures("deal"),
     ),
 }  # fmt: skip
 
@@ -100,7 +121,7 @@ def _exact(length: int) -> Exact:
     return Exact(FieldFacts(max_length=length))
 
 
-def _choices(values: type[OrderStatus | ContactRole]) -> Choice:
+def _choices(values: type[OrderStatus | ContactRole | PaymentStatus]) -> Choice:
     words = tuple(str(v) for v in values)
     return Choice({w: w for w in words}, facts=FieldFacts(choices=words))
 
@@ -137,6 +158,10 @@ def object_maps(currency: str) -> Mapping[str, ObjectMap]:
             _place("shipping_address", "Shipping"),
             FieldMap("payment_terms", "Payment_Terms__c", _text(255)),
             FieldMap("credit_limit", "Credit_Limit__c", FixedCurrency(currency)),
+            FieldMap("credit_hold", "Credit_Hold__c", Boolean()),
+            FieldMap("hold_reason", "Hold_Reason__c", _text(255)),
+            FieldMap("owner", "OwnerId", _exact(18), writable=False),
+            *figure_maps("customer", currency),
             FieldMap("other_id", "ERP_Id__c", _exact(255)),
         )),
         "contact": ObjectMap("contact", "Contact", (
@@ -159,6 +184,10 @@ def object_maps(currency: str) -> Mapping[str, ObjectMap]:
             FieldMap("stage", "StageName", _text(255)),
             FieldMap("stage_kind", "@stage_kind", Stage(), writable=False,
                      inputs={"won": "IsWon", "closed": "IsClosed"}),
+            FieldMap("kind", "Type", _text(255), writable=False),
+            FieldMap("owner", "OwnerId", _exact(18), writable=False),
+            FieldMap("paused", "Paused__c", Boolean()),
+            FieldMap("paused_stage", "Paused_Stage__c", _text(255)),
             FieldMap("won_at", "@won_at", WonAt(), writable=False,
                      inputs={"won": "IsWon", "closes": "CloseDate"}),
             FieldMap("amount", "Amount", FixedCurrency(currency), writable=False),
@@ -166,6 +195,8 @@ def object_maps(currency: str) -> Mapping[str, ObjectMap]:
             FieldMap("lines", "OpportunityLineItems", Lines(), writable=False),
             FieldMap("order_number", "Order_Number__c", _text(255)),
             FieldMap("order_status", "Order_Status__c", _choices(OrderStatus)),
+            FieldMap("payment_status", "Payment_Status__c", _choices(PaymentStatus)),
+            *figure_maps("deal", currency),
             FieldMap("other_id", "ERP_Id__c", _exact(255)),
         )),
         "quote": ObjectMap("quote", "Quote", (
