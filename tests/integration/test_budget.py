@@ -126,13 +126,20 @@ async def test_a_pause_lasts_no_longer_than_a_day(store: Store) -> None:
     assert await workers.call(workers.worker())
 
 
-async def test_what_the_system_says_is_known_to_the_next_process(store: Store) -> None:
+async def test_what_the_system_said_last_holds_until_a_process_has_asked_again(
+    store: Store,
+) -> None:
     workers = Workers(store, BudgetLimits(reserve=0.5))
     first = workers.worker()
     await workers.call(first)
     first.learn(60, 100)
     await first.close()
-    assert not await workers.call(workers.worker())
+    assert not await workers.call(first)
+    deaf, told = workers.worker(), workers.worker()
+    assert [await workers.call(deaf) for _ in range(5)] == [True] * 3 + [False] * 2
+    assert await workers.call(told)
+    told.learn(60, 1000)
+    assert all([await workers.call(told) for _ in range(30)]), "somebody raised the quota"
 
 
 class TestSync:

@@ -15,7 +15,17 @@ from typing import Final
 
 import msgspec
 
-__all__ = ["DAY", "BudgetLimits", "Grant", "Purpose", "Spent", "grant", "purpose_of", "slots_for"]
+__all__ = [
+    "ASK_AGAIN",
+    "DAY",
+    "BudgetLimits",
+    "Grant",
+    "Purpose",
+    "Spent",
+    "grant",
+    "purpose_of",
+    "slots_for",
+]
 
 DAY: Final = timedelta(days=1)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from interlock.errors import InterlockError
+from interlock.governance.budget import purpose_of
 from interlock.governance.rules import Side
 from interlock.runtime.cadence import SETTLE, Part, help_lanes
 from interlock.runtime.cycle import may_write, settle
@@ -24,6 +25,7 @@ from interlock.sync.deliver import deliver
 from interlock.sync.linking import link_records
 from interlock.sync.mapchange import activate
 from interlock.sync.observe import observe_side
+from interlock.sync.pair import ENTITY_ORDER
 from interlock.sync.progress import Problem, Run
 from interlock.sync.rebuild import find_links, guard
 
@@ -170,7 +172,12 @@ class LaneWork:
         reachable = [side for side in Side if side not in run.paused]
         if not write:
             return []
-        due = await pair.store.call(outbox.next_due, reachable, run.paused_entities)
+        waiting = run.paused_entities | {
+            entity
+            for entity in ENTITY_ORDER
+            if any((side, purpose_of(entity)) in run.spent for side in reachable)
+        }
+        due = await pair.store.call(outbox.next_due, reachable, waiting)
         return [] if due is None else [Call(SETTLE, max(due, pair.clock() + SOON))]
 
     async def _ask_for_help(self) -> None:

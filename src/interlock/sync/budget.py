@@ -12,7 +12,16 @@ import msgspec
 
 from interlock.connectors.budget import current_purpose
 from interlock.errors import BudgetSpentError
-from interlock.governance.budget import DAY, BudgetLimits, Grant, Purpose, Spent, grant, slots_for
+from interlock.governance.budget import (
+    ASK_AGAIN,
+    DAY,
+    BudgetLimits,
+    Grant,
+    Purpose,
+    Spent,
+    grant,
+    slots_for,
+)
 from interlock.store import budgets
 from interlock.store.database import Store, Tx
 
@@ -22,6 +31,8 @@ _HANDFUL: Final = 20
 """So many calls are taken from the store at once where they need not be counted closely."""
 _KEPT: Final = timedelta(seconds=5)
 """A handful is given back after this time: others may need it."""
+_FIRST_CALLS: Final = 3
+"""A sign-in may come before the first call whose answer tells of the quota."""
 _PATIENCE: Final = timedelta(seconds=10)
 """Longer waits are the engine's: it goes on with other work and comes back."""
 _SLOT: Final = timedelta(minutes=5)
@@ -57,6 +68,7 @@ class SharedBudget:
         self._left: Counter[Purpose] = Counter()
         self._taken_at: datetime | None = None
         self._told: tuple[int, int | None] | None = None
+        self._to_ask = _FIRST_CALLS
 
     def adopt(self, facts: BudgetLimits) -> None:
         """Take what the connector knows of the system's limits, where a person stated nothing."""
@@ -99,6 +111,7 @@ class SharedBudget:
     def learn(self, used: int, limit: int | None) -> None:
         """Keep what the system says of its quota; stored with the next handful."""
         self._told = (used, limit)
+        self._to_ask = 0
         if limit is not None and used >= limit // 2:
             # from here on every call is counted
             self._taken_at = None
@@ -128,10 +141,14 @@ class SharedBudget:
         """Take a handful, and give back what is left of the last."""
         rest, self._left = self._left, Counter()
         told, self._told = self._told, None
+        ask, self._to_ask = self._to_ask > 0, self._to_ask - 1
         now = self._clock()
 
         def _work(tx: Tx) -> Grant:
             spent = self._changed(tx, rest, told, None)
+            if ask and spent.reported_at is not None:
+                # somebody may have raised the quota: a process begins by finding out
+                spent = msgspec.structs.replace(spent, reported_at=now - ASK_AGAIN)
             answer, after = grant(self._limits, spent, purpose, _HANDFUL, now)
             if after != spent:
                 budgets.save(tx, self._connection, after)

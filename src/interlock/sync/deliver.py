@@ -12,6 +12,7 @@ import msgspec
 from interlock.connectors.base import EntityCapabilities, Found, Outcome, Reason, Receipt
 from interlock.connectors.budget import calls_for
 from interlock.errors import (
+    BudgetSpentError,
     ConnectorError,
     NeedsAuthError,
     NotPermittedError,
@@ -376,7 +377,7 @@ class _Batch(Recovery):
             )
         except (TransientError, NeedsAuthError) as error:
             note_failure(self.connection, self.run, error, self.entity)
-            receipts = _all(sending, Outcome.THROTTLED, until=getattr(error, "until", None))
+            receipts = _all(sending, Outcome.THROTTLED, until=self._again_at(error))
         except NotPermittedError as error:
             # no record is at fault: they go out once a person has given the right
             note_failure(self.connection, self.run, error, self.entity)
@@ -477,10 +478,16 @@ class _Batch(Recovery):
         if again:
             await fetch_now(self.pair, self.side, self.entity, again, self.run)
 
+    def _again_at(self, error: ConnectorError) -> datetime | None:
+        """When the system wants to be asked again; our own budget is asked anew in every run."""
+        if isinstance(error, BudgetSpentError):
+            return self.pair.clock()
+        return getattr(error, "until", None)
+
     async def give_back(self, claimed: Sequence[OutboxWrite], error: ConnectorError) -> None:
         """Return writes nothing was done with; a pause uses up no patience."""
         now = self.pair.clock()
-        until = getattr(error, "until", None) or now + self.pair.patience.retry_base
+        until = self._again_at(error) or now + self.pair.patience.retry_base
 
         def _return(tx: Tx) -> None:
             for w in claimed:

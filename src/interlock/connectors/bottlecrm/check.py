@@ -79,8 +79,7 @@ class Inspection(Checkup):
         except ConnectorError as error:
             # tasks are a courtesy: all else works without them
             severity = Severity.WARNING if entity == "task" else Severity.ERROR
-            self.failed(entity, error, severity)
-            self.unreadable[entity] = everything
+            self.hidden(entity, error, everything, severity)
             return
         self._custom(entity, organization)
         if not self._capabilities.entities[entity].update:
@@ -91,7 +90,8 @@ class Inspection(Checkup):
             self.ok(entity, "may be read and written")
         except ConnectorError as error:
             self.warn(entity, error.message, error.fix or "")
-            self.unwritable[entity] = everything
+            if not isinstance(error, TransientError):
+                self.unwritable[entity] = everything
 
     def _custom(self, entity: str, organization: Organization) -> None:
         model, mapping = RESOURCES[entity].model, self._maps[entity]

@@ -64,8 +64,7 @@ class Inspection(Checkup):
             raise
         except ConnectorError as error:
             # a scope that is not granted is no fault of the rest
-            self.warn(entity, error.message, error.fix or "")
-            self.unreadable[entity] = frozenset(f.field for f in mapping.fields)
+            self.hidden(entity, error, (f.field for f in mapping.fields))
             return
         self._rights(entity, mapping, layout)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from interlock.connectors.base import CheckReport, Finding, Severity
-from interlock.errors import InterlockError
+from interlock.errors import InterlockError, TransientError
 
 __all__ = ["Checkup"]
 
@@ -45,6 +46,18 @@ class Checkup:
     ) -> None:
         """Note an error."""
         self.add(severity, subject, error.message, error.fix or "")
+
+    def hidden(
+        self,
+        entity: str,
+        error: InterlockError,
+        fields: Iterable[str],
+        severity: Severity = Severity.WARNING,
+    ) -> None:
+        """Note that an entity cannot be read; a system that is away says nothing about rights."""
+        self.failed(entity, error, severity)
+        if not isinstance(error, TransientError):
+            self.unreadable[entity] = frozenset(fields)
 
     def clock(self, server_time: datetime | None, sent_at: datetime) -> None:
         """Compare the server's clock, as a ``Date`` header tells it, with ours."""

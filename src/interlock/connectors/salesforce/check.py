@@ -56,8 +56,7 @@ class Inspection(Checkup):
             layout = await self._reader.layout(entity, afresh=True)
         except ConnectorError as error:
             # a feature that is off is no fault of the connection
-            self.warn(entity, error.message, error.fix or "")
-            self.unreadable[entity] = frozenset(f.field for f in mapping.fields)
+            self.hidden(entity, error, (f.field for f in mapping.fields))
             return
         self._rights(entity, mapping, layout)
         if "CurrencyIsoCode" in layout.readable and mapping.object == "Account":

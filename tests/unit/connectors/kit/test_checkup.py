@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from interlock.connectors.base import Severity
 from interlock.connectors.kit.checkup import Checkup
-from interlock.errors import NotPermittedError
+from interlock.errors import NotPermittedError, TransientError
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -33,3 +33,12 @@ def test_an_error_is_told_with_what_to_do() -> None:
     assert (finding.severity, finding.message, finding.fix) == (
         Severity.WARNING, "no right", "grant it",
     )  # fmt: skip
+
+
+def test_a_system_that_is_away_says_nothing_about_rights() -> None:
+    checkup = Checkup()
+    checkup.hidden("deal", TransientError("down"), ["name"])
+    checkup.hidden("quote", NotPermittedError("no right"), ["name"])
+    report = checkup.report()
+    assert [f.subject for f in report.findings] == ["deal", "quote"]
+    assert report.unreadable == {"quote": frozenset({"name"})}
