@@ -619,7 +619,7 @@ CAUGHT_BY: dict[str, tuple[int, str]] = {
     "absent_before_settle_time": (82, "created_once"),
     "resend_whole_batch": (0, "created_once"),
     "no_version_sent": (85, "nothing_lost"),
-    "lease_ignored": (456, "created_at_all"),
+    "lease_ignored": (694, "created_at_all"),
     "sending_never_recovered": (40, "outbox_at_rest"),
     "header_is_enough": (0, "ordered_once"),
     "dead_letters_kept_silent": (20549, "outbox_at_rest"),
