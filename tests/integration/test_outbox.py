@@ -230,7 +230,6 @@ class TestCreations:
         store.run(creations.finish, [(w.reference, "77")], T0)
         store.run(creations.finish, [(w.reference, "78")], T0 + LEASE)
         assert store.run(creations.made_as, [w.reference, "il-none"]) == {w.reference: "77"}
-        assert store.run(links.creation_of, Side.ERP, "customer", "77").source_id == "1"
 
 
 class TestApproval:

@@ -19,7 +19,9 @@ __all__ = ["twin"]
 
 
 def twin(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The system: salesforce.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The system, named as its connector.")
+    ],
     *,
     port: Annotated[
         int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 takes a free one.")

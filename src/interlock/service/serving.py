@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from interlock.governance.rules import Side
 from interlock.project.load import Project
-from interlock.runtime.cadence import SETTLE, Part, make_lanes, parts_of
+from interlock.runtime.cadence import Part, make_lanes, parts_of
 from interlock.runtime.embedded import Embedded
 from interlock.runtime.lanes import Lane, Lanes, Timetable, Work
 from interlock.service.lanework import LaneRun, LaneWork
@@ -77,10 +77,6 @@ class Service:
                 if part.side is side and entity in part.entities and not part.full
             )
         )
-
-    async def wake_all(self) -> None:
-        """Observe everything now, and settle."""
-        await self.lanes.wake(*(n for n, p in self.parts.items() if not p.full), SETTLE)
 
 
 def timetable_of(session: Session, *, helpers: int = 0) -> tuple[dict[str, Lane], dict[str, Part]]:

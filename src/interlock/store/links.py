@@ -26,7 +26,6 @@ from interlock.store.sqlite import fixed
 from interlock.store.tables import (
     ERRANDS,
     attached,
-    creation,
     dead_letter,
     link,
     member,
@@ -681,14 +680,3 @@ def counts(tx: Tx) -> dict[str, dict[str, int]]:
     ):
         out.setdefault(row[0], {})[f"{row[1]}:{row[2] or 'new'}"] = row[3]
     return out
-
-
-def creation_of(tx: Tx, target: Side, entity: str, record_id: str) -> Any:
-    """The creation that made a record, if Interlock made it."""
-    return tx.conn.execute(
-        select(creation).where(
-            creation.c.target == target,
-            creation.c.entity == entity,
-            creation.c.record_id == record_id,
-        )
-    ).first()

@@ -15,7 +15,7 @@ from interlock.errors import (
     UnknownOutcomeError,
 )
 
-__all__ = ["failed", "outcome_of", "rejected"]
+__all__ = ["failed", "rejected"]
 
 _FIXES: Final[Mapping[str, str]] = {
     "duplicate": "link the two records, or change the value in one of them",
@@ -41,7 +41,7 @@ def rejected(
 
 def failed(request: WriteRequest, error: ConnectorError) -> Receipt:
     """Turn what was raised for one write of several into its receipt."""
-    outcome = outcome_of(error)
+    outcome = _outcome_of(error)
     if outcome is Outcome.REJECTED:
         code = "not_permitted" if isinstance(error, NotPermittedError) else error.code or "rejected"
         return rejected(request, code, error.message, error.field, error.fix)
@@ -55,7 +55,7 @@ def failed(request: WriteRequest, error: ConnectorError) -> Receipt:
     )  # fmt: skip
 
 
-def outcome_of(error: ConnectorError) -> Outcome:
+def _outcome_of(error: ConnectorError) -> Outcome:
     """Say what a failure means for the write it happened to."""
     match error:
         case ThrottledError():
