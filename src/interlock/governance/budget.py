@@ -147,14 +147,23 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def grant(
-    limits: BudgetLimits, spent: Spent, purpose: Purpose, wanted: int, now: datetime
+    limits: BudgetLimits,
+    spent: Spent,
+    purpose: Purpose,
+    wanted: int,
+    now: datetime,
+    *,
+    ask: bool = False,
 ) -> tuple[Grant, Spent]:
-    """Give out up to ``wanted`` calls, and what is spent then."""
+    """Give out up to ``wanted`` calls, and what is spent then.
+
+    ``ask``: where the system's own report leaves nothing, one call may find out how it is now.
+    """
     spent = spent.today(now)
     if spent.blocked_until is not None and spent.blocked_until > now:
         until = spent.blocked_until
         return Grant(calls=0, until=until, why="the system asked us to wait"), spent
-    room, until, why = _room(limits, spent, purpose, now)
+    room, until, why = _room(limits, spent, purpose, now, ask=ask)
     if room < 1:
         return Grant(calls=0, until=until, why=why), spent
     spent = _filled(limits, spent, now)
@@ -171,7 +180,7 @@ def grant(
 
 
 def _room(
-    limits: BudgetLimits, spent: Spent, purpose: Purpose, now: datetime
+    limits: BudgetLimits, spent: Spent, purpose: Purpose, now: datetime, *, ask: bool
 ) -> tuple[int, datetime, str]:
     """Say what the day leaves for a purpose; with nothing left, until when and why."""
     tomorrow = spent.day_start + DAY
@@ -193,7 +202,7 @@ def _room(
     if left < 1 and spent.reported_at is not None:
         # others' calls leave the count hour by hour: one call tells how it stands
         again = spent.reported_at + ASK_AGAIN
-        if now >= again:
+        if ask or now >= again:
             return 1, again, ""
         return left, min(again, tomorrow), why
     return left, tomorrow, why

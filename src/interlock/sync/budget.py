@@ -13,7 +13,6 @@ import msgspec
 from interlock.connectors.budget import current_purpose
 from interlock.errors import BudgetSpentError
 from interlock.governance.budget import (
-    ASK_AGAIN,
     DAY,
     BudgetLimits,
     Grant,
@@ -146,13 +145,8 @@ class SharedBudget:
 
         def _work(tx: Tx) -> Grant:
             spent = self._changed(tx, rest, told, None)
-            told_at = spent.reported_at
-            if ask and told_at is not None:
-                # somebody may have raised the quota: a process begins by finding out
-                spent = msgspec.structs.replace(spent, reported_at=now - ASK_AGAIN)
-            answer, after = grant(self._limits, spent, purpose, _HANDFUL, now)
-            if after.reported_at is not None:
-                after = msgspec.structs.replace(after, reported_at=told_at)
+            # somebody may have raised the quota: a process begins by finding out
+            answer, after = grant(self._limits, spent, purpose, _HANDFUL, now, ask=ask)
             if after != spent:
                 budgets.save(tx, self._connection, after)
             return answer

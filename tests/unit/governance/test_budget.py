@@ -82,8 +82,9 @@ def test_a_report_grows_old_and_one_call_asks_again() -> None:
     spent = FRESH.told(100, 100, T0)
     answer, _ = grant(limits, spent, Purpose.CUSTOMERS, 20, T0)
     assert (answer.calls, answer.until) == (0, T0 + ASK_AGAIN)
-    answer, _ = grant(limits, spent, Purpose.CUSTOMERS, 20, T0 + ASK_AGAIN)
-    assert answer.calls == 1
+    for now, ask in ((T0 + ASK_AGAIN, False), (T0, True)):
+        answer, _ = grant(limits, spent, Purpose.CUSTOMERS, 20, now, ask=ask)
+        assert answer.calls == 1
 
 
 def test_nobody_calls_while_the_system_asked_to_wait() -> None:
